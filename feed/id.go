@@ -1,0 +1,108 @@
+package feed
+
+import (
+	"crypto/sha256"
+	"encoding/base32"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// SourceID names a source: a feed that is polled or was imported. It matches
+// [ValidID].
+type SourceID string
+
+// TopicID names a topic of the configuration. It matches [ValidID].
+type TopicID string
+
+// ValidID reports whether s may name a topic, a feed or a source:
+// [a-z0-9][a-z0-9-]*, at most 64 bytes.
+func ValidID(s string) bool {
+	if s == "" || len(s) > 64 || s[0] == '-' {
+		return false
+	}
+	for i := range len(s) {
+		if c := s[i]; (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' {
+			return false
+		}
+	}
+	return true
+}
+
+// ItemID identifies an item for ever: 48 bits of commit time in milliseconds, 16
+// bits of counter, 64 bits of SHA-256(source, native id). It sorts by arrival.
+// Its text is 26 letters of Crockford's base 32 in lower case.
+type ItemID [16]byte
+
+// crockford is Crockford's base 32 alphabet, which has no i, l, o or u.
+var crockford = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)
+
+// ErrBadID: a text is not an item's id.
+var ErrBadID = errors.New("not an item id")
+
+// ParseItemID reads what String wrote, in either case.
+func ParseItemID(s string) (ItemID, error) {
+	var id ItemID
+	if len(s) != 26 {
+		return id, fmt.Errorf("%w: %.40q has %d characters, want 26", ErrBadID, s, len(s))
+	}
+	b, err := crockford.DecodeString(strings.ToLower(s))
+	if err != nil {
+		return id, fmt.Errorf("%w: %q", ErrBadID, s)
+	}
+	copy(id[:], b)
+	if id.String() != strings.ToLower(s) {
+		return ItemID{}, fmt.Errorf("%w: %q", ErrBadID, s) // stray bits in the last letter
+	}
+	return id, nil
+}
+
+// String is the id as users see it.
+func (id ItemID) String() string { return crockford.EncodeToString(id[:]) }
+
+// MarshalText is String.
+func (id ItemID) MarshalText() ([]byte, error) { return []byte(id.String()), nil }
+
+// UnmarshalText is ParseItemID.
+func (id *ItemID) UnmarshalText(b []byte) (err error) {
+	*id, err = ParseItemID(string(b))
+	return err
+}
+
+// IsZero reports whether id names nothing.
+func (id ItemID) IsZero() bool { return id == ItemID{} }
+
+// Time is when the item was committed, to the millisecond, in UTC.
+func (id ItemID) Time() time.Time {
+	var ms int64
+	for _, b := range id[:6] {
+		ms = ms<<8 | int64(b)
+	}
+	return time.UnixMilli(ms).UTC()
+}
+
+// Digest is a SHA-256.
+type Digest [sha256.Size]byte
+
+// DigestOf hashes b.
+func DigestOf(b []byte) Digest { return sha256.Sum256(b) }
+
+// String is "sha256:" and 64 hexadecimal digits.
+func (d Digest) String() string { return "sha256:" + hex.EncodeToString(d[:]) }
+
+// IsZero reports whether d is the digest of nothing known.
+func (d Digest) IsZero() bool { return d == Digest{} }
+
+// ParseDigest reads what String wrote.
+func ParseDigest(s string) (Digest, error) {
+	var d Digest
+	h, ok := strings.CutPrefix(s, "sha256:")
+	b, err := hex.DecodeString(h)
+	if !ok || err != nil || len(b) != len(d) {
+		return d, fmt.Errorf("not a digest: %.80q", s)
+	}
+	copy(d[:], b)
+	return d, nil
+}

@@ -1,0 +1,90 @@
+package store
+
+import (
+	"time"
+
+	"chancery/feed"
+)
+
+// Source is a subscription: a feed that is polled, or one that was only imported.
+type Source struct {
+	ID       feed.SourceID
+	URL      string // as configured or added; empty for a source that was only imported
+	Title    string // the operator's, else the feed's own
+	Site     string // the page it belongs to
+	Language string // said by the operator, for feeds that don't say
+	// Origin is where the subscription comes from: "config", "command", "opml", "import".
+	Origin   string
+	Added    time.Time
+	Disabled bool // by the operator, or because it is gone; PollState says why
+	Removed  bool // not subscribed any more; its items stay
+	// Interval, if not zero, is the operator's own floor between polls.
+	Interval   time.Duration
+	Topics     []feed.TopicID    // every item gets these
+	Headers    map[string]string // sent to the configured origin only
+	Credential string            // name of a credential, never the secret
+	Content    string            // "", "full" or "summary": what may be republished
+	// Moved is the address learned from permanent redirects, used instead of URL
+	// while URL is unchanged. Moves is the history, oldest first.
+	Moved string
+	Moves []Move
+}
+
+// Address is where the source is polled.
+func (s Source) Address() string {
+	if s.Moved != "" {
+		return s.Moved
+	}
+	return s.URL
+}
+
+// Move is one change of address.
+type Move struct {
+	From, To string
+	At       time.Time
+	Reason   string
+}
+
+// SourceState is a source with what polling knows of it.
+type SourceState struct {
+	Source
+	State PollState
+	Items int64 // in the archive
+}
+
+// PollState is what is remembered of a source from poll to poll. The engine
+// keeps it as it is given, as one JSON value, and reads only NextDue and
+// NotBefore; its meaning is aggregator/schedule's and fetch's. Times are UTC.
+type PollState struct {
+	// ValidatorURL is the URL that issued ETag and LastModified, which are kept
+	// byte for byte (CONFORMANCE F-01, F-02, F-10).
+	ValidatorURL string `json:"validator_url,omitempty"`
+	ETag         string `json:"etag,omitempty"`
+	LastModified string `json:"last_modified,omitempty"`
+	// BodyHash is a hash of the last body, for servers that ignore validators.
+	BodyHash string `json:"body_hash,omitempty"`
+
+	Polled    time.Time `json:"polled,omitzero"`    // last attempt
+	Succeeded time.Time `json:"succeeded,omitzero"` // last 200 with a feed, or 304
+	Changed   time.Time `json:"changed,omitzero"`   // last time something new came
+	NextDue   time.Time `json:"next_due,omitzero"`  // zero: at once
+	// NotBefore is a bound set by the server (Retry-After) that no manual poll breaks.
+	NotBefore time.Time `json:"not_before,omitzero"`
+	// Why says, in words, how NextDue was found.
+	Why string `json:"why,omitempty"`
+
+	// Condition is the state of the source in a word: "", "ok", "failing", "gone",
+	// "blocked", "quiet", …; Class is the cause of the last failure in a word:
+	// "dns", "timeout", "status", "refused", "not-a-feed", "too-large", …
+	Condition    string    `json:"condition,omitempty"`
+	Class        string    `json:"class,omitempty"`
+	LastStatus   int       `json:"last_status,omitempty"`
+	LastError    string    `json:"last_error,omitempty"` // a sentence; empty after a success
+	Failures     int       `json:"failures,omitempty"`   // in a row
+	FirstFailure time.Time `json:"first_failure,omitzero"`
+
+	Interval time.Duration `json:"interval,omitempty"` // chosen last
+	Entries  int           `json:"entries,omitempty"`  // in the last document
+	// Schedule is aggregator/schedule's own memory, opaque to all others.
+	Schedule []byte `json:"schedule,omitempty"`
+}
