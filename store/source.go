@@ -63,6 +63,13 @@ type PollState struct {
 	LastModified string `json:"last_modified,omitempty"`
 	// BodyHash is a hash of the last body, for servers that ignore validators.
 	BodyHash string `json:"body_hash,omitempty"`
+	// PartsHash is a hash of the list of entries' digests of the last document that
+	// was kept: a document is kept again only when the list changed.
+	PartsHash string `json:"parts_hash,omitempty"`
+	// ParseFailed is the parse.Version that could not read the last body; its
+	// validators were kept all the same, so that a 304 repeats the failure without
+	// a download (CONFORMANCE F-09). Zero: it was read.
+	ParseFailed int `json:"parse_failed,omitempty"`
 
 	Polled    time.Time `json:"polled,omitzero"`    // last attempt
 	Succeeded time.Time `json:"succeeded,omitzero"` // last 200 with a feed, or 304

@@ -212,6 +212,9 @@ type Draft struct {
 	Topics  []feed.Tag
 	RuleSet feed.Digest // of the topic rules that made Topics
 	Part    int         // index into Document.Parts, or -1
+	// ID, if set, is the id that the item had where it was exported: it is given
+	// again when no item has it yet and the draft is new.
+	ID feed.ItemID
 	// FirstSeen, if set, is the recorded first sighting of a re-import.
 	FirstSeen time.Time
 }

@@ -1,0 +1,57 @@
+# Targets are one or two lines each; .ci/run calls them. GOFLAGS and the like come from the environment.
+
+GOLANGCI := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+FUZZTIME ?= 30s
+# Packages with goroutines of their own: the race detector and random order pay there.
+RACE := ./aggregator/... ./store/... ./publish/... ./cmd/...
+
+.PHONY: build test check fmt vet tidy static lint race golden fuzz bench cover demo vuln
+
+build: ## a static binary
+	CGO_ENABLED=0 go build -trimpath -o chancery ./cmd/chancery
+
+test: ## README's test command
+	go test ./...
+
+check: fmt vet tidy static lint race ## all that a commit must pass beside the tests
+
+fmt:
+	@out=$$(gofmt -l .); test -z "$$out" || { echo "gofmt would change:"; echo "$$out"; exit 1; }
+
+vet:
+	go vet ./...
+
+tidy:
+	go mod tidy -diff
+
+static:
+	go tool staticcheck ./...
+
+lint: ## the first build takes minutes, then it is cached
+	$(GOLANGCI) run ./...
+
+race:
+	go test -race -short -shuffle=on $(RACE)
+
+golden: ## rewrite expected files and scripts, then review
+	go test ./... -update
+	git diff --stat
+
+fuzz: ## every fuzz target for FUZZTIME
+	@for p in $$(go list ./...); do \
+	  for f in $$(go test -list '^Fuzz' $$p 2>/dev/null | grep '^Fuzz'); do \
+	    echo "$$p $$f"; go test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$p || exit 1; \
+	  done; \
+	done
+
+bench: ## micro-benchmarks, for benchstat
+	go test -run '^$$' -bench . -benchmem -count=6 ./... | tee bench.txt
+
+cover:
+	go test -coverpkg=./... -coverprofile=cover.out ./... && go tool cover -func=cover.out | tail -1
+
+demo:
+	go run ./cmd/chancery demo
+
+vuln: ## needs its database
+	go run golang.org/x/vuln/cmd/govulncheck@v1.9.0 ./...
