@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -125,6 +127,30 @@ func TestPackageComments(t *testing.T) {
 	for _, p := range packages(t) {
 		if len(p.GoFiles) > 0 && p.Doc == "" {
 			t.Errorf("%s has no package comment", p.ImportPath)
+		}
+	}
+}
+
+// outgoing lists what would open a connection past the guarded transport of
+// aggregator/fetch, which refuses private addresses in its dialer.
+var outgoing = []string{"http.Get(", "http.Post(", "http.Head(", "http.PostForm(", "http.DefaultClient", "http.DefaultTransport", "net.Dial("}
+
+// Outgoing HTTP goes only through the guarded transport (CONFORMANCE SEC-01).
+func TestOneWayOut(t *testing.T) {
+	for _, p := range packages(t) {
+		if under(p.ImportPath, "aggregator/fetch") {
+			continue
+		}
+		for _, name := range p.GoFiles {
+			src, err := os.ReadFile(filepath.Join(p.Dir, name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, call := range outgoing {
+				if strings.Contains(string(src), call) {
+					t.Errorf("%s/%s uses %s", p.ImportPath, name, call)
+				}
+			}
 		}
 	}
 }
