@@ -1,0 +1,147 @@
+// Package normalize turns an entry as a publisher wrote it into what the stages
+// behind it compare and read: plain texts, one form of each URL, a language, and
+// the digest that says whether anything worth a new version has changed.
+//
+// It changes nothing of the entry itself: the archive keeps what was published.
+// Everything here is a pure function.
+package normalize
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"hash"
+	"slices"
+	"strings"
+
+	"chancery/feed"
+	"chancery/feed/html"
+)
+
+// Plain is an entry's texts without markup, white space folded.
+type Plain struct {
+	Title   string
+	Summary string
+	Content string
+}
+
+// Body is what the post says: its content, or its summary when that is all the
+// feed carries or when it says more.
+func (p Plain) Body() string {
+	if len(p.Summary) > len(p.Content) {
+		return p.Summary
+	}
+	return p.Content
+}
+
+// PlainOf takes the texts out of an entry.
+func PlainOf(e *feed.Entry) Plain {
+	p := Plain{Title: html.Plain(e.Title), Content: html.Plain(e.Content)}
+	if e.Summary == e.Content {
+		p.Summary = p.Content
+	} else {
+		p.Summary = html.Plain(e.Summary)
+	}
+	return p
+}
+
+// Version is the digest of what makes a version of a post (CONFORMANCE P-72):
+// the words of title, summary and content, where the links in them lead, its
+// address, authors, categories and enclosures.
+//
+// White space, markup, tracking parameters and the order of categories make no
+// version. Neither do dates: half of the wild's "updated" is the time of the
+// request (PEERS part 5, 47, 48 and 57), so a date alone never says that a post
+// was edited.
+func Version(e *feed.Entry, p Plain) feed.Digest {
+	h := sha256.New()
+	field(h, 't', fold(p.Title))
+	field(h, 's', fold(p.Summary))
+	field(h, 'c', fold(p.Content))
+	field(h, 'u', canonicalOr(e.URL))
+	for _, t := range []feed.Text{e.Summary, e.Content} {
+		if t.Type == feed.HTML || t.Type == feed.XHTML {
+			for _, l := range targets(t.Value) {
+				field(h, 'l', l)
+			}
+		}
+	}
+	for _, a := range e.Authors {
+		if !a.Inherited {
+			field(h, 'a', fold(a.Name))
+		}
+	}
+	for _, c := range sortedTerms(e.Categories) {
+		field(h, 'k', c)
+	}
+	for _, en := range e.Enclosures {
+		field(h, 'e', canonicalOr(en.URL))
+	}
+	var d feed.Digest
+	h.Sum(d[:0])
+	return d
+}
+
+// field writes one value so that no two lists of values hash alike.
+func field(h hash.Hash, name byte, value string) {
+	var head [9]byte
+	head[0] = name
+	binary.BigEndian.PutUint64(head[1:], uint64(len(value)))
+	h.Write(head[:])
+	h.Write([]byte(value))
+}
+
+// fold makes one space of each run of white space.
+func fold(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+func canonicalOr(raw string) string {
+	if c := CanonicalURL(raw); c != "" {
+		return c
+	}
+	return strings.TrimSpace(raw)
+}
+
+func sortedTerms(cats []feed.Category) []string {
+	terms := make([]string, 0, len(cats))
+	for _, c := range cats {
+		terms = append(terms, fold(c.Term))
+	}
+	slices.Sort(terms)
+	return slices.Compact(terms)
+}
+
+// maxTargets bounds the links that count for a version: a page of more is an
+// index, whose words change with it.
+const maxTargets = 500
+
+// targets lists where the anchors in a piece of HTML lead, in order, by a plain
+// scan for href attributes: this runs for every new entry and needs no tree.
+func targets(markup string) []string {
+	var out []string
+	for rest := markup; len(out) < maxTargets; {
+		i := strings.Index(rest, "href=")
+		if i < 0 {
+			break
+		}
+		rest = rest[i+len("href="):]
+		if rest == "" {
+			break
+		}
+		var value string
+		switch q := rest[0]; q {
+		case '"', '\'':
+			end := strings.IndexByte(rest[1:], q)
+			if end < 0 {
+				return out
+			}
+			value, rest = rest[1:1+end], rest[end+2:]
+		default:
+			end := strings.IndexAny(rest, " \t\r\n>")
+			if end < 0 {
+				end = len(rest)
+			}
+			value, rest = rest[:end], rest[end:]
+		}
+		out = append(out, canonicalOr(strings.ReplaceAll(value, "&amp;", "&")))
+	}
+	return out
+}
