@@ -36,6 +36,25 @@ func ValidID(s string) bool {
 // Its text is 26 letters of Crockford's base 32 in lower case.
 type ItemID [16]byte
 
+// NewItemID makes an id: t to the millisecond, n to tell apart and order what came
+// in one commit (the entry's position in its document), and the native id's hash. It depends on
+// nothing else, so the same document with the same time of record gives the same
+// ids again (CONFORMANCE P-74). A time before 1970 counts as 1970.
+func NewItemID(t time.Time, n uint16, source SourceID, native string) ItemID {
+	var id ItemID
+	ms := max(t.UnixMilli(), 0)
+	for i := range 6 {
+		id[i] = byte(ms >> (40 - 8*i))
+	}
+	id[6], id[7] = byte(n>>8), byte(n)
+	h := sha256.New()
+	h.Write([]byte(source))
+	h.Write([]byte{0})
+	h.Write([]byte(native))
+	copy(id[8:], h.Sum(nil))
+	return id
+}
+
 // crockford is Crockford's base 32 alphabet, which has no i, l, o or u.
 var crockford = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)
 

@@ -24,7 +24,7 @@ const (
 	KindTakedown  Kind = 11 // content removed
 	KindReparsed  Kind = 12 // a raw document read again by a newer parser
 	KindBlob      Kind = 13 // reserved
-	KindSeen      Kind = 14 // reserved
+	KindSeen      Kind = 14 // an item is known by further keys; nothing else changed
 )
 
 var kindNames = [...]string{

@@ -62,6 +62,11 @@ type Archive interface {
 	// byte for byte as received, or ErrNotFound.
 	Raw(ctx context.Context, id feed.ItemID, revision int) (Document, error)
 
+	// Document gives the document of a raw record by its place in the log, byte for
+	// byte as received: what is needed to read the archive again with a newer parser.
+	// ErrNotFound if there is no raw record there, or if an entry of it was taken down.
+	Document(ctx context.Context, at Cursor) (Document, error)
+
 	// Heads lists items without their content; see [HeadQuery].
 	Heads(ctx context.Context, q HeadQuery) ([]Head, error)
 
@@ -135,6 +140,9 @@ type Keeper interface {
 
 // Batch is what one document brought.
 type Batch struct {
+	// Source is whose entries these are; empty is Document.Source, and in Finish the
+	// source of the lease. Append to a source that is not there is ErrNotFound.
+	Source   feed.SourceID
 	Document *Document // nil if the raw bytes are not kept
 	Drafts   []Draft
 	// From says where the batch came from when it was no poll: a file's name.
@@ -153,7 +161,10 @@ type Document struct {
 	ETag      string
 	Modified  string // Last-Modified as received
 	Received  time.Time
-	Body      []byte // decoded from content coding, otherwise as received
+	// Body is decoded from content coding, otherwise as received. Without a body the
+	// document is not kept: its Parts serve only PollResult.Seen and Draft.Part. A
+	// document that the source brought before, byte for byte, is kept once.
+	Body []byte
 	// Parts are the entries' own bytes in Body, in order and without overlap. The
 	// engine keeps each part once, however many documents carry it. Empty if the
 	// parts could not be told apart; then the body is kept whole.
