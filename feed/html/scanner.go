@@ -1,0 +1,104 @@
+package html
+
+import (
+	"iter"
+	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/net/html"
+	"golang.org/x/net/html/atom"
+)
+
+// scanner reads the tokens of a text and knows which elements are closed later.
+type scanner struct {
+	z           *html.Tokenizer
+	src         string
+	pos         int               // after the current token
+	last        map[atom.Atom]int // offset of the last end tag of an element
+	tag         atom.Atom         // of a start or end tag; 0 if unknown
+	selfClosing bool
+	hasAttrs    bool
+	list        []html.Attribute // of the current tag, read on demand
+	listed      bool
+}
+
+func newScanner(s string) *scanner {
+	if !utf8.ValidString(s) {
+		s = strings.ToValidUTF8(s, "\uFFFD")
+	}
+	return &scanner{z: html.NewTokenizer(strings.NewReader(s)), src: s}
+}
+
+// next reads a token and returns its type, never SelfClosingTagToken.
+func (s *scanner) next() html.TokenType {
+	tt := s.z.Next()
+	s.pos += len(s.z.Raw())
+	s.selfClosing = tt == html.SelfClosingTagToken
+	switch tt {
+	case html.StartTagToken, html.SelfClosingTagToken, html.EndTagToken:
+		var name []byte
+		name, s.hasAttrs = s.z.TagName()
+		s.tag = atom.Lookup(name)
+		s.list, s.listed = s.list[:0], false
+		if s.tag == atom.Noscript {
+			s.z.NextIsNotRawText()
+		}
+		if tt == html.SelfClosingTagToken {
+			return html.StartTagToken
+		}
+	}
+	return tt
+}
+
+func (s *scanner) text() string { return string(s.z.Text()) }
+
+// notRaw makes what follows a tag such as iframe ordinary markup.
+func (s *scanner) notRaw() { s.z.NextIsNotRawText() }
+
+// attrs are the attributes of the current tag, names in lower case, values
+// decoded.
+func (s *scanner) attrs() iter.Seq2[string, string] {
+	if !s.listed {
+		s.listed = true
+		for more := s.hasAttrs; more; {
+			var key, val []byte
+			key, val, more = s.z.TagAttr()
+			s.list = append(s.list, html.Attribute{Key: string(key), Val: string(val)})
+		}
+	}
+	return func(yield func(string, string) bool) {
+		for _, a := range s.list {
+			if !yield(a.Key, a.Val) {
+				return
+			}
+		}
+	}
+}
+
+// unclosed reports whether no end tag of the current element follows. The search
+// runs once for each of the few names that are asked for.
+func (s *scanner) unclosed() bool {
+	at, ok := s.last[s.tag]
+	if !ok {
+		if s.last == nil {
+			s.last = map[atom.Atom]int{}
+		}
+		at = lastEndTag(s.src, s.tag.String())
+		s.last[s.tag] = at
+	}
+	return at < s.pos
+}
+
+// lastEndTag is the offset of the last "</name" in s, -1 if there is none.
+func lastEndTag(s, name string) int {
+	for end := len(s); ; {
+		i := strings.LastIndex(s[:end], "</")
+		if i < 0 {
+			return -1
+		}
+		if rest := s[i+2:]; len(rest) >= len(name) && strings.EqualFold(rest[:len(name)], name) {
+			return i
+		}
+		end = i
+	}
+}

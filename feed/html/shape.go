@@ -1,0 +1,646 @@
+package html
+
+import (
+	"net/url"
+	"slices"
+	"strings"
+
+	"golang.org/x/net/html"
+	"golang.org/x/net/html/atom"
+
+	"chancery/feed"
+)
+
+const (
+	// maxDepth bounds open elements; tags further in are left out, their content
+	// stays. Parsers stop at 512 (x/net/html, browsers).
+	maxDepth = 120
+	// maxReopen bounds how many elements a misplaced tag can make go on.
+	maxReopen = 4
+	// growth and growthFloor bound the result: URLs made absolute against a long
+	// base would otherwise let a small text grow without end.
+	growth, growthFloor = 8, 64 << 10
+)
+
+// rel is what every link carries (SEC-15).
+const rel = "noopener noreferrer nofollow"
+
+// shaper writes the allowed part of a text so that it nests as HTML's parser
+// would have it: what comes out parses to the same tree it was written from, and
+// sanitises to itself. It is a stack machine over tokens, no tree is built.
+type shaper struct {
+	policy Policy
+	urls   resolver
+	xml    bool // self-closing tags count: the text is XHTML
+	scan   *scanner
+	report Report
+
+	out    []byte
+	limit  int // of out; reached, URLs are dropped
+	stack  []entry
+	beyond map[atom.Atom]int // open beyond maxDepth
+	reopen []atom.Atom       // go on with the next text
+	drop   atom.Atom         // its content goes
+	drops  int               // how many of it are open
+
+	// In a pre, one line break after the start tag is not content.
+	preAt   int // offset after the start tag
+	preSeen bool
+
+	lazy bool // an image was written that needed a script to show: noscript repeats it
+}
+
+// entry is an open element.
+type entry struct {
+	a       atom.Atom // as written
+	silent  bool      // its tags are not written
+	closing bool      // its end tag came while a block in it was open
+	again   bool      // may go on after a misplaced tag
+	media   *player
+}
+
+// player is an open video, audio or picture.
+type player struct {
+	at    int    // offset of the start tag
+	kept  bool   // there is something to show
+	link  string // a source that may not be embedded
+	label string
+}
+
+func newShaper(t feed.Text, p Policy) *shaper {
+	return &shaper{
+		policy: p, urls: newResolver(t.Base), xml: t.Type == feed.XHTML, scan: newScanner(t.Value),
+		out: make([]byte, 0, len(t.Value)+len(t.Value)/4), limit: growth*len(t.Value) + growthFloor, preAt: -1,
+	}
+}
+
+func (w *shaper) run() {
+	for {
+		switch w.scan.next() {
+		case html.ErrorToken:
+			for len(w.stack) > 0 {
+				w.pop()
+			}
+			return
+		case html.TextToken:
+			if w.drop == 0 {
+				w.text(cleanText(w.scan.text()))
+			}
+		case html.StartTagToken:
+			w.start()
+		case html.EndTagToken:
+			w.end(w.scan.tag)
+		}
+	}
+}
+
+func (w *shaper) result() string { return string(w.out) }
+
+// start handles a start tag.
+func (w *shaper) start() {
+	a := w.scan.tag
+	if a == atom.Noscript && w.lazy && !w.scan.unclosed() {
+		w.drop, w.drops = a, 1
+		return
+	}
+	if w.drop == atom.Head && a == atom.Body {
+		w.drop = 0 // the end tag of head may be omitted
+	}
+	if w.drop != 0 {
+		if a == w.drop && !w.scan.selfClosing {
+			w.drops++
+		}
+		return
+	}
+	el := elements[a]
+	if el == nil {
+		if active[a] {
+			w.report.Active++
+		}
+		return
+	}
+	if el.kind&(dropped|framelike) != 0 {
+		w.remove(a, el)
+		return
+	}
+	if el.as != 0 {
+		a = el.as
+	}
+	if m := w.player(); m != nil {
+		w.inPlayer(m, a, el)
+		return
+	}
+	if el.kind&void == 0 && w.depth(a, el) >= maxDepth {
+		if w.beyond == nil {
+			w.beyond = map[atom.Atom]int{}
+		}
+		w.beyond[a]++
+		return
+	}
+	w.preSeen = true
+	switch {
+	case el.kind&tabular != 0:
+		w.table(a, el)
+	case el.kind&special != 0:
+		w.block(a, el)
+	default:
+		w.inline(a, el)
+	}
+	if w.xml && w.scan.selfClosing && el.kind&void == 0 {
+		w.end(a)
+	}
+}
+
+// depth is how deep an element would stand, with what opens before it. The parts
+// of a table are as deep as the table allows: they are often implied.
+func (w *shaper) depth(a atom.Atom, el *element) int {
+	if el.kind&tabular != 0 && a != atom.Table {
+		return 0
+	}
+	n := len(w.stack)
+	if n == 0 {
+		return len(w.reopen)
+	}
+	switch w.stack[n-1].a {
+	case atom.Table:
+		n += 3
+	case atom.Thead, atom.Tbody, atom.Tfoot:
+		n += 2
+	case atom.Tr:
+		n++
+	}
+	return n + len(w.reopen)
+}
+
+// remove leaves out an element with its content; a frame leaves a link.
+func (w *shaper) remove(a atom.Atom, el *element) {
+	if el.kind&framelike != 0 {
+		w.frame()
+	} else if a != atom.Title && a != atom.Head {
+		w.report.Active++
+	}
+	if el.kind&dropped != 0 && !(w.scan.selfClosing && (w.xml || w.scan.unclosed())) {
+		switch a {
+		case atom.Script, atom.Style, atom.Title, atom.Textarea:
+			// Unclosed, they go to the end of the text, as in a browser.
+		default:
+			if w.scan.unclosed() {
+				w.scan.notRaw()
+				return
+			}
+		}
+		w.drop, w.drops = a, 1
+	} else if el.kind&dropped != 0 {
+		w.scan.notRaw()
+	}
+}
+
+// block opens an element that ends a paragraph.
+func (w *shaper) block(a atom.Atom, el *element) {
+	w.cell()
+	w.closeP()
+	switch {
+	case el.kind&heading != 0:
+		i := len(w.stack) - 1
+		for i >= 0 && w.stack[i].silent {
+			i--
+		}
+		if i >= 0 && isHeading(w.stack[i].a) {
+			w.popTo(i, false)
+		}
+	case el.kind&item != 0:
+		w.closeItem(a)
+	}
+	if el.kind&void != 0 {
+		w.write(a, el, "")
+		return
+	}
+	w.push(a, el)
+	if a == atom.Pre {
+		w.preAt, w.preSeen = len(w.out), false
+	}
+}
+
+// inline opens a phrasing element.
+func (w *shaper) inline(a atom.Atom, el *element) {
+	switch {
+	case a == atom.Source || a == atom.Track:
+		return // only in a player
+	case a == atom.Img:
+		w.image(el)
+		return
+	case el.kind&media != 0:
+		w.openPlayer(a, el)
+		return
+	case el.kind&rubyPart != 0:
+		if !w.rubyPart() {
+			return
+		}
+	case a == atom.A:
+		w.closeA()
+		if w.has(atom.A) {
+			return // around the table we are in
+		}
+	}
+	if i := slices.Index(w.reopen, a); i >= 0 {
+		w.reopen = slices.Delete(w.reopen, i, i+1)
+	}
+	w.cell()
+	w.flush()
+	if el.kind&void != 0 {
+		w.write(a, el, "")
+		return
+	}
+	w.push(a, el)
+}
+
+// push writes a start tag and remembers it.
+func (w *shaper) push(a atom.Atom, el *element) {
+	at := len(w.out)
+	w.out = append(w.out, '<')
+	w.out = append(w.out, a.String()...)
+	n := len(w.out)
+	href := w.attrs(el)
+	e := entry{a: a, again: el.kind&formatted != 0 && len(w.out) == n}
+	switch {
+	case a == atom.A && !href, el.attrNeeded && len(w.out) == n, a == atom.Bdo && !strings.Contains(string(w.out[n:]), ` dir="`):
+		e.silent = true
+		w.out = w.out[:at]
+	default:
+		if a == atom.A {
+			w.out = append(w.out, ` rel="`+rel+`"`...)
+		}
+		w.out = append(w.out, '>')
+	}
+	w.stack = append(w.stack, e)
+}
+
+// write writes the tag of a void element.
+func (w *shaper) write(a atom.Atom, el *element, extra string) {
+	w.out = append(w.out, '<')
+	w.out = append(w.out, a.String()...)
+	w.attrs(el)
+	w.out = append(w.out, extra...)
+	w.out = append(w.out, '>')
+}
+
+// pop ends the current element, and those whose end tag already came.
+func (w *shaper) pop() {
+	for {
+		n := len(w.stack) - 1
+		e := w.stack[n]
+		w.stack = w.stack[:n]
+		if !e.silent {
+			w.out = append(w.out, "</"...)
+			w.out = append(w.out, e.a.String()...)
+			w.out = append(w.out, '>')
+		}
+		if e.media != nil {
+			w.closePlayer(e)
+		}
+		if el := elements[e.a]; el.kind&special != 0 && e.a != atom.P {
+			w.reopen = w.reopen[:0]
+		}
+		if n == 0 || !w.stack[n-1].closing {
+			return
+		}
+	}
+}
+
+// popTo ends everything above and at index i. Of what stood in it, elements such
+// as b go on afterwards if goOn says so.
+func (w *shaper) popTo(i int, goOn bool) {
+	var again []atom.Atom
+	for j := i + 1; goOn && j < len(w.stack) && len(again) < maxReopen; j++ {
+		if e := w.stack[j]; e.again && !e.closing && !slices.Contains(again, e.a) && !slices.Contains(w.reopen, e.a) {
+			again = append(again, e.a)
+		}
+	}
+	for len(w.stack) > i {
+		w.pop()
+	}
+	if goOn && len(w.reopen)+len(again) <= maxReopen {
+		w.reopen = append(w.reopen, again...)
+	}
+}
+
+// flush opens again what a misplaced tag interrupted.
+func (w *shaper) flush() {
+	for _, a := range w.reopen {
+		if len(w.stack) < maxDepth && len(w.out) < w.limit && !w.has(a) {
+			w.out = append(w.out, '<')
+			w.out = append(w.out, a.String()...)
+			w.out = append(w.out, '>')
+			w.stack = append(w.stack, entry{a: a, again: true})
+		}
+	}
+	w.reopen = w.reopen[:0]
+}
+
+// end handles an end tag.
+func (w *shaper) end(a atom.Atom) {
+	if w.drop != 0 {
+		if a == w.drop {
+			if w.drops--; w.drops == 0 {
+				w.drop = 0
+			}
+		}
+		return
+	}
+	el := elements[a]
+	if el == nil || el.kind&(void|dropped) != 0 {
+		return
+	}
+	if el.as != 0 {
+		a = el.as
+	}
+	if w.beyond[a] > 0 {
+		w.beyond[a]--
+		return
+	}
+	w.preSeen = true
+	if i := slices.Index(w.reopen, a); i >= 0 {
+		w.reopen = slices.Delete(w.reopen, i, i+1)
+		return
+	}
+	for i := len(w.stack) - 1; i >= 0; i-- {
+		e := &w.stack[i]
+		k := elements[e.a].kind
+		if e.a == a || el.kind&heading != 0 && isHeading(e.a) {
+			if el.kind&phrasing != 0 && e.closing {
+				continue
+			}
+			w.popTo(i, el.kind&phrasing != 0 || a == atom.P)
+			return
+		}
+		if e.media != nil {
+			return
+		}
+		switch {
+		case el.kind&tabular != 0:
+			if e.a == atom.Table {
+				return
+			}
+		case k&barrier != 0:
+			return
+		case a == atom.Li && (e.a == atom.Ul || e.a == atom.Ol):
+			return
+		case el.kind&phrasing != 0 && k&special != 0:
+			w.endLater(a, i)
+			return
+		}
+	}
+}
+
+// endLater notes that a phrasing element below index i ends as soon as the block
+// that is open in it does: <b><p>x</b>y</p>z.
+func (w *shaper) endLater(a atom.Atom, i int) {
+	for ; i >= 0 && elements[w.stack[i].a].kind&barrier == 0; i-- {
+		if e := &w.stack[i]; e.a == a && !e.closing {
+			e.closing = true
+			return
+		}
+	}
+}
+
+// text writes text.
+func (w *shaper) text(s string) {
+	if s == "" || w.player() != nil {
+		return
+	}
+	blank := strings.Trim(s, " \t\n\f") == ""
+	if n := len(w.stack); n > 0 && tableContext(w.stack[n-1].a) {
+		if blank {
+			return // parsers keep it, but it shows nothing
+		}
+		w.cell()
+	}
+	if !blank {
+		w.flush()
+	}
+	if w.preAt == len(w.out) && len(w.stack) > 0 {
+		if !w.preSeen && s[0] == '\n' {
+			s = s[1:]
+		}
+		w.preSeen = true
+		if s != "" && s[0] == '\n' {
+			w.out = append(w.out, '\n') // the parser will take one away
+		}
+	}
+	w.out = appendEscaped(w.out, s)
+}
+
+// closeP ends an open paragraph (13.2.6.4.7, "close a p element").
+func (w *shaper) closeP() {
+	for i := len(w.stack) - 1; i >= 0; i-- {
+		if w.stack[i].a == atom.P {
+			w.popTo(i, true)
+			return
+		}
+		if elements[w.stack[i].a].kind&barrier != 0 {
+			return
+		}
+	}
+}
+
+// closeItem ends the li, or dt or dd, before a new one.
+func (w *shaper) closeItem(a atom.Atom) {
+	for i := len(w.stack) - 1; i >= 0; i-- {
+		b := w.stack[i].a
+		if b == a || a != atom.Li && (b == atom.Dt || b == atom.Dd) {
+			w.popTo(i, false)
+			return
+		}
+		if elements[b].kind&special != 0 && b != atom.Address && b != atom.Div && b != atom.P {
+			return
+		}
+	}
+}
+
+// closeA ends an open link: links don't nest.
+func (w *shaper) closeA() {
+	for i := len(w.stack) - 1; i >= 0; i-- {
+		if w.stack[i].a == atom.A {
+			w.popTo(i, true)
+			return
+		}
+		if elements[w.stack[i].a].kind&barrier != 0 {
+			return
+		}
+	}
+}
+
+// rubyPart ends the parts before a new one; false outside a ruby.
+func (w *shaper) rubyPart() bool {
+	for i := len(w.stack) - 1; i >= 0; i-- {
+		if w.stack[i].a == atom.Ruby {
+			for len(w.stack) > i+1 {
+				w.pop()
+			}
+			return true
+		}
+		if elements[w.stack[i].a].kind&special != 0 {
+			return false
+		}
+	}
+	return false
+}
+
+// has reports whether a is open, written or not.
+func (w *shaper) has(a atom.Atom) bool {
+	return slices.ContainsFunc(w.stack, func(e entry) bool { return e.a == a })
+}
+
+func isHeading(a atom.Atom) bool {
+	el := elements[a]
+	return el != nil && el.kind&heading != 0
+}
+
+// tableContext: a table, its sections and rows hold only each other.
+func tableContext(a atom.Atom) bool {
+	switch a {
+	case atom.Table, atom.Thead, atom.Tbody, atom.Tfoot, atom.Tr:
+		return true
+	}
+	return false
+}
+
+// cell opens a cell if the current element is a part of a table that can't hold
+// content. Parsers move such content before the table; in one pass it can only
+// stay where it is.
+func (w *shaper) cell() {
+	for len(w.stack) > 0 && tableContext(w.stack[len(w.stack)-1].a) {
+		switch w.stack[len(w.stack)-1].a {
+		case atom.Table:
+			w.plainPush(atom.Tbody)
+		case atom.Tr:
+			w.plainPush(atom.Td)
+		default:
+			w.plainPush(atom.Tr)
+		}
+	}
+}
+
+func (w *shaper) plainPush(a atom.Atom) {
+	w.out = append(w.out, '<')
+	w.out = append(w.out, a.String()...)
+	w.out = append(w.out, '>')
+	w.stack = append(w.stack, entry{a: a})
+}
+
+// table opens a table or a part of one, with the parts between that authors omit.
+func (w *shaper) table(a atom.Atom, el *element) {
+	w.reopen = w.reopen[:0]
+	if a == atom.Table {
+		w.cell()
+		w.closeP()
+		w.reopen = w.reopen[:0]
+		w.push(a, el)
+		return
+	}
+	i := len(w.stack) - 1
+	for i >= 0 && w.stack[i].a != atom.Table {
+		i--
+	}
+	if i < 0 {
+		return // a part without a table: its content stays
+	}
+	within := func(parents ...atom.Atom) {
+		for len(w.stack) > i+1 && !slices.Contains(parents, w.stack[len(w.stack)-1].a) {
+			w.pop()
+		}
+	}
+	switch a {
+	case atom.Tr:
+		within(atom.Tbody, atom.Thead, atom.Tfoot)
+		if len(w.stack) == i+1 {
+			w.plainPush(atom.Tbody)
+		}
+	case atom.Td, atom.Th:
+		within(atom.Tr, atom.Tbody, atom.Thead, atom.Tfoot)
+		if len(w.stack) == i+1 {
+			w.plainPush(atom.Tbody)
+		}
+		if w.stack[len(w.stack)-1].a != atom.Tr {
+			w.plainPush(atom.Tr)
+		}
+	default:
+		within()
+	}
+	w.push(a, el)
+}
+
+// frame writes a link to what a frame or an embedded player would have shown.
+func (w *shaper) frame() {
+	w.report.Frames++
+	var src, lazy, title string
+	for key, val := range w.scan.attrs() {
+		switch key {
+		case "src":
+			src = val
+		case "data-src", "data-lazy-src":
+			lazy = val
+		case "title":
+			title = val
+		}
+	}
+	abs, _ := w.webURL(src)
+	if abs == "" {
+		abs, _ = w.webURL(lazy)
+	}
+	if abs == "" || w.player() != nil {
+		return
+	}
+	w.cell()
+	w.closeA()
+	w.flush()
+	w.link(abs, title)
+}
+
+// link writes a link by itself. The label is the URL if there is none.
+func (w *shaper) link(abs, label string) {
+	label = strings.TrimSpace(cleanText(label))
+	if label == "" {
+		label = abs
+	}
+	if w.has(atom.A) || len(w.out) > w.limit {
+		w.out = appendEscaped(w.out, label)
+		return
+	}
+	w.out = append(w.out, `<a href="`...)
+	w.out = appendEscaped(w.out, abs)
+	w.out = append(w.out, `" rel="`+rel+`">`...)
+	w.out = appendEscaped(w.out, label)
+	w.out = append(w.out, "</a>"...)
+}
+
+// webURL is the absolute http or https URL of ref, if the result may still grow.
+func (w *shaper) webURL(ref string) (abs, scheme string) {
+	if ref == "" || len(w.out) > w.limit {
+		return "", ""
+	}
+	abs, scheme = w.urls.resolve(ref)
+	if scheme == "mailto" {
+		return "", ""
+	}
+	return abs, scheme
+}
+
+// tracker reports whether abs is on the policy's list.
+func (w *shaper) tracker(abs string) bool {
+	if len(w.policy.Trackers) == 0 {
+		return false
+	}
+	u, err := url.Parse(abs)
+	if err != nil {
+		return false
+	}
+	for _, t := range w.policy.Trackers {
+		host, path, _ := strings.Cut(t, "/")
+		rest, ok := strings.CutSuffix(u.Host, host)
+		if ok && (rest == "" || strings.HasSuffix(rest, ".")) && strings.HasPrefix(strings.TrimPrefix(u.Path, "/"), path) {
+			return true
+		}
+	}
+	return false
+}
