@@ -66,6 +66,9 @@ type PollState struct {
 	// PartsHash is a hash of the list of entries' digests of the last document that
 	// was kept: a document is kept again only when the list changed.
 	PartsHash string `json:"parts_hash,omitempty"`
+	// Colliding are hashes of native ids and links that stood on unrelated posts of
+	// one document: they identify nothing in this source any more (CONFORMANCE P-68).
+	Colliding []string `json:"colliding,omitempty"`
 	// ParseFailed is the parse.Version that could not read the last body; its
 	// validators were kept all the same, so that a 304 repeats the failure without
 	// a download (CONFORMANCE F-09). Zero: it was read.

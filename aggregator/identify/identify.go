@@ -9,6 +9,7 @@ package identify
 
 import (
 	"crypto/sha256"
+	"slices"
 	"strings"
 
 	"chancery/feed"
@@ -45,10 +46,22 @@ const (
 	minBodyWords = 40
 )
 
+// maxColliding bounds the ids remembered as naming nothing. A source with more is
+// beyond telling apart by id: then every id is joined with its link.
+const maxColliding = 200
+
+// everything, in the list of colliding ids, stands for all of them.
+const everything = "*"
+
 // Document identifies the entries of one document together, because some faults
 // show only side by side: one GUID on every item, one link shared by all. home
 // is the address of the feed's own page, which is no post's address.
-func Document(posts []Post, home string) []Identity {
+//
+// colliding is what earlier documents of the source taught; the list that comes
+// back is to be given next time. It only grows: an id that once named two posts
+// is never trusted again, or the key of a post would change from poll to poll
+// (CONFORMANCE P-68; PEERS part 5, 54).
+func Document(posts []Post, home string, colliding []string) ([]Identity, []string) {
 	ids := make(map[string][]int, len(posts))
 	links := make(map[string][]int, len(posts))
 	for i, p := range posts {
@@ -59,42 +72,59 @@ func Document(posts []Post, home string) []Identity {
 			links[p.Address] = append(links[p.Address], i)
 		}
 	}
+	bad := func(kind, value string, same []int) bool {
+		mark := hexOf(key(0, kind+value))[:12]
+		if slices.Contains(colliding, mark) || slices.Contains(colliding, everything) {
+			return true
+		}
+		if !unrelated(posts, same) {
+			return false
+		}
+		if colliding = append(colliding, mark); len(colliding) > maxColliding {
+			colliding = []string{everything}
+		}
+		return true
+	}
 	out := make([]Identity, len(posts))
 	for i, p := range posts {
 		id := nativeID(p.Entry)
-		shared := p.Address == "" || p.Address == home || unrelated(posts, links[p.Address])
-		switch {
-		case id != "" && !unrelated(posts, ids[id]):
-			out[i].Native, out[i].Method = id, "guid"
-			out[i].Keys = append(out[i].Keys, key(store.KeyGUID, id))
-			if p.Alias != "" {
-				out[i].Keys = append(out[i].Keys, key(store.KeyAlias, p.Alias))
-			}
-		case id != "" && !shared:
-			// CONFORMANCE P-68: the id names several posts of one document.
-			out[i].Native, out[i].Method = id+"\n"+p.Address, "guid+link"
-			out[i].Keys = append(out[i].Keys, key(store.KeyGUID, out[i].Native))
-		case !shared:
-			out[i].Native, out[i].Method = p.Address, "link"
-			out[i].Keys = append(out[i].Keys, key(store.KeyLink, p.Address))
-		case p.Address != "" && p.Title != "":
-			out[i].Native, out[i].Method = p.Address+"\n"+text.Fold(p.Title), "link+title"
-			out[i].Keys = append(out[i].Keys, key(store.KeyLink, out[i].Native))
-		default:
-			out[i].Method = "content"
-			k := key(store.KeyContent, text.Fold(p.Title)+"\n"+strings.TrimSpace(p.Entry.Published.Raw)+"\n"+text.Fold(p.Body))
-			out[i].Native = hexOf(k)
-			out[i].Keys = append(out[i].Keys, k)
-		}
-		if !shared && isPage(p.Canonical) {
-			out[i].Story = append(out[i].Story, key(store.KeyURL, p.Address))
-		}
-		words := text.Words(p.Body)
-		if k, ok := textKey(p, words); ok {
-			out[i].Story = append(out[i].Story, k)
-		}
-		out[i].Sketch = sketch(words)
+		idBad := id == "" || bad("id:", id, ids[id])
+		linkBad := p.Address == "" || p.Address == home || bad("link:", p.Address, links[p.Address])
+		out[i] = identity(p, id, idBad, linkBad)
 	}
+	return out, colliding
+}
+
+func identity(p Post, id string, idBad, linkBad bool) Identity {
+	var out Identity
+	one := func(method string, class store.KeyClass, native string) {
+		out.Native, out.Method = native, method
+		out.Keys = append(out.Keys, key(class, native))
+	}
+	switch {
+	case !idBad:
+		one("guid", store.KeyGUID, id)
+		if p.Alias != "" {
+			out.Keys = append(out.Keys, key(store.KeyAlias, p.Alias))
+		}
+	case id != "" && p.Address != "" && !linkBad:
+		one("guid+link", store.KeyGUID, id+"\n"+p.Address)
+	case !linkBad:
+		one("link", store.KeyLink, p.Address)
+	case p.Address != "" && p.Title != "":
+		one("link+title", store.KeyLink, p.Address+"\n"+text.Fold(p.Title))
+	default:
+		k := key(store.KeyContent, text.Fold(p.Title)+"\n"+strings.TrimSpace(p.Entry.Published.Raw)+"\n"+text.Fold(p.Body))
+		out.Native, out.Method, out.Keys = hexOf(k), "content", []store.Key{k}
+	}
+	if !linkBad && isPage(p.Canonical) {
+		out.Story = append(out.Story, key(store.KeyURL, p.Address))
+	}
+	words := text.Words(p.Body)
+	if k, ok := textKey(p, words); ok {
+		out.Story = append(out.Story, k)
+	}
+	out.Sketch = sketch(words)
 	return out
 }
 

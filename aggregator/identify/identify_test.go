@@ -23,13 +23,13 @@ func post(id, address, title, body string) Post {
 // P-67: a post is known by its GUID as written, else by its link, else by its
 // content, and what was used is said.
 func TestMethod(t *testing.T) {
-	ids := Document([]Post{
+	ids, _ := Document([]Post{
 		post("tag:x,2009:1", "blog.example/1", "One", "text"),
 		post(" ", "blog.example/2", "Two", "text"),
 		post("", "", "Three", "text"),
 		post("N/A", "blog.example/4", "Four", "text"),
 		post("0", "blog.example/5", "Five", "text"),
-	}, "blog.example")
+	}, "blog.example", nil)
 	var got []string
 	for _, id := range ids {
 		got = append(got, id.Method)
@@ -57,7 +57,7 @@ func TestCollisions(t *testing.T) {
 		{"guids that differ in the fragment", []Post{post("http://b.example/a#1", "b.example/a", "One", ""), post("http://b.example/a#2", "b.example/a", "Two", "")}, false},
 		{"nothing but text", []Post{post("", "", "One", "a"), post("", "", "One", "b")}, false},
 	} {
-		ids := Document(tc.posts, "b.example")
+		ids, _ := Document(tc.posts, "b.example", nil)
 		if got := ids[0].Keys[0] == ids[1].Keys[0]; got != tc.same {
 			t.Errorf("%s: same key %v, want %v (%q, %q)", tc.name, got, tc.same, ids[0].Native, ids[1].Native)
 		}
@@ -69,12 +69,12 @@ func TestStoryKeys(t *testing.T) {
 	hasURL := func(id Identity) bool {
 		return slices.ContainsFunc(id.Story, func(k store.Key) bool { return k.Class == store.KeyURL })
 	}
-	ids := Document([]Post{
+	ids, _ := Document([]Post{
 		post("1", "b.example/own", "One", ""),
 		post("2", "b.example", "Two", ""),
 		post("3", "b.example/shared", "Three", ""),
 		post("4", "b.example/shared", "Four", ""),
-	}, "b.example")
+	}, "b.example", nil)
 	for i, want := range []bool{true, false, false, false} {
 		if got := hasURL(ids[i]); got != want {
 			t.Errorf("post %d has a URL key: %v, want %v", i+1, got, want)
@@ -87,7 +87,8 @@ func TestStoryKeys(t *testing.T) {
 func TestTextKey(t *testing.T) {
 	long := strings.Repeat("Baghdad announced again that the camp would be closed soon. ", 6)
 	textOf := func(title, body string) string {
-		for _, k := range Document([]Post{post("1", "b.example/1", title, body)}, "")[0].Story {
+		ids, _ := Document([]Post{post("1", "b.example/1", title, body)}, "", nil)
+		for _, k := range ids[0].Story {
 			if k.Class == store.KeyText {
 				return fmt.Sprintf("%x", k.Hash)
 			}
@@ -138,5 +139,27 @@ func TestSketch(t *testing.T) {
 	}
 	if s := sketch(words(minBodyWords - 1)); s.Words != 0 {
 		t.Error("a short post has a sketch")
+	}
+}
+
+// An id that once named two posts names nothing later, when only one post with it
+// is new in a document (P-68).
+func TestCollisionIsRemembered(t *testing.T) {
+	_, colliding := Document([]Post{post("x", "b.example/1", "One", ""), post("x", "b.example/2", "Two", "")}, "", nil)
+	ids, _ := Document([]Post{post("x", "b.example/3", "Three", "")}, "", colliding)
+	if ids[0].Method != "guid+link" {
+		t.Errorf("a lone post with a colliding id is identified by %s", ids[0].Method)
+	}
+	ids, _ = Document([]Post{post("y", "b.example/3", "Three", "")}, "", colliding)
+	if ids[0].Method != "guid" {
+		t.Errorf("another id of that source is identified by %s", ids[0].Method)
+	}
+	var many []Post
+	for i := range maxColliding + 1 {
+		id := fmt.Sprint("id", i)
+		many = append(many, post(id, fmt.Sprintf("b.example/%da", i), fmt.Sprint("a", i), ""), post(id, fmt.Sprintf("b.example/%db", i), fmt.Sprint("b", i), ""))
+	}
+	if _, colliding = Document(many, "", nil); len(colliding) != 1 {
+		t.Errorf("%d colliding ids are remembered, want one mark for all", len(colliding))
 	}
 }
