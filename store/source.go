@@ -69,10 +69,6 @@ type PollState struct {
 	// Colliding are hashes of native ids and links that stood on unrelated posts of
 	// one document: they identify nothing in this source any more (CONFORMANCE P-68).
 	Colliding []string `json:"colliding,omitempty"`
-	// ParseFailed is the parse.Version that could not read the last body; its
-	// validators were kept all the same, so that a 304 repeats the failure without
-	// a download (CONFORMANCE F-09). Zero: it was read.
-	ParseFailed int `json:"parse_failed,omitempty"`
 
 	Polled    time.Time `json:"polled,omitzero"`    // last attempt
 	Succeeded time.Time `json:"succeeded,omitzero"` // last 200 with a feed, or 304

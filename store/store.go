@@ -42,6 +42,11 @@ type Archive interface {
 	// has carried exactly these bytes before, so that they need not be parsed.
 	Known(ctx context.Context, source feed.SourceID, digests []feed.Digest) ([]bool, error)
 
+	// Lookup gives, for each list of keys of one entry (strongest first), the item of
+	// the source that the first known key names, or the zero id. It is what Append
+	// would find now.
+	Lookup(ctx context.Context, source feed.SourceID, keys [][]Key) ([]feed.ItemID, error)
+
 	// Append takes in a batch that did not come from a poll (an import). It is one
 	// commit: all of it is durable when Append returns nil, or none of it is. The
 	// outcomes are in the order of batch.Drafts. Appending the same batch again

@@ -137,6 +137,24 @@ func (m *Model) Known(ctx context.Context, id feed.SourceID, digests []feed.Dige
 	return out, nil
 }
 
+// Lookup implements store.Archive.
+func (m *Model) Lookup(ctx context.Context, id feed.SourceID, keys [][]store.Key) ([]feed.ItemID, error) {
+	if err := m.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer m.mu.Unlock()
+	out := make([]feed.ItemID, len(keys))
+	for i, of := range keys {
+		for _, k := range of {
+			if known, ok := m.keys[sourceKey{id, k}]; ok {
+				out[i] = known
+				break
+			}
+		}
+	}
+	return out, nil
+}
+
 // Append implements store.Archive.
 func (m *Model) Append(ctx context.Context, b store.Batch) ([]store.Outcome, error) {
 	if err := m.enter(ctx); err != nil {
