@@ -1,0 +1,48 @@
+package schedule
+
+import (
+	"fmt"
+	"time"
+
+	"chancery/store"
+)
+
+// Ask is how the next poll of a source shall ask.
+type Ask struct {
+	// Unconditional: leave the validators out.
+	Unconditional bool
+	Why           string // in words
+}
+
+// Plan says how to ask a source in state st at now. parser is the version of the
+// parser in use. It changes nothing; pass the state through [Asked] when the poll
+// is made.
+func Plan(st store.PollState, parser int, now time.Time) Ask {
+	m := recall(st.Schedule)
+	if st.ETag == "" && st.LastModified == "" {
+		return Ask{Unconditional: true, Why: "no validators are known"}
+	}
+	if m.Unparsed != "" && m.Parser != parser {
+		return Ask{Unconditional: true, Why: "the document could not be read, and the parser is another one now"}
+	}
+	if eternal(m, now) {
+		return Ask{Unconditional: true, Why: fmt.Sprintf("only \"not modified\" for %s, which is not by chance at its usual rate", human(now.Sub(m.Since304)))}
+	}
+	return Ask{Why: "with the validators of " + st.ValidatorURL}
+}
+
+// Asked records that the poll planned by [Plan] is made. Forced polls are counted
+// even if they fail.
+func Asked(st store.PollState, a Ask, now time.Time) store.PollState {
+	if m := recall(st.Schedule); a.Unconditional && eternal(m, now) {
+		m.Forced = now.UTC().Round(0)
+		st.Schedule = m.bytes()
+	}
+	return st
+}
+
+// eternal: F-13.
+func eternal(m memory, now time.Time) bool {
+	return !m.Since304.IsZero() && now.Sub(m.Since304) >= 8*day && now.Sub(m.Forced) >= 8*day &&
+		silence(m.Usual, now.Sub(m.Since304)) < 0.001
+}
