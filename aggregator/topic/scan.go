@@ -1,0 +1,188 @@
+package topic
+
+import (
+	"chancery/feed/query"
+	"chancery/feed/text"
+)
+
+// hits is what a scan found: for each term the places where it stands, as lists
+// within one slice. It is a query.Finder for the document that was scanned.
+type hits struct {
+	t           *trie
+	d           *query.Doc
+	list        []hit
+	first, last []int32 // term → its first and last hit, as index + 1; 0 for none
+	count       []int32 // term → hits in the field being scanned
+	found       []int32 // terms with hits
+	counted     []int32 // terms with a count
+	touched     []bool  // rules with hits
+	rules       []int32 // those rules
+	length      [8]int  // field → words
+	active      []partial
+	next        []partial
+	words       []text.Word
+}
+
+type hit struct {
+	place query.Place
+	next  int32 // the term's next hit, as index + 1
+}
+
+// partial is a phrase that has begun.
+type partial struct {
+	node        uint32
+	word, start int
+}
+
+// maxActive bounds phrases that have begun and may go on at one place of a text.
+const maxActive = 256
+
+// scan finds all terms in d. The result is valid until released.
+func (t *trie) scan(d *query.Doc) *hits {
+	h := t.scratch.Get().(*hits)
+	h.d = d
+	f := t.forms(d.Lang)
+	h.field(query.Title, f)
+	h.field(query.Text, f)
+	for _, field := range t.extra {
+		h.field(field, f)
+	}
+	return h
+}
+
+func (t *trie) release(h *hits) {
+	for _, n := range h.found {
+		h.first[n], h.last[n] = 0, 0
+	}
+	for _, r := range h.rules {
+		h.touched[r] = false
+	}
+	h.d = nil
+	const keep = 1 << 16 // hits; one huge text must not hold its memory for ever
+	if cap(h.list) > keep {
+		h.list = nil
+	}
+	h.list, h.found, h.rules = h.list[:0], h.found[:0], h.rules[:0]
+	t.scratch.Put(h)
+}
+
+// Len is how many words a field has.
+func (h *hits) Len(f query.Field) int { return h.length[f] }
+
+// Places lists the places of a term of the set, in its fields.
+func (h *hits) Places(term *query.Term) []query.Place {
+	n, ok := h.t.number[term]
+	if !ok {
+		return nil
+	}
+	var places []query.Place
+	for i := h.first[n]; i != 0; i = h.list[i-1].next {
+		p := h.list[i-1].place
+		if p.Field == term.Field || term.Field == query.Anywhere && (p.Field == query.Title || p.Field == query.Text) {
+			places = append(places, p)
+		}
+	}
+	return places
+}
+
+// field scans one field.
+func (h *hits) field(field query.Field, f *forms) {
+	t, s := h.t, h.d.Field(field)
+	h.active = h.active[:0]
+	word := 0
+	for at := 0; at < len(s); {
+		h.words, at = text.Scan(s, at, h.words[:0])
+		for i := range h.words {
+			w := &h.words[i]
+			var id uint32
+			if t.filter[w.Hash>>6&(uint64(len(t.filter))-1)]&(1<<(w.Hash&63)) != 0 {
+				id = t.words.get(w.Hash)
+			}
+			var c *class
+			if f.ask {
+				c = f.class(s, *w)
+			}
+			if id != 0 || c != nil {
+				h.step(field, f, id, c, word+i, *w)
+			} else if len(h.active) > 0 {
+				h.active = h.active[:0]
+			}
+		}
+		word += len(h.words)
+	}
+	h.length[field] = word
+	for _, n := range h.counted {
+		h.count[n] = 0
+	}
+	h.counted = h.counted[:0]
+}
+
+// step goes on with a word that is in some rule.
+func (h *hits) step(field query.Field, f *forms, id uint32, c *class, word int, w text.Word) {
+	h.next = h.next[:0]
+	if id != 0 {
+		h.follow(field, f, id, word, w)
+	}
+	if c != nil {
+		for _, p := range c.prefixes {
+			h.follow(field, f, p, word, w)
+		}
+		for _, n := range c.bare {
+			h.add(n, query.Place{Field: field, Word: word, Words: 1, Start: w.Start, End: w.End})
+		}
+	}
+	h.active, h.next = h.next, h.active
+}
+
+// follow takes the edges named id from the root and from all that has begun.
+func (h *hits) follow(field query.Field, f *forms, id uint32, word int, w text.Word) {
+	h.enter(field, f, partial{root, word, w.Start}, id, w.End, word)
+	for _, p := range h.active {
+		h.enter(field, f, p, id, w.End, word)
+	}
+}
+
+func (h *hits) enter(field query.Field, f *forms, p partial, id uint32, end, word int) {
+	t := h.t
+	node := t.edges.get(edge(p.node, id))
+	if node == 0 {
+		return
+	}
+	for _, n := range t.ends[node] {
+		if f.inflects && t.terms[n].Kind == query.Bare {
+			continue // found by its stem
+		}
+		h.add(n, query.Place{Field: field, Word: p.word, Words: word - p.word + 1, Start: p.start, End: end})
+	}
+	if len(h.next) < maxActive {
+		h.next = append(h.next, partial{node, p.word, p.start})
+	}
+}
+
+func (h *hits) add(n int32, p query.Place) {
+	term := h.t.terms[n]
+	if h.count[n] >= query.MaxPlaces || !h.d.Accepts(term, p) {
+		return
+	}
+	if h.count[n] == 0 {
+		h.counted = append(h.counted, n)
+	}
+	h.count[n]++
+	h.list = append(h.list, hit{place: p})
+	i := int32(len(h.list))
+	if h.first[n] == 0 {
+		h.first[n] = i
+		h.found = append(h.found, n)
+		for _, r := range h.t.users[n] {
+			if !h.touched[r] {
+				h.touched[r] = true
+				h.rules = append(h.rules, r)
+			}
+		}
+	} else {
+		h.list[h.last[n]-1].next = i
+	}
+	h.last[n] = i
+}
+
+var _ query.Finder = (*hits)(nil)

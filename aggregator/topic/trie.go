@@ -1,0 +1,162 @@
+package topic
+
+import (
+	"slices"
+	"sync"
+
+	"chancery/feed/query"
+	"chancery/feed/text"
+)
+
+// trie finds the terms of all rules in a text at once. Its unit is the word, not
+// the byte: most words of a text are in no rule, which one bit of a filter by
+// their hash tells. Words are told apart by 64 bits of hash alone; folding
+// happens while hashing.
+//
+// Three things can be said of a word: it is a word of a phrase (an edge), it
+// begins as a prefix of a phrase does (an edge too), or it has the stem of a
+// bare word. The last two depend on the text's language and are looked up in a
+// [forms], once for each distinct word.
+type trie struct {
+	terms   []*query.Term // distinct by Key
+	number  map[*query.Term]int32
+	users   [][]int32 // term → rules
+	rules   int
+	extra   []query.Field // fields other than title and text that a term asks for
+	filter  [1 << 10]uint64
+	words   hashTable // hash of a word → word
+	edges   hashTable // node and word → node
+	ends    [][]int32 // node → terms that end there
+	nodes   int
+	prefix  map[string]uint32 // a word of a phrase that may go on → word
+	lengths []int             // of those, in bytes, ascending
+	bare    []int32           // terms that are bare words
+	mu      sync.Mutex
+	byLang  sync.Map // string → *forms
+	scratch sync.Pool
+}
+
+const root = 0
+
+func newTrie(rules []*rule) *trie {
+	t := &trie{number: map[*query.Term]int32{}, prefix: map[string]uint32{}, rules: len(rules), nodes: 1}
+	total := 0
+	for _, r := range rules {
+		total += len(r.query.Terms())
+	}
+	byKey := make(map[string]int32, total)
+	words := make(map[query.Word]uint32, total)
+	edges := make(map[uint64]uint32, total)
+	fields := map[query.Field]bool{}
+	t.ends = make([][]int32, 1, total+1)
+	for _, r := range rules {
+		for _, term := range r.query.Terms() {
+			if term.Field != query.Anywhere && term.Field != query.Title && term.Field != query.Text {
+				fields[term.Field] = true
+			}
+			n, ok := byKey[term.Key()]
+			if !ok {
+				n = int32(len(t.terms))
+				byKey[term.Key()] = n
+				t.terms = append(t.terms, term)
+				t.users = append(t.users, nil)
+				t.add(n, term, words, edges)
+			}
+			t.number[term] = n
+			if u := t.users[n]; len(u) == 0 || u[len(u)-1] != int32(r.index) {
+				t.users[n] = append(u, int32(r.index))
+			}
+		}
+	}
+	for f := query.Author; f <= query.URL; f++ {
+		if fields[f] {
+			t.extra = append(t.extra, f)
+		}
+	}
+	t.words = newHashTable(len(words))
+	for w, id := range words {
+		if w.Prefix {
+			t.prefix[w.Text] = id
+			if i, ok := slices.BinarySearch(t.lengths, len(w.Text)); !ok {
+				t.lengths = slices.Insert(t.lengths, i, len(w.Text))
+			}
+			continue
+		}
+		h := text.Hash(w.Text)
+		t.filter[h>>6&(uint64(len(t.filter))-1)] |= 1 << (h & 63)
+		t.words.put(h, id)
+	}
+	t.edges = newHashTable(len(edges))
+	for k, node := range edges {
+		t.edges.put(k, node)
+	}
+	t.scratch.New = func() any {
+		return &hits{t: t, first: make([]int32, len(t.terms)), last: make([]int32, len(t.terms)), count: make([]int32, len(t.terms)), touched: make([]bool, t.rules), words: make([]text.Word, 0, 512)}
+	}
+	return t
+}
+
+// add puts a term's words into the trie. A bare word ends at a node as well, for
+// texts of a language without stems.
+func (t *trie) add(n int32, term *query.Term, words map[query.Word]uint32, edges map[uint64]uint32) {
+	node := uint32(root)
+	for _, w := range term.Words {
+		id, ok := words[w]
+		if !ok {
+			id = uint32(len(words)) + 1
+			words[w] = id
+		}
+		k := edge(node, id)
+		next, ok := edges[k]
+		if !ok {
+			next = uint32(t.nodes)
+			t.nodes++
+			t.ends = append(t.ends, nil)
+			edges[k] = next
+		}
+		node = next
+	}
+	t.ends[node] = append(t.ends[node], n)
+	if term.Kind == query.Bare {
+		t.bare = append(t.bare, n)
+	}
+}
+
+func edge(node, word uint32) uint64 {
+	return (uint64(node)<<32 | uint64(word)) * 0x9E3779B97F4A7C15 // spread over the table; odd, so no two meet
+}
+
+// hashTable is a map from hashes to numbers above 0, by open addressing, half
+// full at most.
+type hashTable struct {
+	keys   []uint64
+	values []uint32
+	shift  uint
+}
+
+func newHashTable(n int) hashTable {
+	bits := uint(4)
+	for 1<<bits < 2*n {
+		bits++
+	}
+	return hashTable{make([]uint64, 1<<bits), make([]uint32, 1<<bits), 64 - bits}
+}
+
+func (h *hashTable) put(key uint64, value uint32) {
+	mask := len(h.keys) - 1
+	for i := int(key >> h.shift); ; i = (i + 1) & mask {
+		if h.values[i] == 0 {
+			h.keys[i], h.values[i] = key, value
+			return
+		}
+	}
+}
+
+func (h *hashTable) get(key uint64) uint32 {
+	mask := len(h.keys) - 1
+	for i := int(key >> h.shift); ; i = (i + 1) & mask {
+		if h.values[i] == 0 || h.keys[i] == key {
+			return h.values[i]
+		}
+	}
+}

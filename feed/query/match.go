@@ -1,0 +1,313 @@
+package query
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"chancery/feed"
+)
+
+// Place is where a term stands.
+type Place struct {
+	Field       Field
+	Word, Words int // the first word, counted in the field, and how many
+	Start, End  int // bytes of [Doc.Field]
+}
+
+// Evidence is a place that counted.
+type Evidence struct {
+	Term *Term
+	Place
+	Weight float64 // of the term, with the weights around it
+	Points float64 // what it gave to the score, before damping for length
+}
+
+// Match is why, and how strongly, a query matches.
+type Match struct {
+	Score    float64
+	Evidence []Evidence // by field and position
+}
+
+// Finder finds the places of terms in a document: the document itself, or a
+// matcher that has looked for many terms at once.
+type Finder interface {
+	Places(t *Term) []Place // by field and position
+	Len(f Field) int        // words of a field
+}
+
+var _ Finder = (*Doc)(nil)
+
+// Match reports whether the query matches d, and why. now is what relative dates
+// count back from.
+func (q *Query) Match(d *Doc, now time.Time) (Match, bool) { return q.Eval(d, d, now) }
+
+// Eval is Match with the places of terms from f.
+func (q *Query) Eval(d *Doc, f Finder, now time.Time) (Match, bool) {
+	e := evaluation{d: d, f: f, now: now}
+	if f == Finder(d) {
+		e.known = make(map[*Term][]Place, len(q.terms))
+	}
+	if e.match(q.Root) != yes {
+		return Match{}, false
+	}
+	e.collect(q.Root, 1)
+	return e.result(), true
+}
+
+// verdict is the truth of a node. A node with a negative weight has none.
+type verdict uint8
+
+const (
+	no verdict = iota
+	yes
+	neutral
+)
+
+func truth(b bool) verdict {
+	if b {
+		return yes
+	}
+	return no
+}
+
+type evaluation struct {
+	d        *Doc
+	f        Finder
+	now      time.Time
+	known    map[*Term][]Place
+	evidence []Evidence
+	tagged   float64 // points of tags that rules ask for
+}
+
+// find is Places, asked once a term where asking is dear.
+func (e *evaluation) find(t *Term) []Place {
+	if e.known == nil {
+		return e.f.Places(t)
+	}
+	p, ok := e.known[t]
+	if !ok {
+		p = e.f.Places(t)
+		e.known[t] = p
+	}
+	return p
+}
+
+func (e *evaluation) match(n Node) verdict {
+	switch n := n.(type) {
+	case *And:
+		v := neutral
+		for _, c := range n.Nodes {
+			switch e.match(c) {
+			case no:
+				return no
+			case yes:
+				v = yes
+			}
+		}
+		return v
+	case *Or:
+		v := neutral
+		for _, c := range n.Nodes {
+			switch e.match(c) {
+			case yes:
+				return yes
+			case no:
+				v = no
+			}
+		}
+		return v
+	case *Not:
+		switch e.match(n.Node) {
+		case yes:
+			return no
+		case no:
+			return yes
+		}
+		return neutral
+	case *Weighted:
+		if n.Weight < 0 {
+			return neutral
+		}
+		return e.match(n.Node)
+	case *Near:
+		a, _ := e.near(n, true)
+		return truth(len(a) > 0)
+	case *Term:
+		return truth(len(e.find(n)) > 0)
+	case *Lang:
+		return truth(e.d.Lang == n.Tag)
+	case *Tagged:
+		_, ok := e.tag(n)
+		return truth(ok)
+	case *When:
+		at := e.d.Facts.Effective
+		if n.Seen {
+			at = e.d.Facts.Seen
+		}
+		from, to := n.Bounds(e.now)
+		return truth(!at.IsZero() && (from.IsZero() || !at.Before(from)) && (to.IsZero() || at.Before(to)))
+	case *Is:
+		switch n.Property {
+		case Revised:
+			return truth(e.d.Facts.Revised)
+		case Duplicate:
+			return truth(e.d.Facts.Duplicate)
+		}
+		return truth(e.d.Facts.Enclosure)
+	case *ID:
+		return truth(e.d.Facts.ID == n.ID)
+	}
+	return no
+}
+
+func (e *evaluation) tag(n *Tagged) (feed.Tag, bool) {
+	for _, t := range e.d.Facts.Tags {
+		if t.Topic == n.Topic {
+			return t, t.Score >= 0 && (t.About || !n.About)
+		}
+	}
+	return feed.Tag{}, false
+}
+
+// collect gathers the places of what matches below n.
+func (e *evaluation) collect(n Node, weight float64) {
+	switch n := n.(type) {
+	case *And:
+		for _, c := range n.Nodes {
+			e.collect(c, weight)
+		}
+	case *Or:
+		for _, c := range n.Nodes {
+			if e.match(c) != no {
+				e.collect(c, weight)
+			}
+		}
+	case *Weighted:
+		if n.Weight >= 0 || e.match(n.Node) == yes {
+			e.collect(n.Node, weight*n.Weight)
+		}
+	case *Near:
+		a, b := e.near(n, false)
+		e.add(a, weight)
+		e.add(b, weight)
+	case *Term:
+		for _, p := range e.find(n) {
+			e.evidence = append(e.evidence, Evidence{Term: n, Place: p, Weight: weight})
+		}
+	case *Tagged:
+		if t, ok := e.tag(n); ok {
+			e.tagged += max(t.Score, 1) * weight
+		}
+	}
+}
+
+func (e *evaluation) add(list []Evidence, weight float64) {
+	for _, p := range list {
+		p.Weight *= weight
+		e.evidence = append(e.evidence, p)
+	}
+}
+
+// near finds the places of A that have one of B within distance, and those of B.
+// With any, one pair is enough.
+func (e *evaluation) near(n *Near, any bool) (as, bs []Evidence) {
+	a, b := e.places(n.A, 1), e.places(n.B, 1)
+	as = within(a, b, n.Distance, any)
+	if any || len(as) == 0 {
+		return as, nil
+	}
+	return as, within(b, a, n.Distance, false)
+}
+
+// within lists those of a that have one of b within so many words. Both are in
+// order, so one pass with a window does.
+func within(a, b []Evidence, distance int, any bool) []Evidence {
+	var out []Evidence
+	j := 0
+	for _, p := range a {
+		for j < len(b) && (b[j].Field < p.Field || b[j].Field == p.Field && b[j].Word+maxPhrase+distance < p.Word) {
+			j++
+		}
+		for _, q := range b[j:] {
+			if q.Field != p.Field || q.Word > p.Word+p.Words+distance {
+				break
+			}
+			gap := q.Word - (p.Word + p.Words) // words between, if q comes after
+			if q.Word < p.Word {
+				gap = p.Word - (q.Word + q.Words)
+			}
+			if gap >= 0 && gap < distance {
+				out = append(out, p)
+				break
+			}
+		}
+		if any && len(out) > 0 {
+			break
+		}
+	}
+	return out
+}
+
+// places lists where the terms of a NEAR's side stand, in order.
+func (e *evaluation) places(n Node, weight float64) []Evidence {
+	var out []Evidence
+	switch n := n.(type) {
+	case *Term:
+		for _, p := range e.find(n) {
+			out = append(out, Evidence{Term: n, Place: p, Weight: weight})
+		}
+	case *Weighted:
+		return e.places(n.Node, weight*n.Weight)
+	case *Or:
+		for _, c := range n.Nodes {
+			out = append(out, e.places(c, weight)...)
+		}
+		sortEvidence(out)
+	}
+	return out
+}
+
+func sortEvidence(list []Evidence) {
+	slices.SortStableFunc(list, func(a, b Evidence) int {
+		return cmp.Or(cmp.Compare(a.Field, b.Field), cmp.Compare(a.Word, b.Word), cmp.Compare(b.Words, a.Words))
+	})
+}
+
+// katakanaMeets reports whether katakana ends left and begins right.
+func katakanaMeets(left, right string) bool {
+	l, _ := utf8.DecodeLastRuneInString(left)
+	r, _ := utf8.DecodeRuneInString(right)
+	return isKatakana(l) && isKatakana(r)
+}
+
+func isKatakana(r rune) bool {
+	return r == 'ー' || unicode.Is(unicode.Katakana, r) && unicode.IsLetter(r)
+}
+
+// Snippet is the text around a place, at most about width bytes on each side,
+// cut between words, with the place's own bytes in the middle.
+func (d *Doc) Snippet(p Place, width int) (before, hit, after string) {
+	s := d.fields[p.Field].text
+	from, to := max(0, p.Start-width), min(len(s), p.End+width)
+	if from > 0 {
+		for from < p.Start && !utf8.RuneStart(s[from]) {
+			from++
+		}
+		if i := strings.IndexFunc(s[from:p.Start], unicode.IsSpace); i >= 0 {
+			from += i + 1
+		}
+	}
+	if to < len(s) {
+		for to > p.End && !utf8.RuneStart(s[to]) {
+			to--
+		}
+		if i := strings.LastIndexFunc(s[p.End:to], unicode.IsSpace); i >= 0 {
+			to = p.End + i
+		}
+	}
+	return s[from:p.Start], s[p.Start:p.End], s[p.End:to]
+}
