@@ -174,7 +174,7 @@ func (f *Feed) atomLinks(format Format) []atomLink {
 func (f *Feed) atomEntry(e *Entry) atomEntry {
 	a := atomEntry{
 		AtomEntry: feeds.AtomEntry{
-			Title: e.title(), Updated: atomTime(e.Updated), Id: e.ID, Rights: e.Rights,
+			Title: e.Heading(), Updated: atomTime(e.Updated), Id: e.ID, Rights: e.Rights,
 		},
 		Author: atomAuthors(e.Authors), Category: f.atomCategories(e),
 	}
@@ -248,8 +248,9 @@ func (f *Feed) replyCount(e *Entry) (count, updated string) {
 	return count, updated
 }
 
-// title is never empty: RFC 4287 §4.1.2 wants the element, and readers show it.
-func (e *Entry) title() string {
+// Heading is the title, or what can stand for one: RFC 4287 §4.1.2 wants the
+// element, and readers show it. It is never empty.
+func (e *Entry) Heading() string {
 	for _, s := range []string{e.Title, excerpt(e.Summary, 80), e.textExcerpt(80), e.URL} {
 		if s != "" {
 			return s

@@ -126,7 +126,7 @@ func (f *Feed) jsonItem(e *Entry) jsonItem {
 		PublishedDate: jsonTime(e.Published), ModifiedDate: jsonTime(e.Updated),
 	}, Language: e.Language}
 	if it.ContentHTML == "" {
-		it.ContentText = cmp.Or(e.Summary, e.title()) // one of the two must be there (PUB-38)
+		it.ContentText = cmp.Or(e.Summary, e.Heading()) // one of the two must be there (PUB-38)
 		if it.ContentText == it.Summary {
 			it.Summary = ""
 		}

@@ -73,10 +73,7 @@ func Prepare(it *feed.Item, c Context) Entry {
 		if t.Score < 0 {
 			continue // removed by a person
 		}
-		if math.IsNaN(t.Score) || math.IsInf(t.Score, 0) {
-			t.Score = 0 // JSON has no such numbers
-		}
-		e.Topics = append(e.Topics, Topic{ID: t.Topic, Label: line(cmp.Or(c.Label(t.Topic), string(t.Topic))), Score: t.Score, About: t.About})
+		e.Topics = append(e.Topics, Topic{ID: t.Topic, Label: line(cmp.Or(c.Label(t.Topic), string(t.Topic))), Score: finite(t.Score), About: t.About})
 	}
 	for _, x := range it.Enclosures {
 		if u := webURL(x.URL); u != "" {
@@ -367,4 +364,12 @@ func stamp(e *Entry) feed.Digest {
 	var d feed.Digest
 	h.Sum(d[:0])
 	return d
+}
+
+// finite is f, or 0 if JSON has no such number.
+func finite(f float64) float64 {
+	if math.IsNaN(f) || math.IsInf(f, 0) {
+		return 0
+	}
+	return f
 }

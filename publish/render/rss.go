@@ -181,7 +181,7 @@ func (f *Feed) rssItem(e *Entry) rssItem {
 	if it.Link == "" {
 		it.Link = asURI(e.Page)
 	}
-	title := plainText(e.title())
+	title := plainText(e.Heading())
 	it.Title = &title
 	it.guid(e)
 	it.PubDate = rssTime(e.pubDate())

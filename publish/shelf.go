@@ -1,0 +1,55 @@
+package publish
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"chancery/feed"
+	"chancery/publish/render"
+	"chancery/publish/web"
+	"chancery/store"
+)
+
+// shelf is one feed with what is kept ready of it.
+type shelf struct {
+	name     string // canonical: "iran", "all", "source/lobelog", "iran+mek"
+	title    string
+	about    string // description
+	language string
+	home     string // path of its page
+	limit    int
+	content  string // "full", "summary"
+	formats  [len(render.Formats)]bool
+	pred     predicate
+	// perItem: the feed of a source, which carries that source's own items, a story
+	// more than once if the source told it more than once.
+	perItem bool
+	// minted: the id is stored in the ledger. Names that anybody can make up are
+	// derived from the stored authority instead.
+	minted bool
+	digest feed.Digest // of the definition
+
+	mu     sync.Mutex // guards window, id, since; held while a snapshot is made
+	window *window    // nil: not read yet
+	id     string     // atom:id
+	since  time.Time  // when the definition changed last
+	left   time.Time  // when an entry left last
+
+	// snap is what is served; nil when something changed since.
+	snap atomic.Pointer[snapshot]
+}
+
+// storyOf is what the feed takes a head's story to be.
+func (f *shelf) storyOf(h *store.Head) feed.ItemID {
+	if f.perItem || h.Story.IsZero() {
+		return h.ID
+	}
+	return h.Story
+}
+
+// snapshot is a feed at one moment.
+type snapshot struct {
+	feed *render.Feed
+	doc  *web.Feed // as it is served
+}

@@ -1,0 +1,219 @@
+package publish
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+
+	"chancery/feed"
+	"chancery/publish/render"
+	"chancery/publish/web"
+	"chancery/store"
+)
+
+func newState(cfg Config, defs Definitions) (*state, error) {
+	errs := []error{cfg.Validate(), defs.validate()}
+	s := &state{
+		cfg: cfg, base: cfg.base(), defs: defs, labels: map[feed.TopicID]string{},
+		fixed: map[string]*shelf{}, sources: map[string]*shelf{}, madeBy: map[string]*shelf{},
+	}
+	for _, t := range defs.Topics {
+		s.labels[t.ID] = t.Name
+		s.add(&shelf{
+			name: string(t.ID), title: orElse(t.Name, string(t.ID)), about: t.Description,
+			home: "/topics/" + string(t.ID), pred: ofTopic(t.ID),
+		})
+	}
+	for _, f := range defs.Feeds {
+		pred, err := ofFeed(f)
+		errs = append(errs, err)
+		sh := &shelf{
+			name: f.ID, title: orElse(f.Title, f.ID), about: f.Description, language: f.Language,
+			home: "/", limit: f.Limit, content: f.Content, pred: pred,
+		}
+		for i, format := range render.Formats {
+			sh.formats[i] = len(f.Formats) == 0 || slices.Contains(f.Formats, format.String())
+		}
+		s.add(sh)
+	}
+	s.add(&shelf{name: nameAll, title: "All posts", about: "Every post of every source.", home: "/", pred: allItems()})
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	for _, f := range s.fixed {
+		f.minted = true
+	}
+	return s, nil
+}
+
+func orElse(s, other string) string {
+	if strings.TrimSpace(s) == "" {
+		return other
+	}
+	return s
+}
+
+// add completes a shelf and keeps it as a fixed one.
+func (s *state) add(f *shelf) {
+	s.complete(f)
+	s.fixed[f.name] = f
+}
+
+func (s *state) complete(f *shelf) {
+	if f.limit == 0 {
+		f.limit = s.cfg.Limit
+	}
+	if f.content == "" {
+		f.content = s.cfg.Content
+	}
+	if f.formats == [len(render.Formats)]bool{} {
+		f.formats = [len(render.Formats)]bool{true, true, true}
+	}
+	def, err := json.Marshal([]any{f.title, f.about, f.language, f.limit, f.content, f.formats})
+	if err != nil {
+		panic("publish: a definition cannot be hashed: " + err.Error()) // strings and numbers always can
+	}
+	f.digest = sha256.Sum256(def)
+}
+
+// all lists every shelf that can hold a window.
+func (s *state) all() []*shelf {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	out := make([]*shelf, 0, len(s.fixed)+len(s.sources)+len(s.madeBy))
+	for _, f := range s.fixed {
+		out = append(out, f)
+	}
+	for _, f := range s.sources {
+		out = append(out, f)
+	}
+	for _, f := range s.madeBy {
+		out = append(out, f)
+	}
+	return out
+}
+
+// shelf finds a feed by its name as in a URL. The error is of the closed set of
+// publish/web: not found, gone, moved.
+func (p *Publisher) shelf(ctx context.Context, name string) (*shelf, error) {
+	s := p.state.Load()
+	if f := s.ready(name); f != nil {
+		return f, nil
+	}
+	if id, ok := strings.CutPrefix(name, nameSource+"/"); ok {
+		return p.sourceShelf(ctx, s, feed.SourceID(id))
+	}
+	if to := s.cfg.Renamed[name]; to != "" {
+		return nil, &web.MovedError{Name: to, Renamed: true}
+	}
+	if slices.Contains(s.cfg.Gone, name) {
+		return nil, web.ErrGone
+	}
+	e, err := parseExpression(name)
+	if err != nil {
+		return nil, web.ErrNotFound
+	}
+	for _, id := range e.ids() {
+		if s.fixed[id] == nil {
+			return nil, web.ErrNotFound
+		}
+	}
+	if canonical := e.String(); canonical != strings.ReplaceAll(name, " ", "+") {
+		return nil, &web.MovedError{Name: canonical}
+	} else if f := s.ready(canonical); f != nil {
+		return f, nil
+	}
+	f := &shelf{
+		name:  e.String(),
+		title: e.title(func(id string) string { return s.fixed[id].title }),
+		home:  "/",
+		pred:  ofExpression(e, func(id string) predicate { return s.fixed[id].pred }),
+	}
+	s.complete(f)
+	return s.keep(f), nil
+}
+
+// ready is a feed that is kept, or nil.
+func (s *state) ready(name string) *shelf {
+	if f := s.fixed[name]; f != nil {
+		return f
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if f := s.sources[name]; f != nil {
+		return f
+	}
+	return s.madeBy[name]
+}
+
+// keep takes in a boolean feed and lets the oldest ones go. The one kept may be
+// another's, made at the same time.
+func (s *state) keep(f *shelf) *shelf {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if other := s.madeBy[f.name]; other != nil {
+		return other
+	}
+	for len(s.order) >= s.cfg.Expressions {
+		delete(s.madeBy, s.order[0])
+		s.order = s.order[1:]
+	}
+	s.madeBy[f.name] = f
+	s.order = append(s.order, f.name)
+	return f
+}
+
+// sourceShelf is the feed of a source.
+func (p *Publisher) sourceShelf(ctx context.Context, s *state, id feed.SourceID) (*shelf, error) {
+	if !feed.ValidID(string(id)) {
+		return nil, web.ErrNotFound
+	}
+	src, ok := (*p.sources.Load())[id]
+	if !ok {
+		// Run may not have seen it yet.
+		if err := p.readSources(ctx); err != nil {
+			return nil, err
+		}
+		if src, ok = (*p.sources.Load())[id]; !ok {
+			return nil, web.ErrNotFound
+		}
+	}
+	f := &shelf{
+		name: nameSource + "/" + string(id), title: orElse(src.Title, string(id)), language: src.Language,
+		home: "/sources/" + string(id), pred: ofSource(id), perItem: true, minted: true,
+	}
+	s.complete(f)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if other := s.sources[f.name]; other != nil {
+		return other, nil
+	}
+	s.sources[f.name] = f
+	return f, nil
+}
+
+// ledgerSpace is where publish keeps what must not be lost and is not in the log.
+const ledgerSpace = "publish"
+
+// minted is what the ledger keeps of a feed.
+type minted struct {
+	ID      string      `json:"id"`
+	Digest  feed.Digest `json:"digest"`
+	Changed int64       `json:"changed"` // Unix seconds: when the definition changed last
+}
+
+// createOnce writes a value unless there is one, and gives what is there then.
+func (p *Publisher) createOnce(ctx context.Context, key string, value []byte) ([]byte, error) {
+	got, err := p.archive.LedgerGet(ctx, ledgerSpace, key)
+	if !errors.Is(err, store.ErrNotFound) {
+		return got, err
+	}
+	err = p.archive.LedgerWrite(ctx, []store.LedgerEntry{{Space: ledgerSpace, Key: key, Value: value, Create: true}})
+	if errors.Is(err, store.ErrConflict) {
+		return p.archive.LedgerGet(ctx, ledgerSpace, key)
+	}
+	return value, err
+}

@@ -1,0 +1,242 @@
+package web
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"chancery/publish/render"
+)
+
+// FeedStyle is the path of the style sheet for feeds.
+const FeedStyle = "/static/feed.css"
+
+// heads are the header fields of a feed in each format, made once.
+type heads struct {
+	once [len(render.Formats)]sync.Once
+	of   [len(render.Formats)]head
+}
+
+// head holds header values in the form that http.Header has, so that serving
+// allocates none of them.
+type head struct {
+	plainTag, gzipTag string // ETags
+	plainTagV         []string
+	gzipTagV          []string
+	contentType       []string
+	modified          []string
+	modifiedAt        time.Time
+	cacheControl      []string
+	link              []string
+	location          []string // Content-Location, where the request was negotiated
+}
+
+// Values that are the same for all feeds.
+var (
+	varyCoding   = []string{"Accept-Encoding"}
+	varyFormat   = []string{"Accept, Accept-Encoding"}
+	anyOrigin    = []string{"*"}
+	exposed      = []string{"ETag, Link"}
+	noSniff      = []string{"nosniff"}
+	noIndex      = []string{"noindex"}
+	gzipCoding   = []string{"gzip"}
+	feedSecurity = []string{"default-src 'none'; style-src 'self'"}
+)
+
+// head gives the header fields in a format.
+func (f *Feed) head(format render.Format) *head {
+	f.heads.once[format].Do(func() { f.heads.of[format] = f.newHead(format) })
+	return &f.heads.of[format]
+}
+
+func (f *Feed) newHead(format render.Format) head {
+	tag := base64.RawURLEncoding.EncodeToString(f.Version[:15])
+	h := head{
+		plainTag: `"` + tag + "-" + format.String() + `"`, gzipTag: `"` + tag + "-" + format.String() + `-gz"`,
+		contentType: []string{format.ContentType()},
+		modifiedAt:  f.Feed.Updated.UTC().Truncate(time.Second),
+		location:    []string{f.Feed.Self.In(format)},
+	}
+	h.plainTagV, h.gzipTagV = []string{h.plainTag}, []string{h.gzipTag}
+	h.modified = []string{h.modifiedAt.Format(http.TimeFormat)}
+	if f.Immutable {
+		h.cacheControl = []string{"public, max-age=31536000, immutable"}
+	} else {
+		h.cacheControl = []string{fmt.Sprintf("public, max-age=%d, stale-while-revalidate=%d, stale-if-error=86400", int(f.MaxAge.Seconds()), int(f.MaxAge.Seconds()))}
+	}
+	h.link = []string{f.links(format)}
+	return h
+}
+
+// links are the Link header of a document (RFC 8288): what it is, what else there
+// is, and who tells of changes (PUB-76, PUB-77).
+func (f *Feed) links(format render.Format) string {
+	var b strings.Builder
+	add := func(href, params string) {
+		if href == "" {
+			return
+		}
+		if b.Len() > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString("<" + href + ">; " + params)
+	}
+	add(f.Feed.Self.In(format), `rel="self"; type="`+format.MediaType()+`"`)
+	for _, hub := range f.Feed.Hubs {
+		add(hub, `rel="hub"`)
+	}
+	add(f.Feed.Home, `rel="alternate"; type="text/html"`)
+	for _, other := range render.Formats {
+		if other != format && f.Formats[other] {
+			add(f.Feed.Self.In(other), `rel="alternate"; type="`+other.MediaType()+`"`)
+		}
+	}
+	p := &f.Feed.Paging
+	add(p.First.In(format), `rel="first"`)
+	add(p.Previous.In(format), `rel="previous"`)
+	add(p.Next.In(format), `rel="next"`)
+	add(p.Last.In(format), `rel="last"`)
+	add(p.Current.In(format), `rel="current"`)
+	add(p.PrevArchive.In(format), `rel="prev-archive"`)
+	add(p.NextArchive.In(format), `rel="next-archive"`)
+	return b.String()
+}
+
+// feed serves /feeds/….
+func (s *Server) feed(w http.ResponseWriter, r *http.Request, path string) {
+	name, format, suffixed := splitFormat(path)
+	if name == "" {
+		http.Redirect(w, r, s.lib.Base()+"/", http.StatusFound)
+		return
+	}
+	f, err := s.lib.Feed(r.Context(), name)
+	if moved, ok := errors.AsType[*MovedError](err); ok {
+		s.moved(w, moved, path[len(name):])
+		return
+	}
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	if r.URL.RawQuery != "" {
+		// Parameters mean nothing here, and every one would be another resource to
+		// caches (PUB-72).
+		s.permanent(w, http.StatusMovedPermanently, s.lib.Base()+"/feeds/"+f.Name+path[len(name):])
+		return
+	}
+	if !suffixed {
+		format = negotiate(r.Header["Accept"], f.Formats)
+	}
+	if !f.Formats[format] {
+		s.fail(w, r, ErrNotFound)
+		return
+	}
+	s.document(w, r, f, format, !suffixed)
+}
+
+// splitFormat takes the suffix off a name. Names have no dots.
+func splitFormat(path string) (name string, format render.Format, ok bool) {
+	i := strings.LastIndexByte(path, '.')
+	if i < 0 {
+		return path, 0, false
+	}
+	format, ok = render.ParseFormat(path[i+1:])
+	if !ok {
+		return path, 0, false
+	}
+	return path[:i], format, true
+}
+
+// moved leads to the canonical or the new name.
+func (s *Server) moved(w http.ResponseWriter, to *MovedError, suffix string) {
+	code := http.StatusMovedPermanently
+	if to.Renamed {
+		code = http.StatusPermanentRedirect // PUB-74
+	}
+	s.permanent(w, code, s.lib.Base()+"/feeds/"+to.Name+suffix)
+}
+
+func (s *Server) permanent(w http.ResponseWriter, code int, location string) {
+	h := w.Header()
+	h.Set("Location", location)
+	h.Set("Cache-Control", "public, max-age=86400")
+	h["Access-Control-Allow-Origin"] = anyOrigin
+	plainError(w, code, "see "+location)
+}
+
+// preflight answers what a script in a browser asks before it sends If-None-Match.
+func (s *Server) preflight(w http.ResponseWriter) {
+	h := w.Header()
+	h.Set("Allow", "GET, HEAD, OPTIONS")
+	h.Set("Access-Control-Allow-Origin", "*")
+	h.Set("Access-Control-Allow-Methods", "GET, HEAD, OPTIONS")
+	h.Set("Access-Control-Allow-Headers", "If-None-Match, If-Modified-Since, Accept")
+	h.Set("Access-Control-Max-Age", "86400")
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// document serves one representation of a feed.
+func (s *Server) document(w http.ResponseWriter, r *http.Request, f *Feed, format render.Format, negotiated bool) {
+	hd := f.head(format)
+	gz, identity := codings(r.Header["Accept-Encoding"])
+	tag, tagV := hd.plainTag, hd.plainTagV
+	if gz {
+		tag, tagV = hd.gzipTag, hd.gzipTagV
+	}
+	h := w.Header()
+	h["Cache-Control"] = hd.cacheControl
+	h["Vary"] = varyCoding
+	if negotiated {
+		h["Vary"] = varyFormat
+		h["Content-Location"] = hd.location
+	}
+	h["Access-Control-Allow-Origin"] = anyOrigin
+	h["Access-Control-Expose-Headers"] = exposed
+	h["X-Content-Type-Options"] = noSniff
+	h["Link"] = hd.link
+	if !s.lib.Index() {
+		h["X-Robots-Tag"] = noIndex
+	}
+	if inm := r.Header["If-None-Match"]; len(inm) > 0 {
+		// Who holds the plain document and would take either keeps what it has.
+		if !etagMatches(inm, tag) && gz && identity && etagMatches(inm, hd.plainTag) {
+			tag, tagV = hd.plainTag, hd.plainTagV
+		}
+		if etagMatches(inm, tag) {
+			h["Etag"] = tagV
+			h["Last-Modified"] = hd.modified
+			w.WriteHeader(http.StatusNotModified)
+			return
+		}
+	} else if since := r.Header.Get("If-Modified-Since"); since != "" {
+		if t, err := http.ParseTime(since); err == nil && !hd.modifiedAt.After(t) {
+			h["Etag"] = tagV
+			h["Last-Modified"] = hd.modified
+			w.WriteHeader(http.StatusNotModified)
+			return
+		}
+	}
+	b, err := f.Bytes(r.Context(), format, gz)
+	if err != nil {
+		clear(h)
+		s.fail(w, r, err)
+		return
+	}
+	h["Etag"] = tagV
+	h["Last-Modified"] = hd.modified
+	h["Content-Type"] = hd.contentType
+	h["Content-Security-Policy"] = feedSecurity
+	h["Content-Length"] = []string{strconv.Itoa(len(b))}
+	if gz {
+		h["Content-Encoding"] = gzipCoding
+	}
+	w.WriteHeader(http.StatusOK)
+	if r.Method != http.MethodHead {
+		_, _ = w.Write(b) // the client went away: nothing to do
+	}
+}

@@ -1,0 +1,217 @@
+// Package web serves what is published: feeds with all that HTTP has for caches,
+// and plain pages for people.
+//
+// Nothing here changes anything. A [Server] asks a [Library] for what there is
+// and knows nothing of how it is made; validators come from content, so that a
+// request for something unchanged is answered without making or reading a byte
+// of it (CONFORMANCE PUB-59 to PUB-76).
+package web
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"chancery/feed"
+	"chancery/publish/render"
+	"chancery/store"
+)
+
+// The errors of a [Library].
+var (
+	// ErrNotFound: there is nothing of that name.
+	ErrNotFound = errors.New("nothing of that name is here")
+	// ErrGone: there was, and it was removed for good.
+	ErrGone = errors.New("it was here and is gone")
+	// ErrBusy: too many ask at once.
+	ErrBusy = errors.New("too many requests at once")
+)
+
+// MovedError leads to another name of a feed.
+type MovedError struct {
+	Name string
+	// Renamed: the operator gave it a new name; else it is only another way to
+	// write the same one.
+	Renamed bool
+}
+
+func (e *MovedError) Error() string { return "it is called " + e.Name }
+
+// Library is where feeds and pages come from.
+type Library interface {
+	// Feed gives a feed by name: "iran", "all", "source/lobelog", "iran+mek".
+	Feed(ctx context.Context, name string) (*Feed, error)
+	// Site says what is here.
+	Site(ctx context.Context) (Site, error)
+	// Item gives an item whole, with its story, or ErrNotFound, or ErrGone if its
+	// content was taken down.
+	Item(ctx context.Context, id feed.ItemID) (*feed.Item, error)
+	// Source names a source.
+	Source(id feed.SourceID) render.Source
+	// Base is the address of the public side, without a slash at the end.
+	Base() string
+	// Index reports whether search engines may list what is here.
+	Index() bool
+}
+
+// Feed is a feed at one moment, in all its formats.
+type Feed struct {
+	Name    string // canonical
+	Feed    *render.Feed
+	Formats [len(render.Formats)]bool
+	Version feed.Digest // of everything that goes into the bytes
+	MaxAge  time.Duration
+	// Immutable: the document will never change (RFC 8246).
+	Immutable bool
+	// Bytes gives the document, as gzip or plain.
+	Bytes func(ctx context.Context, format render.Format, gzip bool) ([]byte, error)
+
+	heads heads
+}
+
+// Site is what there is to read.
+type Site struct {
+	Title, Owner string
+	Topics       []Listing
+	Feeds        []Listing
+	Sources      []store.SourceState // those not removed, sorted by id
+	Stats        store.Stats
+	Changed      time.Time // of the last arrival
+}
+
+// Listing is a feed in a list.
+type Listing struct {
+	Name, Title, Description string
+	Language                 string
+	Formats                  [len(render.Formats)]bool
+}
+
+// Server is the public side as an http.Handler.
+type Server struct {
+	lib   Library
+	log   *slog.Logger
+	mux   *http.ServeMux
+	pages *pages
+}
+
+// New makes a server.
+func New(lib Library, log *slog.Logger) (*Server, error) {
+	s := &Server{lib: lib, log: log, mux: http.NewServeMux()}
+	var err error
+	if s.pages, err = newPages(); err != nil {
+		return nil, err
+	}
+	s.routes()
+	return s, nil
+}
+
+func (s *Server) routes() {
+	s.mux.HandleFunc("/{$}", s.home)
+	s.mux.HandleFunc("/topics/{id}", s.topic)
+	s.mux.HandleFunc("/sources/{id}", s.source)
+	s.mux.HandleFunc("/items/{id}", s.item)
+	s.mux.HandleFunc("/status", s.status)
+	s.mux.HandleFunc("/opml.xml", s.opml)
+	s.mux.HandleFunc("/robots.txt", s.robots)
+	s.mux.HandleFunc("/static/{file}", s.static)
+	s.mux.HandleFunc("/favicon.ico", s.noIcon)
+	s.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { s.fail(w, r, ErrNotFound) })
+}
+
+// ServeHTTP implements http.Handler.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	path := r.URL.Path
+	if prefix := basePath(s.lib.Base()); prefix != "" {
+		// A reverse proxy may hand over the path of base_url or take it off.
+		if rest, ok := strings.CutPrefix(path, prefix); ok && (rest == "" || rest[0] == '/') {
+			path = rest
+			if path == "" {
+				path = "/"
+			}
+			u := *r.URL
+			u.Path, u.RawPath = path, ""
+			r2 := *r
+			r2.URL = &u
+			r = &r2
+		}
+	}
+	switch r.Method {
+	case http.MethodGet, http.MethodHead:
+	case http.MethodOptions:
+		s.preflight(w)
+		return
+	default:
+		w.Header().Set("Allow", "GET, HEAD, OPTIONS")
+		plainError(w, http.StatusMethodNotAllowed, "only GET, HEAD and OPTIONS are here")
+		return
+	}
+	if name, ok := strings.CutPrefix(path, "/feeds/"); ok {
+		s.feed(w, r, name)
+		return
+	}
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	s.mux.ServeHTTP(w, r)
+}
+
+// basePath is the path of the base URL, without a slash at the end.
+func basePath(base string) string {
+	_, rest, ok := strings.Cut(base, "://")
+	if !ok {
+		return ""
+	}
+	_, path, ok := strings.Cut(rest, "/")
+	if !ok {
+		return ""
+	}
+	return "/" + path
+}
+
+// fail answers with an error of a Library.
+func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
+	h := w.Header()
+	switch {
+	case errors.Is(err, ErrNotFound), errors.Is(err, store.ErrNotFound):
+		h.Set("Cache-Control", "public, max-age=60")
+		plainError(w, http.StatusNotFound, ErrNotFound.Error())
+	case errors.Is(err, ErrGone):
+		h.Set("Cache-Control", "public, max-age=3600")
+		plainError(w, http.StatusGone, ErrGone.Error())
+	case errors.Is(err, ErrBusy):
+		h.Set("Retry-After", "5")
+		h.Set("Cache-Control", "no-store")
+		plainError(w, http.StatusServiceUnavailable, ErrBusy.Error())
+	case r.Context().Err() != nil:
+		// Nobody is there to read an answer; the log need not know.
+		plainError(w, http.StatusServiceUnavailable, "the request ended")
+	default:
+		s.log.LogAttrs(r.Context(), slog.LevelError, "serve", slog.String("path", r.URL.Path), slog.Any("error", err))
+		h.Set("Retry-After", "30")
+		h.Set("Cache-Control", "no-store")
+		plainError(w, http.StatusServiceUnavailable, "the archive could not be read")
+	}
+}
+
+func plainError(w http.ResponseWriter, code int, text string) {
+	h := w.Header()
+	h.Set("Content-Type", "text/plain; charset=utf-8")
+	h.Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(code)
+	_, _ = w.Write([]byte(text + "\n")) // the client's connection, the client's loss
+}
+
+// HTTPServer is a server with the limits that a public one needs (CONFORMANCE
+// SEC-25): slow clients are cut off, and nobody sends long headers.
+func HTTPServer(h http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       30 * time.Second,
+		WriteTimeout:      60 * time.Second,
+		IdleTimeout:       120 * time.Second,
+		MaxHeaderBytes:    16 << 10,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+}
