@@ -9,6 +9,7 @@ import (
 	"net/http/httptrace"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -86,8 +87,12 @@ func (c *Client) Transport() http.RoundTripper { return guarded{c} }
 
 // CloseIdle closes connections that no request uses.
 func (c *Client) CloseIdle() {
-	if t, ok := c.base.(interface{ CloseIdleConnections() }); ok {
-		t.CloseIdleConnections()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, rt := range append(slices.Collect(maps.Values(c.pins)), c.base, c.fresh) {
+		if t, ok := rt.(interface{ CloseIdleConnections() }); ok {
+			t.CloseIdleConnections()
+		}
 	}
 }
 
@@ -251,17 +256,21 @@ func (c *Client) hop(ctx context.Context, cancel context.CancelCauseFunc, r *Req
 // enter waits for the host's turn. The wait is ours, so that the poll's time
 // does not run meanwhile.
 func (c *Client) enter(ctx context.Context, key string, u *url.URL, total *time.Timer) error {
-	delay := c.cfg.HostDelay
-	if !c.offline && delay < hardDelay && !c.localHost(u.Hostname()) {
-		delay = hardDelay
-	}
 	if at, ok := c.gate.ready(key); !ok || at.After(time.Now()) {
 		if !total.Stop() {
 			return errTotal
 		}
 		defer total.Reset(c.cfg.Timeout)
 	}
-	return c.gate.enter(ctx, key, delay)
+	return c.gate.enter(ctx, key, c.delay(u.Hostname()))
+}
+
+// delay is what lies between the starts of two requests to a host.
+func (c *Client) delay(host string) time.Duration {
+	if c.offline || c.localHost(host) {
+		return c.cfg.HostDelay
+	}
+	return max(c.cfg.HostDelay, hardDelay)
 }
 
 // localHost reports whether the host of a URL is written as an address of

@@ -81,16 +81,16 @@ func directives(lines []string) map[string]string {
 			var item string
 			item, line = cutDirective(line)
 			name, value, _ := strings.Cut(item, "=")
-			// A name followed or preceded by white space is not a directive
-			// ("max-age =1"): RFC 9111 allows none around "=".
-			name = strings.ToLower(strings.Trim(name, " \t"))
+			// White space around "=" is not permitted, and makes another name of it.
+			name = strings.ToLower(name)
 			if name == "" {
 				continue
 			}
 			if out == nil {
 				out = map[string]string{}
 			}
-			if _, seen := out[name]; !seen {
+			zero := name == "max-age" && value != "" && strings.Trim(value, "0") == ""
+			if _, seen := out[name]; !seen || zero { // F-21: max-age=0 wins
 				out[name] = value
 			}
 		}

@@ -110,6 +110,11 @@ func (g *gate) enter(ctx context.Context, key string, delay time.Duration) error
 		select {
 		case <-t.C:
 		case <-ctx.Done():
+			g.mu.Lock()
+			if b.next.Equal(start.Add(delay)) {
+				b.next = start // nobody came after us: the turn was not taken
+			}
+			g.mu.Unlock()
 			g.leave(key)
 			return context.Cause(ctx)
 		}
