@@ -157,6 +157,8 @@ type Origin struct {
 	Rights     Text
 	Authors    []Person
 	Categories []Category
+	Links      []Link
+	Extensions []Extension // what else it says: subtitle, generator, logo, …
 }
 
 // TextType says how to read the Value of a Text (RFC 4287 §3.1.1).

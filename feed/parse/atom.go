@@ -1,0 +1,410 @@
+package parse
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/mmcdole/gofeed/atom"
+
+	"chancery/feed"
+)
+
+// readAtom reads Atom 1.0, Atom 0.3 and Atom entry documents, in the same two
+// steps as readRSS.
+func (d *Document) readAtom(parts []int) (*feed.Feed, error) {
+	o := d.outline
+	d.fixes = 0
+	d.namer = namer{core: map[string]bool{nsAtom: true, "atom03": true}}
+	f := &feed.Feed{Format: feed.Atom10}
+	c := &composer{}
+	c.start("feed", "xmlns", canonical[nsAtom])
+	cx := context{scope: o.scope, base: d.o.URL}
+	d.rootNames(func(key string) bool { return key == nsAtom || key == "atom03" })
+	if !o.single {
+		var head tree
+		d.build(&head, o.root, o.entries, context{base: d.o.URL})
+		root := &head.nodes[0]
+		if d.isAtom03(root) {
+			f.Format = feed.Atom03
+		}
+		cx.base, cx.lang = root.base, root.lang
+		f.Language = root.lang
+		d.atomHead(f, c, &head, root)
+	} else {
+		f.Format = feed.AtomItem
+		cx.scope = nil // the root is the entry, and declares for itself
+	}
+	fx := o.fixes | d.fixes | d.namer.fixes
+	var t tree
+	for i, part := range parts {
+		at := o.entries[part]
+		d.fixes, d.namer.fixes = 0, 0
+		d.build(&t, at, nil, cx)
+		e := d.atomEntry(c, &t)
+		e.Bytes = feed.DigestOf(d.text[at.lo:at.hi])
+		f.Entries = append(f.Entries, e)
+		f.Entries[i].Repairs = (d.fixes | d.namer.fixes).names()
+		fx |= d.fixes | d.namer.fixes
+	}
+	c.end("feed")
+	g, err := c.decodeAtom(len(parts))
+	if err != nil {
+		return nil, err
+	}
+	d.fixes = 0
+	d.fillAtom(f, g)
+	f.Repairs = (fx | d.fixes).names()
+	return f, nil
+}
+
+func (d *Document) isAtom03(root *node) bool {
+	if v := root.attr("version"); v == "0.3" || v == "0.2" || v == "0.1" {
+		return true
+	}
+	for i := len(d.outline.scope) - 1; i >= 0; i-- {
+		if b := d.outline.scope[i]; string(b.prefix) == d.outline.rootPrefix {
+			return namespaces[normalURI(string(b.uri))] == "atom03"
+		}
+	}
+	return false
+}
+
+// atomHead reads the children of the feed.
+func (d *Document) atomHead(f *feed.Feed, c *composer, t *tree, root *node) {
+	for n := range t.children(root) {
+		switch n.q {
+		case "title", "subtitle", "tagline", "rights", "copyright":
+			to := map[string]*feed.Text{"title": &f.Title, "subtitle": &f.Subtitle, "tagline": &f.Subtitle, "rights": &f.Rights, "copyright": &f.Rights}[n.q]
+			if to.IsZero() {
+				*to, _ = t.atomText(n)
+				c.atomText(atomNames[n.q], *to)
+			}
+		case "id":
+			if f.ID == "" {
+				f.ID = t.value(n)
+			}
+		case "updated", "modified":
+			if f.Updated.Raw == "" {
+				d.date(&f.Updated, t.value(n))
+			}
+		case "link":
+			f.Links = append(f.Links, c.atomLink(t, n))
+		case "generator":
+			c.elem("generator", t.value(n))
+			if len(n.attrs) > 0 {
+				f.Extensions = append(f.Extensions, t.extension(n))
+			}
+		case "logo", "icon":
+			if u := t.link(n, t.value(n)); u != "" && (f.Image == "" || n.q == "logo") {
+				f.Image = u
+			}
+			f.Extensions = append(f.Extensions, t.extension(n))
+		case "author":
+			f.Authors = append(f.Authors, c.atomPerson(t, n))
+		case "contributor":
+			f.Contributors = append(f.Contributors, c.atomPerson(t, n))
+		case "category":
+			f.Categories = append(f.Categories, c.atomCategory(n))
+		case "entry", "item":
+		case "at:deleted-entry":
+			f.Deleted = append(f.Deleted, d.tombstone(t, n))
+		case "published", "issued", "created":
+			if f.Published.Raw == "" {
+				d.date(&f.Published, t.value(n))
+			}
+		default:
+			d.headElement(t, n, f)
+		}
+	}
+	d.finishHead(f)
+}
+
+// atomNames maps the names of Atom 0.3 to those of 1.0.
+var atomNames = map[string]string{
+	"title": "title", "subtitle": "subtitle", "tagline": "subtitle", "rights": "rights", "copyright": "rights", "summary": "summary", "content": "content",
+}
+
+// atomText hands a text on as plain text, so that gofeed returns its characters
+// as they are; what they mean is kept in the feed.Text.
+func (c *composer) atomText(name string, tx feed.Text) {
+	c.elem(name, tx.Value, "type", "text")
+}
+
+// atomLink reads a link, and hands on what gofeed keeps as it is: all but the href.
+func (c *composer) atomLink(t *tree, n *node) feed.Link {
+	l := t.atomLink(n)
+	c.tag("link", []string{"rel", l.Rel, "type", l.Type, "hreflang", l.HrefLang, "title", l.Title})
+	c.buf = append(c.buf, "/>"...)
+	return feed.Link{Href: l.Href, Raw: l.Raw, Length: l.Length}
+}
+
+// atomPerson hands a person on, all but the URL.
+func (c *composer) atomPerson(t *tree, n *node) feed.Person {
+	p := t.atomPerson(n)
+	name := "author"
+	if n.q == "contributor" {
+		name = n.q
+	}
+	c.start(name)
+	c.elem("name", p.Name)
+	c.elem("email", p.Email)
+	c.end(name)
+	return feed.Person{URL: p.URL}
+}
+
+// atomCategory hands a category on, all but the scheme.
+func (c *composer) atomCategory(n *node) feed.Category {
+	x := atomCategory(n)
+	c.tag("category", []string{"term", x.Term, "label", x.Label})
+	c.buf = append(c.buf, "/>"...)
+	return feed.Category{Scheme: x.Scheme}
+}
+
+// atomPerson reads a person construct (RFC 4287 §3.2), with the names of Atom 0.3.
+// One without elements is read as RSS would write it.
+func (t *tree) atomPerson(n *node) (p feed.Person) {
+	for c := range t.children(n) {
+		switch strings.ToLower(c.local) {
+		case "name":
+			p.Name = strings.Join(strings.Fields(t.value(c)), " ")
+		case "email":
+			p.Email = strings.TrimPrefix(t.value(c), "mailto:")
+		case "uri", "url", "homepage":
+			p.URL = t.link(c, t.value(c))
+		case "image", "avatar":
+			if p.Avatar == "" {
+				p.Avatar = t.link(c, t.value(c))
+			}
+		}
+	}
+	if n.first == 0 {
+		return person(t.value(n))
+	}
+	return p
+}
+
+func atomCategory(n *node) feed.Category {
+	x := feed.Category{Term: strings.TrimSpace(n.attr("term")), Scheme: strings.TrimSpace(n.attr("scheme")), Label: n.attr("label")}
+	return x
+}
+
+// tombstone reads at:deleted-entry (RFC 6721 §3).
+func (d *Document) tombstone(t *tree, n *node) feed.Tombstone {
+	x := feed.Tombstone{Ref: n.attr("ref")}
+	d.date(&x.When, n.attr("when"))
+	for c := range t.children(n) {
+		switch c.q {
+		case "at:by":
+			x.By = append(x.By, t.atomPerson(c))
+		case "at:comment":
+			x.Comment, _ = t.atomText(c)
+		}
+	}
+	return x
+}
+
+// atomEntry reads one entry: what gofeed keeps goes to c, the rest into the result.
+func (d *Document) atomEntry(c *composer, t *tree) feed.Entry {
+	c.start("entry")
+	defer c.end("entry")
+	if len(t.nodes) == 0 {
+		return feed.Entry{}
+	}
+	root := &t.nodes[0]
+	e := feed.Entry{Language: root.lang}
+	var created, issued *node
+	for n := range t.children(root) {
+		switch n.q {
+		case "title", "summary", "rights", "copyright":
+			to := map[string]*feed.Text{"title": &e.Title, "summary": &e.Summary, "rights": &e.Rights, "copyright": &e.Rights}[n.q]
+			if to.IsZero() {
+				*to, _ = t.atomText(n)
+				c.atomText(atomNames[n.q], *to)
+			}
+		case "content":
+			d.atomContent(c, t, n, &e)
+		case "id":
+			if e.ID == "" {
+				e.ID = t.value(n)
+			}
+		case "guid":
+			if e.ID == "" {
+				e.ID = t.value(n)
+			}
+		case "updated", "modified":
+			if e.Updated.Raw == "" {
+				d.date(&e.Updated, t.value(n))
+			}
+		case "published":
+			d.date(&e.Published, t.value(n))
+		case "issued":
+			issued = n
+		case "created", "pubdate":
+			created = n
+		case "link":
+			e.Links = append(e.Links, c.atomLink(t, n))
+			if relation(n.attr("rel")) == "replies" {
+				t.thrLink(n, &e)
+			}
+		case "author":
+			e.Authors = append(e.Authors, c.atomPerson(t, n))
+		case "contributor":
+			e.Contributors = append(e.Contributors, c.atomPerson(t, n))
+		case "category":
+			e.Categories = append(e.Categories, c.atomCategory(n))
+		case "source":
+			e.Origin = t.origin(n)
+		default:
+			d.itemElement(t, n, &e)
+		}
+	}
+	for _, n := range []*node{issued, t.child(root, "dcterms:issued"), t.child(root, "dc:date"), created, t.child(root, "dcterms:created")} {
+		if n != nil && e.Published.Raw == "" {
+			d.date(&e.Published, t.value(n))
+		}
+	}
+	if n := t.child(root, "dcterms:modified"); n != nil && e.Updated.Raw == "" {
+		d.date(&e.Updated, t.value(n))
+	}
+	if e.Title.IsZero() {
+		if n := t.mediaText(root, "media:title"); n != nil {
+			e.Title = t.htmlOrText(n)
+			c.atomText("title", e.Title)
+		}
+	}
+	if e.Summary.IsZero() && e.Content.IsZero() && e.ContentURL == "" {
+		if n := t.mediaText(root, "media:description"); n != nil {
+			e.Summary = t.htmlOrText(n)
+			c.atomText("summary", e.Summary)
+		}
+	}
+	return e
+}
+
+// atomContent reads atom:content. Of several the first of a type that people read
+// is taken.
+func (d *Document) atomContent(c *composer, t *tree, n *node, e *feed.Entry) {
+	if !e.Content.IsZero() {
+		return
+	}
+	if src := n.attr("src"); src != "" {
+		e.ContentURL, e.ContentType = t.link(n, src), n.attr("type")
+		return
+	}
+	e.Content, e.ContentType = t.atomText(n)
+	c.atomText("content", e.Content)
+}
+
+// origin reads atom:source (RFC 4287 §4.2.11).
+func (t *tree) origin(n *node) *feed.Origin {
+	x := &feed.Origin{}
+	var links []feed.Link
+	for c := range t.children(n) {
+		switch strings.ToLower(c.local) {
+		case "id":
+			x.ID = t.value(c)
+		case "title":
+			x.Title, _ = t.atomText(c)
+		case "updated":
+			t.d.date(&x.Updated, t.value(c))
+		case "rights", "copyright":
+			x.Rights, _ = t.atomText(c)
+		case "author":
+			x.Authors = append(x.Authors, t.atomPerson(c))
+		case "category":
+			x.Categories = append(x.Categories, atomCategory(c))
+		case "link":
+			links = append(links, t.atomLink(c))
+		default:
+			x.Extensions = append(x.Extensions, t.extension(c))
+		}
+	}
+	x.Links = links
+	x.URL, x.Self = firstLink(links, "alternate"), firstLink(links, "self")
+	return x
+}
+
+// fillAtom takes over what gofeed decoded.
+func (d *Document) fillAtom(f *feed.Feed, g *atom.Feed) {
+	f.Title.Value, f.Subtitle.Value, f.Rights.Value = g.Title, g.Subtitle, g.Rights
+	if g.Generator != nil {
+		f.Generator = g.Generator.Value
+	}
+	fillLinks(f.Links, g.Links)
+	fillPeople(f.Authors, g.Authors)
+	fillPeople(f.Contributors, g.Contributors)
+	fillCategories(f.Categories, g.Categories)
+	for _, tx := range []*feed.Text{&f.Title, &f.Subtitle, &f.Rights} {
+		if tx.Value == "" {
+			*tx = feed.Text{}
+		}
+	}
+	d.finishHead(f)
+	byID := map[string]int{}
+	for i := range f.Entries {
+		e, ge := &f.Entries[i], g.Entries[i]
+		e.Title.Value, e.Summary.Value, e.Rights.Value = ge.Title, ge.Summary, ge.Rights
+		if ge.Content != nil {
+			e.Content.Value = ge.Content.Value
+		}
+		fillLinks(e.Links, ge.Links)
+		fillPeople(e.Authors, ge.Authors)
+		fillPeople(e.Contributors, ge.Contributors)
+		fillCategories(e.Categories, ge.Categories)
+		d.finishAtomEntry(e, f)
+		if e.ID != "" {
+			byID[e.ID]++
+		}
+	}
+	for _, n := range byID {
+		if n > 1 { // revisions, ordered by updated (P-24)
+			d.fixes |= fixRepeatedID
+		}
+	}
+}
+
+// finishAtomEntry derives what links and siblings say.
+func (d *Document) finishAtomEntry(e *feed.Entry, f *feed.Feed) {
+	linkFields(e)
+	if e.URL == "" && e.ContentURL == "" && (strings.HasPrefix(e.ID, "http://") || strings.HasPrefix(e.ID, "https://")) {
+		e.URL, e.Permalink = e.ID, true
+	}
+	if e.Updated.Raw == "" && !e.Published.IsZero() { // P-27
+		e.Updated = e.Published
+		e.Updated.Flag = "published"
+	}
+	d.finishEntry(e, f)
+}
+
+func fillLinks(to []feed.Link, from []*atom.Link) {
+	for i := range min(len(to), len(from)) {
+		g := from[i]
+		to[i].Rel, to[i].Type, to[i].HrefLang, to[i].Title = g.Rel, g.Type, g.Hreflang, g.Title
+	}
+}
+
+func fillPeople(to []feed.Person, from []*atom.Person) {
+	for i := range min(len(to), len(from)) {
+		to[i].Name, to[i].Email = from[i].Name, from[i].Email
+	}
+}
+
+func fillCategories(to []feed.Category, from []*atom.Category) {
+	for i := range min(len(to), len(from)) {
+		to[i].Term, to[i].Label = from[i].Term, from[i].Label
+	}
+}
+
+// thrLink reads the attributes of RFC 4685 §4 on a link to the replies.
+func (t *tree) thrLink(n *node, e *feed.Entry) {
+	if v, err := strconv.Atoi(strings.TrimSpace(n.attr("thr:count"))); err == nil && v > 0 {
+		e.Replies.Count = max(e.Replies.Count, v)
+	}
+	if v := n.attr("thr:updated"); v != "" {
+		var when feed.Date
+		t.d.date(&when, v)
+		if when.Time.After(e.Replies.Updated) {
+			e.Replies.Updated = when.Time
+		}
+	}
+}

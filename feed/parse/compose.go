@@ -1,0 +1,103 @@
+package parse
+
+import (
+	"bytes"
+	"fmt"
+
+	"github.com/mmcdole/gofeed/atom"
+	"github.com/mmcdole/gofeed/rss"
+)
+
+// composer writes the document that gofeed decodes: the elements of the format's
+// own vocabulary, each once where it may stand once, without namespaces, bases,
+// comments or nesting, every value as escaped text. By construction it has none of
+// the shapes that gofeed stalls, dies or errs on (CONFORMANCE G-06 to G-13, G-19
+// to G-23), whatever it was made from.
+type composer struct{ buf []byte }
+
+// start writes a start tag; attrs are pairs of name and value, and those without
+// a value are left out.
+func (c *composer) start(name string, attrs ...string) {
+	c.tag(name, attrs)
+	c.buf = append(c.buf, '>')
+}
+
+func (c *composer) tag(name string, attrs []string) {
+	c.buf = append(append(c.buf, '<'), name...)
+	for i := 0; i+1 < len(attrs); i += 2 {
+		if attrs[i+1] == "" {
+			continue
+		}
+		c.buf = append(append(append(c.buf, ' '), attrs[i]...), `="`...)
+		c.escape(attrs[i+1])
+		c.buf = append(c.buf, '"')
+	}
+}
+
+// end writes an end tag.
+func (c *composer) end(name string) { c.buf = append(append(append(c.buf, "</"...), name...), '>') }
+
+// elem writes an element with a text, unless it has neither text nor attributes.
+func (c *composer) elem(name, value string, attrs ...string) {
+	if value == "" {
+		for i := 1; ; i += 2 {
+			if i >= len(attrs) {
+				return
+			}
+			if attrs[i] != "" {
+				break
+			}
+		}
+	}
+	c.start(name, attrs...)
+	c.escape(value)
+	c.end(name)
+}
+
+func (c *composer) escape(s string) {
+	from := 0
+	for i := 0; i < len(s); i++ {
+		ref := ""
+		switch s[i] {
+		case '&':
+			ref = "&amp;"
+		case '<':
+			ref = "&lt;"
+		case '>':
+			ref = "&gt;"
+		case '"':
+			ref = "&quot;"
+		case '\r':
+			ref = "&#13;"
+		default:
+			continue
+		}
+		c.buf = append(append(c.buf, s[from:i]...), ref...)
+		from = i + 1
+	}
+	c.buf = append(c.buf, s[from:]...)
+}
+
+// decodeRSS has gofeed read what was composed. items is how many there must be.
+func (c *composer) decodeRSS(items int) (*rss.Feed, error) {
+	f, err := (&rss.Parser{}).Parse(bytes.NewReader(c.buf))
+	if err == nil && len(f.Items) != items {
+		err = fmt.Errorf("%d of %d items came back", len(f.Items), items)
+	}
+	if err != nil {
+		return nil, &Error{ErrBroken, "gofeed: " + err.Error(), -1}
+	}
+	return f, nil
+}
+
+// decodeAtom is decodeRSS for Atom.
+func (c *composer) decodeAtom(entries int) (*atom.Feed, error) {
+	f, err := (&atom.Parser{}).Parse(bytes.NewReader(c.buf))
+	if err == nil && len(f.Entries) != entries {
+		err = fmt.Errorf("%d of %d entries came back", len(f.Entries), entries)
+	}
+	if err != nil {
+		return nil, &Error{ErrBroken, "gofeed: " + err.Error(), -1}
+	}
+	return f, nil
+}

@@ -1,0 +1,114 @@
+package parse
+
+import (
+	"encoding/csv"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"chancery/feed"
+)
+
+// shared is a path in the folder of reference material beside the repository. The
+// test is skipped where that is absent.
+func shared(t testing.TB, path ...string) string {
+	t.Helper()
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			break
+		}
+		up := filepath.Dir(dir)
+		if up == dir {
+			t.Fatal("no go.mod above the test")
+		}
+		dir = up
+	}
+	p := filepath.Join(append([]string{filepath.Dir(dir), "shared"}, path...)...)
+	if _, err := os.Stat(p); err != nil {
+		t.Skipf("the reference corpus is not beside the repository: %v", err)
+	}
+	return p
+}
+
+// Every captured feed is read, no item of it is lost, and what comes out is sane:
+// links absolute, dates plausible, no entry without anything.
+func TestRealFeeds(t *testing.T) {
+	dir := shared(t, "corpus", "real-feeds")
+	file, err := os.Open(filepath.Join(dir, "PROVENANCE.tsv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	rows := csv.NewReader(file)
+	rows.Comma, rows.LazyQuotes, rows.FieldsPerRecord = '\t', true, -1
+	read, items, dated, repaired := 0, 0, 0, 0
+	for {
+		row, err := rows.Read()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if row[0] == "file" {
+			continue
+		}
+		body, err := os.ReadFile(filepath.Join(dir, row[0]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		d, err := Open(body, Options{URL: "https://" + row[8] + "/"})
+		if err != nil {
+			t.Errorf("%s: %v", row[0], err)
+			continue
+		}
+		f, err := d.Feed(nil)
+		if err != nil {
+			t.Errorf("%s: %v", row[0], err)
+			continue
+		}
+		if want, _ := strconv.Atoi(row[7]); len(f.Entries) != want {
+			t.Errorf("%s: %d entries, want %d (%v)", row[0], len(f.Entries), want, f.Repairs)
+			continue
+		}
+		read++
+		if len(f.Repairs) > 0 {
+			repaired++
+		}
+		for i, e := range f.Entries {
+			items++
+			for _, u := range []string{e.URL, e.Comments, e.Image} {
+				if u != "" && !isAbsolute(u) {
+					t.Errorf("%s entry %d: %q is not absolute", row[0], i, u)
+				}
+			}
+			if e.Title.IsZero() && e.Content.IsZero() && e.Summary.IsZero() && e.URL == "" && len(e.Enclosures) == 0 {
+				t.Errorf("%s entry %d is empty", row[0], i)
+			}
+			if e.Title.Type == feed.PlainText && strings.Contains(e.Title.Value, "</") {
+				t.Errorf("%s entry %d: title has markup: %q", row[0], i, e.Title.Value)
+			}
+			for _, p := range []feed.Date{e.Published, e.Updated} {
+				if p.Raw == "" {
+					continue
+				}
+				if y := p.Time.Year(); y < 1995 || y > 2027 {
+					t.Errorf("%s entry %d: date %q was read as %v", row[0], i, p.Raw, p.Time)
+				} else {
+					dated++
+				}
+			}
+		}
+	}
+	t.Logf("%d of 220 feeds read, %d items, %d dates, %d feeds with repairs", read, items, dated, repaired)
+	if read != 220 {
+		t.Errorf("%d feeds read as they should, want 220", read)
+	}
+}

@@ -1,0 +1,645 @@
+package parse
+
+import (
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"chancery/feed"
+)
+
+// Flags of a feed.Date that this package sets (CONFORMANCE P-61 to P-65).
+const (
+	flagZone     = "zone"     // an unknown zone abbreviation, read as UTC
+	flagNoZone   = "no-zone"  // a time of day without a zone, read as UTC
+	flagOrder    = "order"    // day and month could be exchanged
+	flagWeekday  = "weekday"  // the day of the week is another
+	flagRange    = "range"    // before 1990
+	flagCalendar = "calendar" // a date of the Iranian calendar, converted
+	flagEpoch    = "epoch"    // seconds or milliseconds since 1970
+)
+
+// date reads raw into to, unless to has a date already. An unreadable text is
+// kept without an instant (P-64).
+func (d *Document) date(to *feed.Date, raw string) {
+	if to.Raw != "" || raw == "" {
+		return
+	}
+	to.Raw = raw
+	to.Time, to.Flag, _ = readDate(raw, orderUnknown)
+}
+
+// order is how a feed writes numeric dates.
+type order uint8
+
+const (
+	orderUnknown order = iota
+	dayFirst
+	monthFirst
+)
+
+// maxDate is longer than any date that means one.
+const maxDate = 120
+
+// readDate reads the dates of the wild: RFC 822 and its descendants, W3C-DTF and
+// ISO 8601, asctime, and what programs in a dozen languages print. habit decides
+// a numeric date that could be either way. The zone of the result is the one
+// given. It reports false, and a zero time, for what is no date.
+func readDate(s string, habit order) (t time.Time, flag string, ok bool) {
+	if len(s) > maxDate {
+		return time.Time{}, "", false
+	}
+	if t, flag, ok = readISO(s); !ok {
+		var r dateReader
+		if !r.tokens(s) {
+			return time.Time{}, "", false
+		}
+		t, flag, ok = r.assemble(habit)
+	}
+	if !ok || t.Year() < 1 || t.Year() > 9999 {
+		return time.Time{}, "", false
+	}
+	if t.Year() < 1990 && flag == "" {
+		flag = flagRange
+	}
+	return t, flag, true
+}
+
+// readISO is the quick way for the two commonest forms, RFC 3339 and RFC 822
+// with a numeric zone or GMT, exactly as the standards have them.
+func readISO(s string) (time.Time, string, bool) {
+	s = strings.TrimSpace(s)
+	if len(s) >= 20 && len(s) <= 35 && s[4] == '-' && s[7] == '-' && s[10] == 'T' && s[13] == ':' {
+		t, err := time.Parse(time.RFC3339, s)
+		return t, "", err == nil
+	}
+	if len(s) >= 28 && len(s) <= 31 && s[3] == ',' {
+		for _, layout := range []string{time.RFC1123Z, time.RFC1123} {
+			t, err := time.Parse(layout, s)
+			if err != nil || layout == time.RFC1123 && !strings.HasSuffix(s, " GMT") && !strings.HasSuffix(s, " UTC") {
+				continue
+			}
+			if !strings.HasPrefix(s, t.Weekday().String()[:3]) {
+				return t, flagWeekday, true
+			}
+			return t, "", true
+		}
+	}
+	return time.Time{}, "", false
+}
+
+// number is a run of digits.
+type number struct {
+	v, digits int
+	before    byte // the separator directly before it, 0 if there was space
+	marked    byte // 'y', 'm', 'd' by a CJK unit after it
+}
+
+// dateReader collects what stands in a date.
+type dateReader struct {
+	nums     []number
+	month    int // by name
+	weekday  int // 1 Sunday to 7; 0 none
+	jalali   bool
+	maybe    word // a word that is a weekday or a month
+	monthAt  int  // how many numbers stood before the month's name
+	h, m, s  int
+	ns       int
+	clock    bool
+	pm, am   bool
+	zone     *time.Location
+	zoned    bool
+	unknown  bool // an unknown zone
+	week     int
+	timeAt   int // how many numbers stood before the time
+	hasMaybe bool
+	maybeAt  int
+	letterT  bool
+}
+
+// tokens reads s from left to right and reports whether it can be a date.
+func (r *dateReader) tokens(s string) bool {
+	s = asciiDigits(s)
+	for i := 0; i < len(s); {
+		c := s[i]
+		switch {
+		case c >= '0' && c <= '9':
+			n := r.number(s, i)
+			if n < 0 {
+				return false
+			}
+			i = n
+		case (c == '+' || c == '-' || strings.HasPrefix(s[i:], "−")) && r.clock && !r.zoned && offsetLen(s[i:]) > 0:
+			n := offsetLen(s[i:])
+			r.offset(s[i:i+n], 0)
+			i += n
+		case c == '(': // a comment: the zone in words
+			j := strings.IndexByte(s[i:], ')')
+			if j < 0 {
+				return false
+			}
+			if !r.zoned {
+				r.zoneName(s[i+1 : i+j])
+				r.zoned = true
+			}
+			i += j + 1
+		default:
+			ru, n := utf8.DecodeRuneInString(s[i:])
+			if !unicode.IsLetter(ru) && !unicode.IsMark(ru) {
+				i += n
+				continue
+			}
+			j := i
+			for j < len(s) {
+				ru, n := utf8.DecodeRuneInString(s[j:])
+				if !unicode.IsLetter(ru) && !unicode.IsMark(ru) && ru != '\'' && ru != '’' && ru != '\u200c' {
+					break
+				}
+				if cjkUnit(ru) != 0 && j > i {
+					break
+				}
+				j += n
+				if cjkUnit(ru) != 0 {
+					break
+				}
+			}
+			n, ok := r.word(s, i, j)
+			if !ok {
+				return false
+			}
+			i = n
+		}
+		if len(r.nums) > 4 {
+			return false
+		}
+	}
+	return true
+}
+
+// number reads a run of digits at i: a time of day if a colon follows, else a
+// part of the date. It gives where to go on, or -1.
+func (r *dateReader) number(s string, i int) int {
+	j := i
+	for j < len(s) && s[j] >= '0' && s[j] <= '9' {
+		j++
+	}
+	if j-i > 14 {
+		return -1
+	}
+	v := atoi(s[i:j])
+	if j < len(s) && s[j] == ':' && j-i <= 2 && !r.clock {
+		return r.time(s, i, v, j)
+	}
+	if r.clock && !r.zoned && j < len(s) && s[j] == ':' {
+		return -1
+	}
+	num := number{v: v, digits: j - i}
+	if i > 0 && (s[i-1] == '/' || s[i-1] == '-' || s[i-1] == '.') {
+		num.before = s[i-1]
+	}
+	// Digits without separators: 20031231, 20031231T101455.
+	if len(r.nums) == 0 && !r.clock {
+		switch {
+		case num.digits == 8 || num.digits == 14:
+			r.nums = append(r.nums, number{v: atoi(s[i : i+4]), digits: 4}, number{v: atoi(s[i+4 : i+6]), digits: 2, before: '-'}, number{v: atoi(s[i+6 : i+8]), digits: 2, before: '-'})
+			if num.digits == 14 {
+				r.clock, r.h, r.m, r.s = true, atoi(s[i+8:i+10]), atoi(s[i+10:i+12]), atoi(s[i+12:j])
+			}
+			return j
+		case num.digits == 6 && j < len(s) || num.digits == 6 && i == 0:
+			r.nums = append(r.nums, number{v: year(atoi(s[i:i+2]), 2), digits: 4}, number{v: atoi(s[i+2 : i+4]), digits: 2, before: '-'}, number{v: atoi(s[i+4 : i+6]), digits: 2, before: '-'})
+			return j
+		}
+	}
+	if r.letterT && !r.clock && (num.digits == 6 || num.digits == 4) { // T1014, T101455
+		r.clock, r.h, r.m = true, atoi(s[i:i+2]), atoi(s[i+2:i+4])
+		if num.digits == 6 {
+			r.s = atoi(s[i+4 : j])
+		}
+		r.timeAt = len(r.nums)
+		return j
+	}
+	r.nums = append(r.nums, num)
+	return j
+}
+
+// time reads h:mm, h:mm:ss and fractions; j is at the first colon.
+func (r *dateReader) time(s string, i, h, j int) int {
+	r.clock, r.h, r.timeAt = true, h, len(r.nums)
+	k := j + 1
+	for k < len(s) && s[k] >= '0' && s[k] <= '9' {
+		k++
+	}
+	if k == j+1 || k-j > 3 {
+		return -1
+	}
+	r.m = atoi(s[j+1 : k])
+	if k < len(s) && s[k] == ':' {
+		j, k = k, k+1
+		for k < len(s) && s[k] >= '0' && s[k] <= '9' {
+			k++
+		}
+		if k == j+1 || k-j > 3 {
+			return -1
+		}
+		r.s = atoi(s[j+1 : k])
+	}
+	if k+1 < len(s) && (s[k] == '.' || s[k] == ',' || s[k] == ':') && s[k+1] >= '0' && s[k+1] <= '9' {
+		unit := int(time.Second)
+		for k++; k < len(s) && s[k] >= '0' && s[k] <= '9'; k++ {
+			unit /= 10
+			r.ns += int(s[k]-'0') * unit
+		}
+	}
+	return k
+}
+
+// word reads s[i:j], and gives where to go on.
+func (r *dateReader) word(s string, i, j int) (int, bool) {
+	ru, _ := utf8.DecodeRuneInString(s[i:j])
+	if u := cjkUnit(ru); u != 0 {
+		if u != ' ' && len(r.nums) > 0 {
+			r.nums[len(r.nums)-1].marked = u
+		}
+		return j, true
+	}
+	w := foldDate(s[i:j])
+	if w == "t" && len(r.nums) > 0 && !r.clock {
+		r.letterT = true
+		return j, true
+	}
+	if m, ok := dateWords[w]; ok {
+		switch {
+		case m.ignore:
+		case m.am:
+			r.am = true
+		case m.pm:
+			r.pm = true
+		case m.month != 0 && m.weekday != 0:
+			if r.hasMaybe {
+				return j, false
+			}
+			r.maybe, r.hasMaybe, r.maybeAt = m, true, len(r.nums)
+		case m.month != 0:
+			if r.month != 0 {
+				return j, false
+			}
+			r.month, r.monthAt, r.jalali = m.month, len(r.nums), m.jalali
+		default:
+			r.weekday = m.weekday
+		}
+		return j, true
+	}
+	if w == "w" && len(r.nums) == 1 { // 2003-W01
+		k := j
+		for k < len(s) && s[k] >= '0' && s[k] <= '9' {
+			k++
+		}
+		if k-j == 2 || k-j == 3 {
+			r.week = atoi(s[j : j+2])
+			if k-j == 3 {
+				r.nums = append(r.nums, number{v: atoi(s[j+2 : k]), digits: 1, before: 'W'})
+			}
+			return k, r.week > 0
+		}
+	}
+	if r.zoned {
+		return j, true // "+0200 CEST"
+	}
+	if r.clock || len(r.nums) >= 2 {
+		if r.zoneName(s[i:j]) {
+			if n := offsetLen(s[j:]); n > 0 && (w == "gmt" || w == "utc" || w == "ut") {
+				r.offset(s[j:j+n], 0)
+				j += n
+			} else if n := offsetLen(s[j:]); n > 2 { // "MST-0700"
+				r.offset(s[j:j+n], 0)
+				j += n
+			}
+			return j, true
+		}
+		// An abbreviation that nobody knows: read as UTC, and said (P-61).
+		if n := j - i; r.clock && n >= 1 && n <= 5 && isASCIIUpper(s[i:j]) {
+			if n := offsetLen(s[j:]); n > 0 {
+				r.offset(s[j:j+n], 0)
+				return j + n, true
+			}
+			r.zone, r.zoned, r.unknown = time.UTC, true, true
+			return j, true
+		}
+	}
+	return j, false
+}
+
+// zoneName takes a zone by its name.
+func (r *dateReader) zoneName(name string) bool {
+	name = strings.ToUpper(strings.Trim(name, " ."))
+	if name == "Z" {
+		name = "UTC"
+	}
+	min, ok := zones[name]
+	if !ok {
+		return false
+	}
+	r.zoned = true
+	if min == 0 {
+		r.zone = time.UTC
+	} else {
+		r.zone = time.FixedZone(name, min*60)
+	}
+	return true
+}
+
+// offsetLen is the length of a numeric offset that s begins with: +hh, +hmm,
+// +hhmm, +hh:mm; 0 if there is none.
+func offsetLen(s string) int {
+	sign := 1
+	if strings.HasPrefix(s, "−") {
+		sign = len("−")
+	} else if s == "" || s[0] != '+' && s[0] != '-' {
+		return 0
+	}
+	i := sign
+	for i < len(s) && s[i] >= '0' && s[i] <= '9' {
+		i++
+	}
+	n := i - sign
+	if n == 0 || n > 4 {
+		return 0
+	}
+	if n <= 2 && i+2 < len(s) && s[i] == ':' && s[i+1] >= '0' && s[i+1] <= '9' && s[i+2] >= '0' && s[i+2] <= '9' {
+		i += 3
+	}
+	return i
+}
+
+// offset takes a numeric offset.
+func (r *dateReader) offset(s string, _ int) {
+	neg := !strings.HasPrefix(s, "+")
+	digits := strings.TrimLeft(s, "+-−")
+	h, m := 0, 0
+	if a, b, ok := strings.Cut(digits, ":"); ok {
+		h, m = atoi(a), atoi(b)
+	} else if len(digits) <= 2 {
+		h = atoi(digits)
+	} else {
+		h, m = atoi(digits[:len(digits)-2]), atoi(digits[len(digits)-2:])
+	}
+	r.zoned = true
+	if h > 15 || m > 59 {
+		r.zone, r.unknown = time.UTC, true
+		return
+	}
+	sec := h*3600 + m*60
+	if neg {
+		sec = -sec
+	}
+	if r.zone = time.UTC; sec != 0 {
+		r.zone = time.FixedZone("", sec)
+	}
+}
+
+// assemble makes an instant of what was read.
+func (r *dateReader) assemble(habit order) (time.Time, string, bool) {
+	var no time.Time
+	if r.hasMaybe {
+		if r.month == 0 {
+			r.month, r.monthAt = r.maybe.month, r.maybeAt
+		} else {
+			r.weekday = r.maybe.weekday
+		}
+	}
+	if len(r.nums) == 1 && !r.clock && r.month == 0 && (r.nums[0].digits == 10 || r.nums[0].digits == 13) {
+		v := int64(r.nums[0].v)
+		if r.nums[0].digits == 13 {
+			return time.UnixMilli(v).UTC(), flagEpoch, true
+		}
+		return time.Unix(v, 0).UTC(), flagEpoch, true
+	}
+	y, mo, d, flag, ok := r.dayOf(habit)
+	if !ok {
+		return no, "", false
+	}
+	if r.jalali || y >= 1300 && y < 1500 {
+		if y, mo, d, ok = fromJalali(y, mo, d); !ok {
+			return no, "", false
+		}
+		flag = flagCalendar
+	}
+	if mo < 1 || mo > 12 || d < 1 || d > daysIn(y, mo) {
+		return no, "", false
+	}
+	if r.pm && r.h < 12 {
+		r.h += 12
+	}
+	if r.am && r.h == 12 {
+		r.h = 0
+	}
+	if r.h > 24 || r.m > 59 || r.s > 60 || r.h == 24 && (r.m > 0 || r.s > 0) {
+		return no, "", false
+	}
+	zone := r.zone
+	if zone == nil {
+		zone = time.UTC
+	}
+	t := time.Date(y, time.Month(mo), d, r.h, r.m, r.s, r.ns, zone)
+	switch {
+	case flag != "":
+	case r.unknown:
+		flag = flagZone
+	case r.weekday != 0 && int(time.Date(y, time.Month(mo), d, 0, 0, 0, 0, time.UTC).Weekday())+1 != r.weekday:
+		flag = flagWeekday
+	case r.clock && !r.zoned:
+		flag = flagNoZone
+	}
+	return t, flag, true
+}
+
+// dayOf finds year, month and day among the numbers.
+func (r *dateReader) dayOf(habit order) (y, m, d int, flag string, ok bool) {
+	n := r.nums
+	if r.week > 0 && len(n) >= 1 {
+		return r.weekDay()
+	}
+	marked := false
+	for _, x := range n {
+		switch x.marked {
+		case 'y':
+			y, marked = year(x.v, x.digits), true
+		case 'm':
+			m = x.v
+		case 'd':
+			d = x.v
+		}
+	}
+	if marked {
+		return y, m, max(d, 1), "", m > 0
+	}
+	if r.month != 0 {
+		return r.named()
+	}
+	switch len(n) {
+	case 1:
+		if n[0].digits == 4 && !r.clock {
+			return n[0].v, 1, 1, "", true
+		}
+		if n[0].digits == 7 && !r.clock { // 2003365
+			return ordinal(n[0].v/1000, n[0].v%1000)
+		}
+	case 2:
+		if n[0].digits == 4 && n[1].digits == 3 {
+			return ordinal(n[0].v, n[1].v)
+		}
+		if n[0].digits == 4 && n[1].digits <= 2 && !r.clock {
+			return n[0].v, n[1].v, 1, "", true
+		}
+	case 3:
+		return r.numeric(habit)
+	}
+	return 0, 0, 0, "", false
+}
+
+// named is a date whose month is a word.
+func (r *dateReader) named() (y, m, d int, flag string, ok bool) {
+	m = r.month
+	switch n := r.nums; len(n) {
+	case 1:
+		if n[0].digits == 4 {
+			return n[0].v, m, 1, "", true
+		}
+	case 2:
+		a, b := n[0], n[1]
+		if a.digits > 2 || a.v > 31 {
+			a, b = b, a
+		}
+		if b.digits > 2 || b.v > 31 || a.digits <= 2 {
+			return year(b.v, b.digits), m, a.v, "", b.digits <= 4 && a.digits <= 2
+		}
+	}
+	return 0, 0, 0, "", false
+}
+
+// numeric is a date of three numbers.
+func (r *dateReader) numeric(habit order) (y, m, d int, flag string, ok bool) {
+	a, b, c := r.nums[0], r.nums[1], r.nums[2]
+	if a.digits > 2 {
+		if b.v > 12 && c.v <= 12 { // 2003-31-12
+			return a.v, c.v, b.v, flagOrder, true
+		}
+		return a.v, b.v, c.v, "", a.digits == 4
+	}
+	if b.before == '-' && c.before == '-' && c.digits <= 2 { // 03-12-31
+		return year(a.v, a.digits), b.v, c.v, "", true
+	}
+	y = year(c.v, c.digits)
+	switch {
+	case c.digits == 3 || c.digits > 4 || b.digits > 2:
+		return 0, 0, 0, "", false
+	case a.v > 12 || b.before == '.':
+		return y, b.v, a.v, "", true
+	case b.v > 12:
+		return y, a.v, b.v, "", true
+	case a.v == b.v:
+		return y, a.v, b.v, "", true
+	case habit == dayFirst:
+		return y, b.v, a.v, "", true
+	case habit == monthFirst:
+		return y, a.v, b.v, "", true
+	case r.am || r.pm: // a clock of twelve hours goes with the American order
+		return y, a.v, b.v, flagOrder, true
+	}
+	return y, b.v, a.v, flagOrder, true
+}
+
+// evidence is the order that a numeric date proves, if it is one that does.
+func evidence(s string) order {
+	var r dateReader
+	if len(s) > maxDate || !r.tokens(s) || r.month != 0 || len(r.nums) != 3 {
+		return orderUnknown
+	}
+	a, b := r.nums[0], r.nums[1]
+	if a.digits > 2 || b.digits > 2 || b.before != '/' {
+		return orderUnknown
+	}
+	switch {
+	case a.v > 12 && b.v <= 12:
+		return dayFirst
+	case b.v > 12 && a.v <= 12:
+		return monthFirst
+	}
+	return orderUnknown
+}
+
+// weekDay is an ISO week date.
+func (r *dateReader) weekDay() (y, m, d int, flag string, ok bool) {
+	day := 1
+	if len(r.nums) > 1 {
+		day = r.nums[1].v
+	}
+	if r.week > 53 || day < 1 || day > 7 || r.nums[0].digits != 4 {
+		return 0, 0, 0, "", false
+	}
+	jan4 := time.Date(r.nums[0].v, 1, 4, 0, 0, 0, 0, time.UTC)
+	monday := jan4.AddDate(0, 0, -(int(jan4.Weekday())+6)%7)
+	t := monday.AddDate(0, 0, (r.week-1)*7+day-1)
+	return t.Year(), int(t.Month()), t.Day(), "", true
+}
+
+func ordinal(y, day int) (int, int, int, string, bool) {
+	if day < 1 || day > 366 {
+		return 0, 0, 0, "", false
+	}
+	t := time.Date(y, 1, day, 0, 0, 0, 0, time.UTC)
+	return t.Year(), int(t.Month()), t.Day(), "", t.Year() == y
+}
+
+// year reads a year of two digits as RFC 5322 §4.3 does.
+func year(v, digits int) int {
+	switch {
+	case digits >= 4:
+		return v
+	case digits == 3:
+		return 1900 + v
+	case v < 50:
+		return 2000 + v
+	}
+	return 1900 + v
+}
+
+func daysIn(y, m int) int { return time.Date(y, time.Month(m)+1, 0, 0, 0, 0, 0, time.UTC).Day() }
+
+func atoi(s string) int {
+	n := 0
+	for i := range len(s) {
+		n = n*10 + int(s[i]-'0')
+	}
+	return n
+}
+
+func isASCIIUpper(s string) bool {
+	for i := range len(s) {
+		if s[i] < 'A' || s[i] > 'Z' {
+			return false
+		}
+	}
+	return true
+}
+
+// fromJalali converts a date of the Iranian calendar (Borkowski's arithmetic for
+// the 33-year cycle, right from 1244 to 1472).
+func fromJalali(jy, jm, jd int) (y, m, d int, ok bool) {
+	if jy < 1244 || jy > 1472 || jm < 1 || jm > 12 || jd < 1 || jd > 31 || jm > 6 && jd > 30 {
+		return 0, 0, 0, false
+	}
+	days := 365*(jy-979) + (jy-979)/33*8 + ((jy-979)%33+3)/4
+	if jy < 979 {
+		return 0, 0, 0, false
+	}
+	if jm <= 7 {
+		days += (jm - 1) * 31
+	} else {
+		days += (jm-7)*30 + 186
+	}
+	t := time.Date(1600, 3, 20, 0, 0, 0, 0, time.UTC).AddDate(0, 0, days+jd-1)
+	return t.Year(), int(t.Month()), t.Day(), true
+}

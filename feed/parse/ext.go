@@ -1,0 +1,163 @@
+package parse
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"chancery/feed"
+)
+
+// extension gives n with all that is in it.
+func (t *tree) extension(n *node) feed.Extension {
+	x := feed.Extension{Space: n.uri, Name: n.local}
+	if n.key == nsCore {
+		x.Space = ""
+	}
+	for _, a := range n.attrs {
+		x.Attrs = append(x.Attrs, feed.Attr{Space: a.uri, Name: a.local, Value: a.value})
+	}
+	if n.first == 0 {
+		x.Value = t.value(n)
+		return x
+	}
+	if n.key == "xhtml" { // kept as the markup it is
+		x.Value = t.xhtml(n, false)
+		return x
+	}
+	x.Value = strings.TrimSpace(t.ownText(n))
+	for c := range t.children(n) {
+		x.Children = append(x.Children, t.extension(c))
+	}
+	return x
+}
+
+// ownText is the text directly inside n.
+func (t *tree) ownText(n *node) string {
+	if !n.text {
+		return ""
+	}
+	var out []byte
+	at := n.inner.lo
+	for c := range t.children(n) {
+		if c.outer.lo > at {
+			out = t.d.chars(out, span{at, c.outer.lo})
+		}
+		at = c.outer.hi
+	}
+	if at < n.inner.hi {
+		out = t.d.chars(out, span{at, n.inner.hi})
+	}
+	return string(out)
+}
+
+// media reads what Media RSS and the iTunes tags say about an entry's picture
+// and enclosures, besides being kept as extensions (CONFORMANCE P-41).
+func (t *tree) mediaInto(n *node, e *feed.Entry) {
+	switch n.q {
+	case "media:thumbnail":
+		if u := t.link(n, n.attr("url")); u != "" && e.Image == "" {
+			e.Image = u
+		}
+	case "media:content":
+		u := t.link(n, n.attr("url"))
+		if u != "" && e.Image == "" && (n.attr("medium") == "image" || strings.HasPrefix(n.attr("type"), "image/")) {
+			e.Image = u
+		}
+		for c := range t.children(n) {
+			t.mediaInto(c, e)
+		}
+	case "media:group":
+		for c := range t.children(n) {
+			t.mediaInto(c, e)
+		}
+	case "media:category":
+		if v := t.value(n); v != "" {
+			e.Categories = append(e.Categories, feed.Category{Term: v, Scheme: n.attr("scheme"), Label: n.attr("label")})
+		}
+	case "itunes:image":
+		if u := t.link(n, n.attr("href")); u != "" && e.Image == "" {
+			e.Image = u
+		}
+	}
+}
+
+// mediaText finds the description of Media RSS, directly or in its group.
+func (t *tree) mediaText(n *node, q string) *node {
+	if c := t.child(n, q); c != nil {
+		return c
+	}
+	if g := t.child(n, "media:group"); g != nil {
+		return t.child(g, q)
+	}
+	return nil
+}
+
+const itunesScheme = "http://www.itunes.com/"
+
+// itunesCategories reads the nested categories of a podcast.
+func (t *tree) itunesCategories(n *node, to []feed.Category) []feed.Category {
+	if v := strings.TrimSpace(n.attr("text")); v != "" {
+		to = append(to, feed.Category{Term: v, Scheme: itunesScheme})
+	}
+	for c := range t.children(n) {
+		if c.q == "itunes:category" {
+			to = t.itunesCategories(c, to)
+		}
+	}
+	return to
+}
+
+// keywords reads itunes:keywords, a list with commas or only spaces.
+func keywords(s string, to []feed.Category) []feed.Category {
+	list := strings.Split(s, ",")
+	if len(list) == 1 {
+		list = strings.Fields(s)
+	}
+	for _, k := range list {
+		if k = strings.TrimSpace(k); k != "" {
+			to = append(to, feed.Category{Term: k, Scheme: itunesScheme})
+		}
+	}
+	return to
+}
+
+// clock reads a duration as "h:mm:ss", "mm:ss" or seconds; 0 if it is none.
+func clock(s string) time.Duration {
+	var total time.Duration
+	parts := strings.Split(strings.TrimSpace(s), ":")
+	if len(parts) > 3 {
+		return 0
+	}
+	for _, p := range parts {
+		v, err := strconv.ParseFloat(strings.TrimSpace(p), 64)
+		if err != nil || v < 0 || v > 1e7 {
+			return 0
+		}
+		total = total*60 + time.Duration(v*float64(time.Second))
+	}
+	return total
+}
+
+// length reads a size in bytes; 0 if it is none.
+func length(s string) int64 {
+	s = strings.TrimSpace(s)
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil {
+		n, err = strconv.ParseInt(strings.NewReplacer(",", "", ".", "", " ", "").Replace(s), 10, 64)
+	}
+	if err != nil || n < 0 {
+		return 0
+	}
+	return n
+}
+
+// hubs are links that name a place that pushes (WebSub §4).
+func hubs(links []feed.Link) (out []feed.Hub) {
+	for _, l := range links {
+		if l.Rel == "hub" && l.Href != "" {
+			out = append(out, feed.Hub{Type: "WebSub", URL: l.Href})
+		}
+	}
+	return out
+}

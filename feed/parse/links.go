@@ -1,0 +1,100 @@
+package parse
+
+import (
+	"strings"
+
+	"chancery/feed"
+)
+
+// link makes a URL in or on n absolute; "" if it is empty or of a scheme that is
+// no link.
+func (t *tree) link(n *node, ref string) string {
+	ref = cleanURL(ref)
+	if ref == "" {
+		return ""
+	}
+	if activeScheme(ref) {
+		t.d.fixes |= fixUnsafeLink
+		return ""
+	}
+	return resolve(n.base, ref)
+}
+
+// relation gives the short form of a link relation (RFC 4287 §4.2.7.2).
+func relation(rel string) string {
+	rel = strings.TrimSpace(rel)
+	if rel == "" {
+		return "alternate"
+	}
+	for _, p := range []string{"http://www.iana.org/assignments/relation/", "https://www.iana.org/assignments/relation/",
+		"http://www.iana.org/assignments/link-relations/", "https://www.iana.org/assignments/link-relations/"} {
+		if r, ok := strings.CutPrefix(rel, p); ok && r != "" {
+			return strings.ToLower(r)
+		}
+	}
+	if !strings.ContainsAny(rel, ":/") {
+		return strings.ToLower(rel)
+	}
+	return rel
+}
+
+// atomLink reads an atom:link wherever it stands.
+func (t *tree) atomLink(n *node) feed.Link {
+	raw := n.attr("href")
+	if raw == "" {
+		raw = t.value(n) // <link>http://…</link>, as RSS has it
+	}
+	l := feed.Link{Rel: relation(n.attr("rel")), Href: t.link(n, raw), Type: n.attr("type"), HrefLang: n.attr("hreflang"), Title: n.attr("title"), Length: length(n.attr("length"))}
+	if l.Href != raw {
+		l.Raw = raw
+	}
+	return l
+}
+
+// firstLink is the first link of a relation. Of several alternates a page for
+// people is taken before other types.
+func firstLink(links []feed.Link, rel string) string {
+	best := ""
+	for _, l := range links {
+		if l.Rel != rel || l.Href == "" {
+			continue
+		}
+		if rel != "alternate" || l.Type == "" || strings.Contains(l.Type, "html") {
+			return l.Href
+		}
+		if best == "" {
+			best = l.Href
+		}
+	}
+	return best
+}
+
+// linkFields fills the fields that links of certain relations stand for.
+func linkFields(e *feed.Entry) {
+	if e.URL == "" {
+		e.URL = firstLink(e.Links, "alternate")
+	}
+	for _, l := range e.Links {
+		switch {
+		case l.Href == "":
+		case l.Rel == "enclosure":
+			e.Enclosures = addEnclosure(e.Enclosures, feed.Enclosure{URL: l.Href, Type: l.Type, Title: l.Title, Length: l.Length})
+		case l.Rel == "replies" && (strings.Contains(l.Type, "html") || l.Type == ""):
+			if e.Comments == "" {
+				e.Comments = l.Href
+			}
+		case l.Rel == "replies" && e.Replies.FeedURL == "":
+			e.Replies.FeedURL = l.Href
+		}
+	}
+}
+
+// addEnclosure appends x unless its URL is there already.
+func addEnclosure(list []feed.Enclosure, x feed.Enclosure) []feed.Enclosure {
+	for _, e := range list {
+		if e.URL == x.URL {
+			return list
+		}
+	}
+	return append(list, x)
+}
