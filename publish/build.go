@@ -76,6 +76,9 @@ func (p *Publisher) build(ctx context.Context, f *shelf) (*snapshot, error) {
 			return nil, err
 		}
 		f.window = w
+		if err := p.keepSeeded(ctx, f); err != nil {
+			return nil, err
+		}
 	}
 	st := p.state.Load()
 	members := f.window.shown(f.limit, st.cfg.Window)

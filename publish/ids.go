@@ -70,34 +70,55 @@ func (p *Publisher) identify(ctx context.Context, f *shelf) error {
 		f.id = id // derived from what is stored, and so as stable
 		return nil
 	}
-	key := "feed/" + f.name
-	fresh := minted{ID: id, Digest: f.digest, Changed: 0}
-	value, err := json.Marshal(fresh)
+	value, err := json.Marshal(minted{ID: id, Digest: f.digest})
 	if err != nil {
 		return err
 	}
-	got, err := p.createOnce(ctx, key, value)
+	got, err := p.createOnce(ctx, f.ledgerKey(), value)
 	if err != nil {
 		return fmt.Errorf("mint the id of feed %s: %w", f.name, err)
 	}
-	var m minted
-	if err := json.Unmarshal(got, &m); err != nil {
-		return fmt.Errorf("ledger key %q: %w", key, err)
+	m := &f.record
+	if err := json.Unmarshal(got, m); err != nil {
+		return fmt.Errorf("ledger key %q: %w", f.ledgerKey(), err)
 	}
 	if m.Digest != f.digest {
 		// Retitled or otherwise changed: that is a change of the feed (PUB-03).
 		m.Digest, m.Changed = f.digest, time.Now().Unix()
-		if value, err = json.Marshal(m); err != nil {
+		if err := p.keepRecord(ctx, f); err != nil {
 			return err
-		}
-		if err := p.archive.LedgerWrite(ctx, []store.LedgerEntry{{Space: ledgerSpace, Key: key, Value: value}}); err != nil {
-			return fmt.Errorf("ledger key %q: %w", key, err)
 		}
 	}
 	if m.Changed > 0 {
 		f.since = time.Unix(m.Changed, 0).UTC()
 	}
+	if m.Seeded > 0 {
+		f.seeded = time.UnixMilli(m.Seeded).UTC()
+	}
 	f.id = m.ID
+	return nil
+}
+
+// keepSeeded writes down since when items can be late for a feed.
+func (p *Publisher) keepSeeded(ctx context.Context, f *shelf) error {
+	if !f.minted || !f.seeded.IsZero() || f.window.seeded.IsZero() {
+		return nil
+	}
+	f.seeded = f.window.seeded
+	f.record.Seeded = f.seeded.UnixMilli()
+	return p.keepRecord(ctx, f)
+}
+
+func (f *shelf) ledgerKey() string { return "feed/" + f.name }
+
+func (p *Publisher) keepRecord(ctx context.Context, f *shelf) error {
+	value, err := json.Marshal(f.record)
+	if err != nil {
+		return err
+	}
+	if err := p.archive.LedgerWrite(ctx, []store.LedgerEntry{{Space: ledgerSpace, Key: f.ledgerKey(), Value: value}}); err != nil {
+		return fmt.Errorf("ledger key %q: %w", f.ledgerKey(), err)
+	}
 	return nil
 }
 

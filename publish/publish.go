@@ -105,7 +105,6 @@ func New(cfg Config, defs Definitions, archive Archive, log *slog.Logger) (*Publ
 	p.state.Store(st)
 	p.entries = newCache[entryKey, render.Entry](cfg.CacheBytes / 2)
 	p.pages = newCache[pageKey, []byte](cfg.CacheBytes / 2)
-	p.sources.Store(&map[feed.SourceID]render.Source{})
 	p.web, err = web.New(p, log)
 	if err != nil {
 		return nil, err
@@ -136,30 +135,32 @@ var followed = store.KindsOf(store.KindItem, store.KindRevision, store.KindRepar
 // Run follows the archive until ctx ends. Feeds that are asked for before or
 // while it runs are read from the archive as it is, so it starts at the end.
 func (p *Publisher) Run(ctx context.Context) error {
+	err := p.follow(ctx)
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return fmt.Errorf("follow the archive: %w", err)
+}
+
+// follow ends with an error, at the latest that ctx ended.
+func (p *Publisher) follow(ctx context.Context) error {
 	at, err := p.archive.End(ctx)
 	if err != nil {
-		return fmt.Errorf("follow the archive: %w", err)
+		return err
 	}
 	if err := p.readSources(ctx); err != nil {
 		return err
 	}
-	p.moved(at)
 	for {
+		p.moved(at)
 		records, next, err := p.archive.Follow(ctx, at, followed, 500)
 		if err != nil {
-			if ctx.Err() != nil {
-				return context.Cause(ctx)
-			}
-			return fmt.Errorf("follow the archive: %w", err)
+			return err
 		}
 		if err := p.apply(ctx, records); err != nil {
-			if ctx.Err() != nil {
-				return context.Cause(ctx)
-			}
-			return fmt.Errorf("follow the archive: %w", err)
+			return err
 		}
 		at = next
-		p.moved(at)
 	}
 }
 
@@ -207,8 +208,10 @@ func (p *Publisher) readSources(ctx context.Context) error {
 
 // source is what documents say about a source.
 func (p *Publisher) source(id feed.SourceID) render.Source {
-	if s, ok := (*p.sources.Load())[id]; ok {
-		return s
+	if m := p.sources.Load(); m != nil {
+		if s, ok := (*m)[id]; ok {
+			return s
+		}
 	}
 	return render.Source{ID: id, Title: string(id)}
 }
@@ -313,21 +316,11 @@ func (p *Publisher) update(ctx context.Context, f *shelf, ch *change, cs []*cand
 	if f.window == nil {
 		return nil // nobody asked for it
 	}
-	dirty := false
-	for _, m := range f.window.members {
-		if ch.sources[m.source] {
-			dirty = true
-		}
-	}
+	dirty := len(ch.sources) > 0 && slices.ContainsFunc(f.window.all(), func(m member) bool { return ch.sources[m.source] })
 	// Whatever the feed has of a touched item goes, and comes back if it should:
 	// an item can have changed its story.
-	removed := map[feed.ItemID]bool{}
-	f.window.members = slices.DeleteFunc(f.window.members, func(m member) bool {
-		touched := ch.items[m.id] || ch.stories[m.story] || slices.ContainsFunc(cs, func(c *candidate) bool { return c.head.ID == m.id })
-		if touched {
-			removed[m.story] = true
-		}
-		return touched
+	removed := f.window.remove(func(m member) bool {
+		return ch.items[m.id] || ch.stories[m.story] || slices.ContainsFunc(cs, func(c *candidate) bool { return c.head.ID == m.id })
 	})
 	in := map[feed.ItemID]*candidate{} // story → carrier
 	matched, err := p.matching(ctx, f.pred, cs)
@@ -348,8 +341,10 @@ func (p *Publisher) update(ctx context.Context, f *shelf, ch *change, cs []*cand
 			return err
 		}
 		if f.window.seeded.IsZero() {
-			f.window.seeded = m.arrived.Add(seeding)
-			m.late = false
+			// The first that could be in it: only now it is known what is late.
+			f.window = nil
+			f.snap.Store(nil)
+			return nil
 		}
 		if f.window.put(m) {
 			dirty = true
@@ -359,9 +354,9 @@ func (p *Publisher) update(ctx context.Context, f *shelf, ch *change, cs []*cand
 	if len(removed) > 0 {
 		dirty = true
 		f.left = ch.at.UTC()
-		if f.window.more && len(f.window.members) < f.limit {
-			f.window = nil // older ones move up: read it anew
-		}
+	}
+	if f.window.stale() {
+		f.window, dirty = nil, true // read anew at the next request
 	}
 	if dirty {
 		f.snap.Store(nil)

@@ -30,9 +30,11 @@ type shelf struct {
 	minted bool
 	digest feed.Digest // of the definition
 
-	mu     sync.Mutex // guards window, id, since; held while a snapshot is made
+	mu     sync.Mutex // guards all below; held while a snapshot is made
 	window *window    // nil: not read yet
 	id     string     // atom:id
+	record minted     // what the ledger has, if the id is minted
+	seeded time.Time  // see window.seeded; zero as long as it is not known
 	since  time.Time  // when the definition changed last
 	left   time.Time  // when an entry left last
 

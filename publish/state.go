@@ -99,6 +99,11 @@ func (s *state) all() []*shelf {
 // shelf finds a feed by its name as in a URL. The error is of the closed set of
 // publish/web: not found, gone, moved.
 func (p *Publisher) shelf(ctx context.Context, name string) (*shelf, error) {
+	if p.sources.Load() == nil { // asked before Run came so far
+		if err := p.readSources(ctx); err != nil {
+			return nil, err
+		}
+	}
 	s := p.state.Load()
 	if f := s.ready(name); f != nil {
 		return f, nil
@@ -203,6 +208,7 @@ type minted struct {
 	ID      string      `json:"id"`
 	Digest  feed.Digest `json:"digest"`
 	Changed int64       `json:"changed"` // Unix seconds: when the definition changed last
+	Seeded  int64       `json:"seeded"`  // Unix milliseconds: see window.seeded; 0 not known yet
 }
 
 // createOnce writes a value unless there is one, and gives what is there then.

@@ -33,70 +33,100 @@ func newestFirst(a, b member) int {
 
 // window is the newest end of a feed.
 type window struct {
-	members []member // newest first
-	max     int      // of members
-	// more: there are members beyond those held, so that when some leave the window
-	// must be read anew.
-	more bool
+	members newest // those that are shown
+	late    newest // those that fill up a feed that is all but empty
 	// seeded is when items stop being the feed's first: what arrives later and is
 	// old already is late.
 	seeded time.Time
+}
+
+// newest is the newest end of a list of members.
+type newest struct {
+	held []member // newest first
+	max  int
+	// more: there are members beyond those held, so that when one leaves the list
+	// must be read anew.
+	more bool
 }
 
 // seeding is how long after its first item a feed takes in old items as if they
 // had always been there: a first import or subscription takes a while.
 const seeding = 24 * time.Hour
 
-// put places m, replacing the member of the same story. It reports whether the
-// window changed.
-func (w *window) put(m member) bool {
-	w.remove(m.story)
-	at, _ := slices.BinarySearchFunc(w.members, m, newestFirst)
-	if at >= w.max {
-		w.more = true
-		return false
-	}
-	w.members = slices.Insert(w.members, at, m)
-	if len(w.members) > w.max {
-		w.members = w.members[:w.max]
-		w.more = true
-	}
-	return true
-}
-
-// remove takes the member of a story out and reports whether there was one.
-func (w *window) remove(story feed.ItemID) bool {
-	n := len(w.members)
-	w.members = slices.DeleteFunc(w.members, func(m member) bool { return m.story == story })
-	return len(w.members) < n
-}
-
-func (w *window) has(story feed.ItemID) bool {
-	return slices.ContainsFunc(w.members, func(m member) bool { return m.story == story })
-}
-
 // minShown is how many late members may fill up a feed that would have fewer
 // entries than this: an all but empty feed helps nobody, and so few flood nobody.
 const minShown = 10
 
-// shown are the members of the live feed, newest first: at least limit if there
-// are as many, and all of the time before the newest one that span covers, as far
-// as the window reaches. The first limit of the result are those that the limit
-// is for; size is for the caller to bound.
+func newWindow(limit int) *window {
+	return &window{members: newest{max: 2 * limit}, late: newest{max: min(limit, minShown)}}
+}
+
+// put places m in its list, where its story must not be. It reports whether the
+// list changed.
+func (w *window) put(m member) bool {
+	if m.late {
+		return w.late.put(m)
+	}
+	return w.members.put(m)
+}
+
+func (l *newest) put(m member) bool {
+	at, _ := slices.BinarySearchFunc(l.held, m, newestFirst)
+	if at >= l.max {
+		l.more = true
+		return false
+	}
+	l.held = slices.Insert(l.held, at, m)
+	if len(l.held) > l.max {
+		l.held = l.held[:l.max]
+		l.more = true
+	}
+	return true
+}
+
+// all lists every member held.
+func (w *window) all() []member { return slices.Concat(w.members.held, w.late.held) }
+
+// remove takes out the members for which f is true and reports which stories
+// those were.
+func (w *window) remove(f func(member) bool) map[feed.ItemID]bool {
+	out := map[feed.ItemID]bool{}
+	for _, l := range []*newest{&w.members, &w.late} {
+		l.held = slices.DeleteFunc(l.held, func(m member) bool {
+			gone := f(m)
+			if gone {
+				out[m.story] = true
+			}
+			return gone
+		})
+	}
+	return out
+}
+
+// stale: members that were not held should have moved up.
+func (w *window) stale() bool {
+	return w.members.more && len(w.members.held) < w.members.max ||
+		w.late.more && len(w.late.held) < w.late.max
+}
+
+func (w *window) has(story feed.ItemID) bool {
+	same := func(m member) bool { return m.story == story }
+	return slices.ContainsFunc(w.members.held, same) || slices.ContainsFunc(w.late.held, same)
+}
+
+// shown are the members of the live feed, newest first: limit if there are as
+// many, and all of the time before the newest one that span covers, as far as the
+// window reaches. Those beyond limit come last.
 func (w *window) shown(limit int, span time.Duration) []member {
-	var out, late []member
-	for _, m := range w.members {
-		if m.late {
-			late = append(late, m)
-			continue
-		}
+	var out []member
+	for _, m := range w.members.held {
 		if len(out) >= limit && out[0].order.Sub(m.order) > span {
 			break
 		}
 		out = append(out, m)
 	}
-	if room := min(limit, minShown) - len(out); room > 0 && len(late) > 0 {
-		out = append(out, late[:min(room, len(late))]...)
+	if room := w.late.max - len(out); room > 0 && len(w.late.held) > 0 {
+		out = append(out, w.late.held[:min(room, len(w.late.held))]...)
 		slices.SortFunc(out, newestFirst)
 	}
 	return out
@@ -104,24 +134,20 @@ func (w *window) shown(limit int, span time.Duration) []member {
 
 // readWindow builds the window of a feed from the archive.
 func (p *Publisher) readWindow(ctx context.Context, f *shelf) (*window, error) {
-	w := &window{max: 2 * f.limit}
-	first, err := p.archive.Heads(ctx, store.HeadQuery{
-		Source: f.pred.scope.Source, Topic: f.pred.scope.Topic, ByArrival: true, Ascending: true, Limit: 1,
-	})
-	if err != nil {
-		return nil, err
+	w := newWindow(f.limit)
+	if w.seeded = f.seeded; w.seeded.IsZero() {
+		at, err := p.firstArrival(ctx, f)
+		if err != nil || at.IsZero() {
+			return w, err // nothing is there
+		}
+		w.seeded = at.Add(seeding)
 	}
-	if len(first) == 0 {
-		return w, nil
-	}
-	w.seeded = first[0].FirstSeen.Add(seeding)
 	q := f.pred.scope
-	q.Limit = 4 * w.max
+	q.Limit = 4 * f.limit
 	if f.pred.content {
 		q.Limit = 200 // whole items are read
 	}
 	q.Limit = min(q.Limit, 1000)
-	unlate := 0
 	for scanned := 0; scanned < maxScan; {
 		heads, err := p.archive.Heads(ctx, q)
 		if err != nil {
@@ -132,25 +158,37 @@ func (p *Publisher) readWindow(ctx context.Context, f *shelf) (*window, error) {
 			return nil, err
 		}
 		for _, m := range ms {
-			if w.has(m.story) {
-				continue
-			}
-			if w.put(m) && !m.late {
-				unlate++
+			if !w.has(m.story) {
+				w.put(m)
 			}
 		}
 		scanned += len(heads)
 		if len(heads) < q.Limit {
 			return w, nil
 		}
-		if len(w.members) == w.max && unlate >= f.limit {
+		if len(w.members.held) == w.members.max {
 			break
 		}
 		last := heads[len(heads)-1]
 		q.After = &last
 	}
-	w.more = true
+	w.members.more, w.late.more = true, true
 	return w, nil
+}
+
+// firstArrival is when the first item came that could be in a feed. What the
+// ledger keeps of a feed makes that a fact for ever; names that anybody can make up
+// go by the archive's own beginning, as topics of items change.
+func (p *Publisher) firstArrival(ctx context.Context, f *shelf) (time.Time, error) {
+	q := store.HeadQuery{ByArrival: true, Ascending: true, Limit: 1}
+	if f.minted {
+		q.Source, q.Topic = f.pred.scope.Source, f.pred.scope.Topic
+	}
+	first, err := p.archive.Heads(ctx, q)
+	if err != nil || len(first) == 0 {
+		return time.Time{}, err
+	}
+	return first[0].FirstSeen, nil
 }
 
 // maxScan bounds how many items are looked at for one feed: a query that matches

@@ -3,7 +3,6 @@ package web
 import (
 	"bytes"
 	"embed"
-	"encoding/json"
 	"fmt"
 	"html/template"
 	"net/http"
@@ -12,6 +11,7 @@ import (
 
 	"chancery/feed"
 	"chancery/feed/html"
+	"chancery/feed/itemjson"
 	"chancery/publish/render"
 	"chancery/store"
 )
@@ -280,7 +280,7 @@ func (s *Server) item(w http.ResponseWriter, r *http.Request) {
 	}
 	src := s.lib.Source(it.Source)
 	if isJSON {
-		b, err := json.Marshal(render.NewObject(it, src.Title))
+		b, err := itemjson.Marshal(it, src.Title)
 		if err != nil {
 			s.fail(w, r, err)
 			return
