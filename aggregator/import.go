@@ -1,0 +1,331 @@
+package aggregator
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"chancery/aggregator/identify"
+	"chancery/aggregator/normalize"
+	"chancery/feed"
+	"chancery/feed/itemjson"
+	"chancery/feed/opml"
+	"chancery/store"
+)
+
+// ImportOptions says where a file's posts go.
+type ImportOptions struct {
+	// Source takes the posts; empty: the source whose address or site the document
+	// names, else a new one that is not polled.
+	Source feed.SourceID
+	// Name of the file, for messages and as its provenance.
+	Name string
+}
+
+const (
+	// maxDocument bounds a saved feed document or OPML file: no honest one is near it.
+	maxDocument = 64 << 20
+	// maxLine bounds one line of JSON Lines: an item with its content.
+	maxLine = 16 << 20
+	// importBatch is how many lines are committed together.
+	importBatch = 200
+)
+
+// ErrBadData: a file, or parts of it, could not be taken in. What could be was.
+var ErrBadData = errors.New("not all was taken in")
+
+// Import takes in one file, told by its content: a saved feed document, OPML, or
+// JSON Lines of an export. It goes through the same pipeline as a poll. Faults of
+// the file are in the summary, each named; then the error is ErrBadData.
+func (a *Aggregator) Import(ctx context.Context, o ImportOptions, r io.Reader) (Summary, error) {
+	start := time.Now()
+	br := bufio.NewReaderSize(r, 64<<10)
+	head, err := br.Peek(4 << 10)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return Summary{}, fmt.Errorf("%s: %w", o.Name, err)
+	}
+	sum := Summary{Documents: 1, Errors: []Failure{}}
+	if isJSONLines(head) {
+		err = a.importLines(ctx, o, br, &sum)
+	} else {
+		err = a.importDocument(ctx, o, br, &sum)
+	}
+	sum.Seconds = time.Since(start).Seconds()
+	if err == nil && sum.Failed > 0 {
+		err = fmt.Errorf("%s: %w", o.Name, ErrBadData)
+	}
+	return sum, err
+}
+
+func (s *Summary) fail(o ImportOptions, err error) {
+	s.Failed++
+	s.Errors = append(s.Errors, Failure{Source: o.Source, URL: o.Name, Error: err.Error()})
+}
+
+// isJSONLines tells an export from a JSON Feed by its first member: the contract
+// begins each line with the item's id.
+func isJSONLines(head []byte) bool {
+	rest, ok := bytes.CutPrefix(bytes.TrimLeft(head, "\ufeff \t\r\n"), []byte("{"))
+	return ok && bytes.HasPrefix(bytes.TrimLeft(rest, " \t"), []byte(`"id":"`)) && bytes.Contains(rest, []byte(`"source":"`))
+}
+
+var opmlRoot = regexp.MustCompile(`(?is)^[^<]*(?:<[?!][^>]*>[^<]*)*<opml[\s>]`)
+
+func (a *Aggregator) importDocument(ctx context.Context, o ImportOptions, r io.Reader, sum *Summary) error {
+	body, err := io.ReadAll(io.LimitReader(r, maxDocument+1))
+	if err != nil {
+		return fmt.Errorf("%s: %w", o.Name, err)
+	}
+	sum.Bytes += int64(len(body))
+	switch {
+	case len(body) > maxDocument:
+		sum.fail(o, fmt.Errorf("larger than %d MiB", maxDocument>>20))
+		return nil
+	case len(bytes.TrimSpace(body)) == 0:
+		sum.fail(o, errors.New("the file is empty"))
+		return nil
+	case opmlRoot.Match(body[:min(len(body), 4<<10)]):
+		return a.importOPML(ctx, o, body, sum)
+	}
+	return a.importFeed(ctx, o, body, sum)
+}
+
+func (a *Aggregator) importFeed(ctx context.Context, o ImportOptions, body []byte, sum *Summary) error {
+	doc := store.Document{URL: o.Name, Received: a.now(), Body: body}
+	src, st, err := a.sourceOf(ctx, o, body)
+	if fault, ok := errors.AsType[*unreadable](err); ok {
+		sum.fail(o, fault)
+		return nil
+	} else if err != nil {
+		return err
+	}
+	doc.Source = src.ID
+	// Relative references resolve against the feed's address, not the file's name.
+	if src.URL != "" {
+		doc.URL = src.Address()
+	} else if src.Site != "" {
+		doc.URL = src.Site
+	}
+	in, err := a.read(ctx, src, &st, doc)
+	if fault, ok := errors.AsType[*unreadable](err); ok {
+		sum.fail(o, fault)
+		return nil
+	} else if err != nil {
+		return err
+	}
+	sum.Sources, sum.Fetched, sum.Seen = 1, 1, in.entries
+	if in.batch.Document == nil {
+		return nil
+	}
+	in.batch.From = o.Name
+	outcomes, err := a.archive.Append(ctx, in.batch)
+	if err != nil {
+		return fmt.Errorf("%s: %w", o.Name, err)
+	}
+	sum.count(outcomes)
+	return nil
+}
+
+// sourceOf finds the source that a saved document belongs to, or makes one.
+func (a *Aggregator) sourceOf(ctx context.Context, o ImportOptions, body []byte) (store.Source, store.PollState, error) {
+	if o.Source != "" {
+		s, err := a.archive.Source(ctx, o.Source)
+		if errors.Is(err, store.ErrNotFound) {
+			src := store.Source{ID: o.Source, Origin: "import", Added: a.now(), Disabled: true}
+			return src, store.PollState{}, a.addImported(ctx, src)
+		}
+		return s.Source, s.State, err
+	}
+	f, err := headOf(body)
+	if err != nil {
+		return store.Source{}, store.PollState{}, &unreadable{err}
+	}
+	have, err := a.subscriptions(ctx)
+	if err != nil {
+		return store.Source{}, store.PollState{}, err
+	}
+	if id, ok := have.named(f); ok {
+		s, err := a.archive.Source(ctx, id)
+		return s.Source, s.State, err
+	}
+	title := plainTitle(f.Title)
+	base := slug(cmp.Or(f.URL, f.Self), title)
+	if base == "" {
+		base = words(strings.TrimSuffix(path.Base(o.Name), path.Ext(o.Name)))
+	}
+	src := store.Source{
+		ID: have.free(base), URL: f.Self, Title: title, Site: f.URL, Language: f.Language,
+		Origin: "import", Added: a.now(), Disabled: true,
+	}
+	return src, store.PollState{}, a.addImported(ctx, src)
+}
+
+// named finds the source whose address or site a document names. A document that
+// says where it lives belongs to a source without an address, or of that one: two
+// feeds of one site are two sources.
+func (h *subscriptions) named(f *feed.Feed) (feed.SourceID, bool) {
+	self, site := normalize.Address(f.Self), normalize.Address(f.URL)
+	if id, ok := h.byAddress[self]; ok && self != "" {
+		return id, true
+	}
+	if site == "" {
+		return "", false
+	}
+	var found []feed.SourceID
+	for id, s := range h.byID {
+		if normalize.Address(s.Site) == site && (self == "" || s.URL == "") {
+			found = append(found, id)
+		}
+	}
+	if len(found) == 0 {
+		return "", false
+	}
+	return slices.Min(found), true
+}
+
+func (a *Aggregator) addImported(ctx context.Context, src store.Source) error {
+	if !feed.ValidID(string(src.ID)) {
+		return fmt.Errorf("%q is not an id: want [a-z0-9][a-z0-9-]*, at most 64 bytes", src.ID)
+	}
+	return a.archive.Change(ctx, []store.Edit{{Kind: store.KindSource, Source: &src, By: "import"}})
+}
+
+// importOPML subscribes to what a list names. Feeds that are subscribed already
+// are no fault: importing a list twice changes nothing.
+func (a *Aggregator) importOPML(ctx context.Context, o ImportOptions, body []byte, sum *Summary) error {
+	list, problems, err := opml.Read(body)
+	for _, p := range problems {
+		sum.fail(o, p)
+	}
+	if err != nil {
+		sum.fail(o, err)
+		return nil
+	}
+	have, err := a.subscriptions(ctx)
+	if err != nil {
+		return err
+	}
+	var edits []store.Edit
+	for _, out := range list.Feeds() {
+		src, err := have.add(store.Source{
+			URL: out.XMLURL, Title: cmp.Or(out.Title, out.Text), Site: out.HTMLURL, Language: out.Language, Origin: "opml",
+		}, a.now())
+		switch {
+		case errors.Is(err, ErrKnown): // importing a list twice is no fault
+		case err != nil:
+			sum.fail(o, fmt.Errorf("line %d: %w", out.Line, err))
+		default:
+			edits = append(edits, store.Edit{Kind: store.KindSource, Source: &src, By: "opml"})
+			sum.Sources++
+		}
+	}
+	if len(edits) == 0 {
+		return nil
+	}
+	return a.archive.Change(ctx, edits)
+}
+
+// importLines takes in what export wrote, some lines a commit.
+func (a *Aggregator) importLines(ctx context.Context, o ImportOptions, r io.Reader, sum *Summary) error {
+	sc := bufio.NewScanner(r)
+	sc.Buffer(make([]byte, 64<<10), maxLine)
+	pending := map[feed.SourceID][]store.Draft{}
+	n, line := 0, 0
+	flush := func() error {
+		for src, drafts := range pending {
+			outcomes, err := a.archive.Append(ctx, store.Batch{Source: src, Drafts: drafts, From: o.Name})
+			if err != nil {
+				return fmt.Errorf("%s: before line %d: %w", o.Name, line+1, err)
+			}
+			sum.count(outcomes)
+		}
+		clear(pending)
+		n = 0
+		return nil
+	}
+	known := map[feed.SourceID]bool{}
+	for sc.Scan() {
+		line++
+		if len(bytes.TrimSpace(sc.Bytes())) == 0 {
+			continue
+		}
+		sum.Bytes += int64(len(sc.Bytes())) + 1
+		it, err := itemjson.Unmarshal(sc.Bytes())
+		if err != nil {
+			sum.fail(o, fmt.Errorf("line %d: %w", line, err))
+			continue
+		}
+		sum.Seen++
+		if it.TakenDown {
+			continue // nothing to keep
+		}
+		src := cmp.Or(o.Source, it.Source)
+		if !known[src] {
+			if err := a.ensureSource(ctx, src); err != nil {
+				return err
+			}
+			known[src] = true
+			sum.Sources++
+		}
+		pending[src] = append(pending[src], a.draftOf(src, it))
+		if n++; n >= importBatch {
+			if err := flush(); err != nil {
+				return err
+			}
+		}
+	}
+	if err := sc.Err(); err != nil {
+		sum.fail(o, fmt.Errorf("line %d: %w", line+1, err))
+	}
+	return flush()
+}
+
+func (a *Aggregator) ensureSource(ctx context.Context, id feed.SourceID) error {
+	_, err := a.archive.Source(ctx, id)
+	if errors.Is(err, store.ErrNotFound) {
+		return a.addImported(ctx, store.Source{ID: id, Origin: "import", Added: a.now(), Disabled: true})
+	}
+	return err
+}
+
+// draftOf makes of an exported item what the pipeline makes of an entry. Topics
+// come from today's rules, but what a person decided stays.
+func (a *Aggregator) draftOf(src feed.SourceID, it feed.Item) store.Draft {
+	e := &it.Entry
+	p := normalize.PlainOf(e)
+	ids, _ := identify.Document([]identify.Post{{
+		Entry: e, Title: p.Title, Body: p.Body(),
+		Canonical: normalize.CanonicalURL(e.URL), Address: normalize.Address(e.URL), Alias: normalize.Address(e.ID),
+	}}, "", nil)
+	topics := a.topics.Load()
+	d := store.Draft{
+		Entry: *e, Native: ids[0].Native, Method: ids[0].Method, Keys: ids[0].Keys, Story: ids[0].Story, Sketch: ids[0].Sketch,
+		Version: normalize.Version(e, p), Part: -1, ID: it.ID, FirstSeen: it.FirstSeen,
+		Topics: tag(topics, store.Source{ID: src}, e), RuleSet: topics.Digest(),
+	}
+	for _, t := range it.Topics {
+		if t.Manual {
+			d.Topics = withTag(d.Topics, t)
+		}
+	}
+	return d
+}
+
+func withTag(tags []feed.Tag, t feed.Tag) []feed.Tag {
+	for i := range tags {
+		if tags[i].Topic == t.Topic {
+			tags[i] = t
+			return tags
+		}
+	}
+	return append(tags, t)
+}

@@ -1,0 +1,224 @@
+package aggregator
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+	"time"
+
+	"chancery/aggregator/identify"
+	"chancery/aggregator/normalize"
+	"chancery/aggregator/schedule"
+	"chancery/feed"
+	"chancery/feed/html"
+	"chancery/feed/parse"
+	"chancery/feed/query"
+	"chancery/store"
+)
+
+// intake is what one document brings, ready for the archive.
+type intake struct {
+	batch   store.Batch
+	seen    []int      // parts whose bytes were known
+	head    *feed.Feed // without the entries that were known
+	entries int        // in the document
+	known   int        // of them, in the archive before
+	dates   []time.Time
+}
+
+// unreadable: a complete document that is no feed, or a broken one.
+type unreadable struct{ err error }
+
+func (u *unreadable) Error() string { return u.err.Error() }
+func (u *unreadable) Unwrap() error { return u.err }
+
+// tell passes to schedule what the document showed.
+func (in *intake) tell(out *schedule.Outcome) {
+	out.Parsed = true
+	out.Hints = in.head.Hints
+	out.Entries, out.Known, out.New = in.entries, in.known, in.entries-in.known
+	out.Published = in.dates
+}
+
+// read takes a document apart: only entries whose bytes the source has not carried
+// before are parsed, normalized, identified and tagged. It updates what the poll
+// state remembers of documents. The error is *unreadable if it is the document's
+// fault.
+func (a *Aggregator) read(ctx context.Context, src store.Source, st *store.PollState, doc store.Document) (intake, error) {
+	d, err := parse.Open(doc.Body, parse.Options{ContentType: doc.MediaType, URL: doc.URL})
+	if err != nil {
+		return intake{}, &unreadable{err}
+	}
+	in := intake{entries: d.Len()}
+	parts := d.Parts()
+	digests := make([]feed.Digest, len(parts))
+	for i, p := range parts {
+		digests[i] = p.Digest
+		doc.Parts = append(doc.Parts, store.Part{Start: p.Start, End: p.End, Digest: p.Digest})
+	}
+	var old []bool
+	if len(parts) > 0 {
+		if old, err = a.archive.Known(ctx, src.ID, digests); err != nil {
+			return in, err
+		}
+	}
+	partOf := make(map[feed.Digest]int, len(parts))
+	for i, p := range parts {
+		if old[i] {
+			in.seen = append(in.seen, i)
+		}
+		if _, twice := partOf[p.Digest]; !twice {
+			partOf[p.Digest] = i
+		}
+	}
+	in.head, err = d.Feed(func(i int) bool { return i >= len(old) || !old[i] })
+	if err != nil {
+		return in, &unreadable{err}
+	}
+	doc.Repairs = in.head.Repairs
+
+	drafts, colliding := a.drafts(src, in.head, st.Colliding, partOf)
+	st.Colliding = colliding
+	if err := a.countKnown(ctx, src.ID, drafts, &in); err != nil {
+		return in, err
+	}
+	for _, e := range in.head.Entries {
+		if !e.Published.IsZero() {
+			in.dates = append(in.dates, e.Published.Time)
+		}
+	}
+
+	// A document is worth keeping when the list of its entries is another one than
+	// last time: a head that only says when it was built is not.
+	if list := partsHash(digests, doc.Body); list == st.PartsHash && len(drafts) == 0 {
+		doc.Body = nil
+	} else {
+		st.PartsHash = list
+	}
+	if doc.Body != nil || len(in.seen) > 0 {
+		in.batch = store.Batch{Source: src.ID, Document: &doc, Drafts: drafts}
+	}
+	return in, nil
+}
+
+// countKnown counts the entries that the archive has, by their bytes or by their keys.
+func (a *Aggregator) countKnown(ctx context.Context, src feed.SourceID, drafts []store.Draft, in *intake) error {
+	in.known = len(in.seen)
+	if len(drafts) == 0 {
+		return nil
+	}
+	keys := make([][]store.Key, len(drafts))
+	for i := range drafts {
+		keys[i] = drafts[i].Keys
+	}
+	ids, err := a.archive.Lookup(ctx, src, keys)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		if !id.IsZero() {
+			in.known++
+		}
+	}
+	return nil
+}
+
+// drafts normalizes, identifies and tags the entries of a document, oldest first:
+// what is committed together then has ids in the order in which it was published.
+func (a *Aggregator) drafts(src store.Source, f *feed.Feed, colliding []string, partOf map[feed.Digest]int) ([]store.Draft, []string) {
+	if len(f.Entries) == 0 {
+		return nil, colliding
+	}
+	topics := a.topics.Load()
+	posts := make([]identify.Post, len(f.Entries))
+	plains := make([]normalize.Plain, len(f.Entries))
+	for i := range f.Entries {
+		e := &f.Entries[i]
+		if e.Language == "" {
+			e.Language = cmp.Or(f.Language, src.Language)
+		}
+		plains[i] = normalize.PlainOf(e)
+		posts[i] = identify.Post{
+			Entry: e, Title: plains[i].Title, Body: plains[i].Body(),
+			Canonical: normalize.CanonicalURL(e.URL), Address: normalize.Address(e.URL), Alias: normalize.Address(e.ID),
+		}
+	}
+	home := normalize.Address(cmp.Or(f.URL, src.Site))
+	ids, colliding := identify.Document(posts, home, colliding)
+
+	out := make([]store.Draft, len(f.Entries))
+	for i := range f.Entries {
+		e := &f.Entries[i]
+		part, ok := partOf[e.Bytes]
+		if !ok || e.Bytes.IsZero() {
+			part = -1
+		}
+		out[i] = store.Draft{
+			Entry: *e, Native: ids[i].Native, Method: ids[i].Method, Keys: ids[i].Keys,
+			Story: ids[i].Story, Sketch: ids[i].Sketch, Version: normalize.Version(e, plains[i]), Part: part,
+		}
+		out[i].Topics = tag(topics, src, e)
+		out[i].RuleSet = topics.Digest()
+	}
+	oldestFirst(out)
+	return out, colliding
+}
+
+// tag gives the entry its topics: those the rules find, and those the operator
+// gave the whole source.
+func tag(topics tagger, src store.Source, e *feed.Entry) []feed.Tag {
+	it := feed.Item{Source: src.ID, Entry: *e}
+	tags := topics.Tag(query.NewDoc(&it, src.Title))
+	for _, id := range src.Topics {
+		if !slices.ContainsFunc(tags, func(t feed.Tag) bool { return t.Topic == id }) {
+			tags = append(tags, feed.Tag{Topic: id, Score: 1})
+		}
+	}
+	slices.SortFunc(tags, func(x, y feed.Tag) int { return cmp.Compare(x.Topic, y.Topic) })
+	return tags
+}
+
+// oldestFirst orders drafts by date when all have one, else against the order of
+// the document, whose newest post stands on top nearly always.
+func oldestFirst(drafts []store.Draft) {
+	slices.Reverse(drafts)
+	date := func(d store.Draft) time.Time {
+		if !d.Entry.Published.IsZero() {
+			return d.Entry.Published.Time
+		}
+		return d.Entry.Updated.Time
+	}
+	if slices.ContainsFunc(drafts, func(d store.Draft) bool { return date(d).IsZero() }) {
+		return
+	}
+	slices.SortStableFunc(drafts, func(x, y store.Draft) int {
+		// Versions of one post in one document follow each other by updated (RFC 4287 §4.1.1).
+		return cmp.Or(date(x).Compare(date(y)), x.Entry.Updated.Time.Compare(y.Entry.Updated.Time))
+	})
+}
+
+// partsHash is a hash of a document's list of entries, or of its body where they
+// could not be told apart.
+func partsHash(digests []feed.Digest, body []byte) string {
+	h := sha256.New()
+	if len(digests) == 0 {
+		h.Write(body)
+	}
+	for _, d := range digests {
+		h.Write(d[:])
+	}
+	return hex.EncodeToString(h.Sum(nil)[:12])
+}
+
+func plainTitle(t feed.Text) string { return html.Plain(t) }
+
+// headOf reads what a document says of itself, without its entries.
+func headOf(body []byte) (*feed.Feed, error) {
+	d, err := parse.Open(body, parse.Options{})
+	if err != nil {
+		return nil, err
+	}
+	return d.Feed(func(int) bool { return false })
+}

@@ -1,0 +1,172 @@
+package aggregator
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"chancery/aggregator/fetch"
+	"chancery/aggregator/schedule"
+	"chancery/feed"
+	"chancery/feed/parse"
+	"chancery/store"
+)
+
+// poll is one poll, top to bottom: ask, read, decide when to ask again, and
+// commit all of it at once. What goes wrong with the source is part of the
+// result; an error means that the archive could not take it.
+func (a *Aggregator) poll(ctx context.Context, l store.Lease) (Summary, schedule.Decision, error) {
+	src, st := l.Source, l.State
+	ask := schedule.Plan(st, parse.Version, a.now())
+	st = schedule.Asked(st, ask, a.now())
+
+	resp, err := a.fetch.Get(ctx, a.request(src, st, ask))
+	defer resp.Release()
+	out := outcome(resp, err, st)
+
+	var in intake
+	if err == nil && !resp.NotModified && !resp.Same {
+		doc := store.Document{
+			Source: src.ID, URL: resp.URL, MediaType: resp.ContentType(), Status: resp.Status,
+			ETag: resp.Header.Get("Etag"), Modified: resp.Header.Get("Last-Modified"), Received: resp.Received.UTC(), Body: resp.Body,
+		}
+		in, err = a.read(ctx, src, &st, doc)
+		if fault, ok := errors.AsType[*unreadable](err); ok {
+			out.Class, out.Error = "not-a-feed", fault.Error()
+		} else if err != nil {
+			return Summary{}, schedule.Decision{}, errors.Join(err, a.archive.Release(context.WithoutCancel(ctx), l))
+		} else {
+			in.tell(&out)
+		}
+	}
+	if out.Class == "canceled" {
+		return Summary{}, schedule.Decision{}, errors.Join(context.Cause(ctx), a.archive.Release(context.WithoutCancel(ctx), l))
+	}
+
+	decision := schedule.Finish(a.cfg().Schedule, src, st, out, a.now())
+	result := store.PollResult{State: decision.State, Seen: in.seen}
+	if in.batch.Document != nil {
+		result.Batch = &in.batch
+	}
+	if next, changed := learn(src, in.head, decision); changed {
+		result.Source = &next
+	}
+	// What was fetched is committed even if the round is being ended meanwhile.
+	outcomes, err := a.archive.Finish(context.WithoutCancel(ctx), l, result)
+	if err != nil {
+		return Summary{}, decision, err
+	}
+	sum := summarize(src, resp, out, in)
+	sum.count(outcomes)
+	a.tell(ctx, src, resp, out, sum, decision)
+	return sum, decision, nil
+}
+
+// request makes the one GET of a poll out of what is remembered.
+func (a *Aggregator) request(src store.Source, st store.PollState, ask schedule.Ask) fetch.Request {
+	r := fetch.Request{
+		URL: src.Address(), BodyHash: st.BodyHash, Headers: src.Headers, Origin: src.URL,
+	}
+	if !ask.Unconditional {
+		r.Validators = fetch.Validators{URL: st.ValidatorURL, ETag: st.ETag, LastModified: st.LastModified}
+	}
+	if src.Credential != "" && a.credential != nil {
+		r.Authorization = a.credential(src.Credential)
+	}
+	return r
+}
+
+// outcome states what fetch found as the facts that schedule goes by.
+func outcome(resp *fetch.Response, err error, st store.PollState) schedule.Outcome {
+	out := schedule.Outcome{ValidatorURL: st.ValidatorURL, ETag: st.ETag, LastModified: st.LastModified, Parser: parse.Version}
+	var header http.Header
+	if resp != nil {
+		next := resp.Next(fetch.Validators{URL: st.ValidatorURL, ETag: st.ETag, LastModified: st.LastModified})
+		out.ValidatorURL, out.ETag, out.LastModified = next.URL, next.ETag, next.LastModified
+		out.Status, out.NotModified, out.Conditional = resp.Status, resp.NotModified, resp.Conditional
+		out.Local, out.Same, out.URL = resp.Local, resp.Same, resp.URL
+		if !resp.Digest.IsZero() {
+			out.BodyHash = resp.Digest.String()
+		}
+		out.Permanent, out.Trusted = resp.Permanent()
+		header = resp.Header
+		received := resp.Received
+		if received.IsZero() {
+			received = time.Now()
+		}
+		out.Fresh = fetch.FreshnessOf(header, received).For
+		out.RetryAfter, out.HasRetry = fetch.RetryAfter(header, received)
+	}
+	if err == nil {
+		return out
+	}
+	out.Class, out.Error = string(fetch.Unexpected), err.Error()
+	if e, ok := errors.AsType[*fetch.Error](err); ok {
+		out.Class, out.Error, out.Wall = string(e.Class), e.Error(), e.Wall
+		if e.Status != 0 {
+			out.Status = e.Status
+		}
+		if e.HasRetry {
+			out.RetryAfter, out.HasRetry = e.RetryAfter, true
+		}
+	}
+	return out
+}
+
+// learn is the source as the poll leaves it: an address learned, a title and page
+// that it had not, and whether anything changed.
+func learn(src store.Source, head *feed.Feed, d schedule.Decision) (store.Source, bool) {
+	next, changed := d.Apply(src)
+	if head == nil {
+		return next, changed
+	}
+	if title := plainTitle(head.Title); next.Title == "" && title != "" {
+		next.Title, changed = title, true
+	}
+	if next.Site == "" && head.URL != "" {
+		next.Site, changed = head.URL, true
+	}
+	return next, changed
+}
+
+func summarize(src store.Source, resp *fetch.Response, out schedule.Outcome, in intake) Summary {
+	sum := Summary{Sources: 1, Seen: in.entries}
+	if resp != nil {
+		sum.Bytes = resp.Wire
+	}
+	switch {
+	case out.Class != "":
+		sum.Failed = 1
+		sum.Errors = []Failure{{Source: src.ID, URL: src.Address(), Error: out.Error}}
+	case out.NotModified || out.Same:
+		sum.NotModified = 1
+	default:
+		sum.Fetched = 1
+	}
+	return sum
+}
+
+// tell writes the poll's one line, and what an operator should hear.
+func (a *Aggregator) tell(ctx context.Context, src store.Source, resp *fetch.Response, out schedule.Outcome, sum Summary, d schedule.Decision) {
+	level, attrs := slog.LevelInfo, []slog.Attr{
+		slog.String("source", string(src.ID)), slog.Int("status", out.Status),
+		slog.Int("new", sum.New), slog.Int("revised", sum.Revised), slog.Int("duplicate", sum.Duplicate),
+		slog.String("next", d.State.Why),
+	}
+	if resp != nil {
+		attrs = append(attrs, slog.Duration("took", resp.Took))
+	}
+	switch {
+	case out.Class != "":
+		level = slog.LevelWarn
+		attrs = append(attrs, slog.String("class", out.Class), slog.String("error", out.Error))
+	case sum.NotModified == 1:
+		level = slog.LevelDebug // an hourly "nothing new" of every source is no news
+	}
+	a.log.LogAttrs(ctx, level, "polled", attrs...)
+	for _, note := range d.Notes {
+		a.log.LogAttrs(ctx, slog.LevelWarn, "note", slog.String("source", string(src.ID)), slog.String("note", note))
+	}
+}

@@ -1,0 +1,118 @@
+package aggregator
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"chancery/aggregator/fetch"
+	"chancery/aggregator/schedule"
+	"chancery/feed"
+	"chancery/store"
+)
+
+const (
+	// spread is over how long what is overdue at a start is stretched (CONFORMANCE F-78).
+	spread = 10 * time.Minute
+	// drain is how long polls under way get when the daemon stops.
+	drain = 15 * time.Second
+)
+
+// Run polls every enabled source when it is due, until ctx ends and the polls
+// under way are done. It follows the archive's log for sources that are added,
+// changed or removed meanwhile. Call it once.
+func (a *Aggregator) Run(ctx context.Context) error {
+	end, err := a.archive.End(ctx)
+	if err != nil {
+		return err
+	}
+	a.loop.Concurrency = a.cfg().Concurrency
+	states, err := a.archive.Sources(ctx)
+	if err != nil {
+		return err
+	}
+	var tasks []schedule.Task
+	for _, s := range states {
+		if t, ok := task(s); ok {
+			tasks = append(tasks, t)
+		}
+	}
+	a.loop.Set(tasks)
+	a.log.LogAttrs(ctx, slog.LevelInfo, "polling", slog.Int("sources", len(tasks)))
+
+	followed := make(chan error, 1)
+	fctx, stop := context.WithCancel(ctx)
+	go func() { followed <- a.follow(fctx, end) }()
+	err = a.loop.Run(ctx)
+	stop()
+	return errors.Join(ignoreEnd(ctx, err), ignoreEnd(fctx, <-followed))
+}
+
+// ignoreEnd drops the error that says that we were told to stop.
+func ignoreEnd(ctx context.Context, err error) error {
+	if ctx.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.Cause(ctx))) {
+		return nil
+	}
+	return err
+}
+
+// Load says how the loop stands; see [schedule.Loop.Load].
+func (a *Aggregator) Load() (sources, polling, waiting int, lag time.Duration) { return a.loop.Load() }
+
+func task(s store.SourceState) (schedule.Task, bool) {
+	return schedule.TaskOf(s, fetch.HostKey(s.Address()))
+}
+
+// pollOne is the loop's poll of one source.
+func (a *Aggregator) pollOne(ctx context.Context, id feed.SourceID) (schedule.Task, bool) {
+	leases, err := a.archive.Lease(ctx, store.LeaseQuery{
+		Worker: "daemon", N: 1, TTL: leaseTTL, Now: a.now(), Sources: []feed.SourceID{id},
+	})
+	if err == nil && len(leases) == 1 {
+		var d schedule.Decision
+		_, d, err = a.poll(ctx, leases[0])
+		if err == nil && !d.HostUntil.IsZero() {
+			a.loop.Hold(fetch.HostKey(leases[0].Source.Address()), d.HostUntil)
+		}
+	}
+	if err != nil && ctx.Err() == nil {
+		a.log.LogAttrs(ctx, slog.LevelError, "poll not stored", slog.String("source", string(id)), slog.Any("error", err))
+	}
+	s, err := a.archive.Source(context.WithoutCancel(ctx), id)
+	if errors.Is(err, store.ErrNotFound) {
+		return schedule.Task{}, false
+	} else if err != nil {
+		return schedule.Task{ID: id, Due: a.now().Add(time.Minute)}, true // the archive is in trouble: not a reason to ask a publisher again
+	}
+	t, ok := task(s)
+	if soon := a.now().Add(time.Minute); ok && t.Due.Before(soon) && len(leases) == 0 {
+		t.Due = soon // somebody else polls it at the moment
+	}
+	return t, ok
+}
+
+// follow keeps the loop's tasks in step with the subscriptions.
+func (a *Aggregator) follow(ctx context.Context, after store.Cursor) error {
+	for {
+		records, next, err := a.archive.Follow(ctx, after, store.KindsOf(store.KindSource), 100)
+		if err != nil {
+			return err
+		}
+		after = next
+		for _, r := range records {
+			s, err := a.archive.Source(ctx, r.Source)
+			if errors.Is(err, store.ErrNotFound) {
+				a.loop.Remove(r.Source)
+				continue
+			} else if err != nil {
+				return err
+			}
+			if t, ok := task(s); ok {
+				a.loop.Put(t)
+			} else {
+				a.loop.Remove(r.Source)
+			}
+		}
+	}
+}
