@@ -57,8 +57,11 @@ func readDate(s string, habit order) (t time.Time, flag string, ok bool) {
 		}
 		t, flag, ok = r.assemble(habit)
 	}
-	if !ok || t.Year() < 1 || t.Year() > 9999 {
+	if !ok || t.Year() > 9999 {
 		return time.Time{}, "", false
+	}
+	if t.Year() < 1900 { // the zero time of some program
+		return time.Time{}, flagRange, false
 	}
 	if t.Year() < 1990 && flag == "" {
 		flag = flagRange

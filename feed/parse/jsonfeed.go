@@ -171,15 +171,21 @@ func (d *Document) readJSON(parts []int) (*feed.Feed, error) {
 	for _, part := range parts {
 		at := o.entries[part]
 		members := c.j.members(at)
-		id := ""
+		id, located := "", false
 		for _, m := range members {
-			if m.name == "id" {
+			switch m.name {
+			case "id":
 				id = jsonID(d.text[m.at.lo:m.at.hi])
+			case "url":
+				located = strings.TrimSpace(jsonString(d.text[m.at.lo:m.at.hi])) != ""
 			}
 		}
-		if id == "" { // P-45
-			fx |= fixNoID
-			continue
+		if id == "" {
+			// P-45: discarded, unless its URL still says which post it is. Feeds
+			// without any id are about, and their posts would be lost.
+			if fx |= fixNoID; !located {
+				continue
+			}
 		}
 		if c.out[len(c.out)-1] == '}' {
 			c.out = append(c.out, ',')

@@ -30,6 +30,7 @@ type outline struct {
 	rootPrefix string
 	entities   map[string]string
 	fixes      fixes
+	cut        bool // the last entry has no end
 	single     bool // the root is itself the entry (an Atom entry document)
 }
 
@@ -140,7 +141,8 @@ func preflight(s []byte) (*outline, error) {
 }
 
 // truncated decides about a document that ends before its root does: the
-// complete entries are used (P-05).
+// complete entries are used (P-05). The last one, that is cut itself, is used too
+// if it says which post it is; the field in which it breaks off is left out.
 func (o *outline) truncated(s []byte, root, entry int, w *walker) error {
 	o.fixes |= fixTruncated
 	if len(o.entries) == 0 {
@@ -152,13 +154,41 @@ func (o *outline) truncated(s []byte, root, entry int, w *walker) error {
 	}
 	end := len(s)
 	if entry >= 0 {
-		end = entry
+		if identified(s, entry) {
+			o.entries = append(o.entries, span{entry, len(s)})
+			o.cut = true
+		} else {
+			end = entry
+		}
 	} else if last := o.entries[len(o.entries)-1].hi; len(w.stack) > 0 && w.stack[len(w.stack)-1].start > last {
 		// Cut off in a piece of the head that follows the entries.
 		end = last
 	}
 	o.root = span{root, end}
 	return nil
+}
+
+// identified reports whether the entry that begins at lo, and has no end, has a
+// complete id or link.
+func identified(s []byte, lo int) bool {
+	w := newWalker(s, lo)
+	w.body = true
+	var ev event
+	for w.next(&ev) {
+		if !ev.done || len(w.stack) != 1 || ev.implied {
+			continue
+		}
+		_, local := localName(ev.frame.name)
+		switch strings.ToLower(string(local)) {
+		case "guid", "id":
+			return true
+		case "link":
+			if ev.frame.inner < ev.innerEnd() || ev.token.kind == kEmpty {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // onlyMisc reports whether s holds comments and processing instructions only,

@@ -90,8 +90,28 @@ func (d *Document) build(t *tree, at span, skip []span, cx context) {
 			}
 		}
 	}
-	for _, i := range open { // the document is cut off here
-		t.nodes[i].inner.hi, t.nodes[i].outer.hi = at.hi, at.hi
+	t.cutOff(open, at.hi)
+}
+
+// cutOff ends the elements that are open where the document is cut off. The field
+// in which that happened says half of what it should, and is left out.
+func (t *tree) cutOff(open []int32, at int) {
+	for _, i := range open {
+		t.nodes[i].inner.hi, t.nodes[i].outer.hi = at, at
+	}
+	if len(open) < 2 {
+		return
+	}
+	t.d.fixes |= fixTruncated
+	root := &t.nodes[open[0]]
+	if root.first == open[1] {
+		root.first, root.last = 0, 0
+		return
+	}
+	for i := root.first; i != 0; i = t.nodes[i].next {
+		if t.nodes[i].next == open[1] {
+			t.nodes[i].next, root.last = 0, i
+		}
 	}
 }
 
