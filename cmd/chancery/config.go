@@ -1,0 +1,394 @@
+package main
+
+import (
+	_ "embed"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"chancery/aggregator/fetch"
+	"chancery/aggregator/schedule"
+	"chancery/aggregator/topic"
+	"chancery/feed"
+	"chancery/feed/query"
+	"chancery/publish"
+	"chancery/store"
+)
+
+//go:embed default.toml
+var defaultDoc string
+
+type duration = time.Duration
+
+// Config is the whole configuration: the program's own tables and those of the
+// rooms, each of which knows its defaults and checks itself.
+type Config struct {
+	DataDir string         `toml:"data_dir"` // empty: found by dataDir
+	Server  serverConfig   `toml:"server"`
+	Fetch   fetchTable     `toml:"fetch"`
+	Publish publish.Config `toml:"publish"`
+	Notify  notifyConfig   `toml:"notify"`
+	Topics  []topic.Rule   `toml:"topic"`
+	Sources []sourceEntry  `toml:"source"`
+	Feeds   []publish.Feed `toml:"feed"`
+
+	file   string       // it was read from, or builtinName
+	places keyPositions // of everything in the file
+}
+
+// fetchTable is [fetch]: what a request may cost, and how often there is one.
+type fetchTable struct {
+	fetchConfig
+	scheduleConfig
+}
+
+type (
+	fetchConfig    = fetch.Config
+	scheduleConfig = schedule.Config
+)
+
+// serverConfig is [server]: where the daemon listens and who it is to readers.
+type serverConfig struct {
+	Listen         string         `toml:"listen"`          // host:port, or unix:PATH
+	BaseURL        string         `toml:"base_url"`        // as readers see it; empty: http://LISTEN
+	MetricsListen  string         `toml:"metrics_listen"`  // host:port, unix:PATH; empty: none
+	Control        string         `toml:"control"`         // path of the control socket; empty: found by controlPaths
+	TrustedProxies []netip.Prefix `toml:"trusted_proxies"` // peers that are proxies and stand for many clients
+	Access         string         `toml:"access"`          // "public"
+}
+
+// notifyConfig is [notify]: whom to tell when something needs a person.
+type notifyConfig struct {
+	Command []string `toml:"command"`
+}
+
+// sourceEntry is one [[source]].
+type sourceEntry struct {
+	ID         string            `toml:"id"`
+	URL        string            `toml:"url"`
+	Title      string            `toml:"title"`
+	Site       string            `toml:"site"`
+	Language   string            `toml:"language"`
+	Interval   duration          `toml:"interval"`
+	Topics     []string          `toml:"topics"`
+	Headers    map[string]string `toml:"headers"`
+	Credential string            `toml:"credential"`
+	Content    string            `toml:"content"`
+	Enabled    *bool             `toml:"enabled"`
+}
+
+func (s sourceEntry) source() store.Source {
+	topics := make([]feed.TopicID, len(s.Topics))
+	for i, t := range s.Topics {
+		topics[i] = feed.TopicID(t)
+	}
+	return store.Source{
+		ID: feed.SourceID(s.ID), URL: s.URL, Title: s.Title, Site: s.Site, Language: s.Language,
+		Origin: "config", Disabled: s.Enabled != nil && !*s.Enabled, Interval: s.Interval,
+		Topics: topics, Headers: s.Headers, Credential: s.Credential, Content: s.Content,
+	}
+}
+
+// sources are the configured subscriptions as the archive records them.
+func (c *Config) sources() []store.Source {
+	list := make([]store.Source, len(c.Sources))
+	for i, s := range c.Sources {
+		list[i] = s.source()
+	}
+	return list
+}
+
+func defaultConfig() *Config {
+	return &Config{
+		Server: serverConfig{
+			Listen: "127.0.0.1:8080", MetricsListen: "127.0.0.1:9469",
+			TrustedProxies: []netip.Prefix{}, Access: "public",
+		},
+		Fetch:   fetchTable{fetch.DefaultConfig(), schedule.DefaultConfig()},
+		Publish: publish.DefaultConfig(),
+		Notify:  notifyConfig{Command: []string{}},
+	}
+}
+
+// reserved ids would hide feeds of our own (CONTRACT.md part 2).
+var reserved = map[string]string{"all": "the feed of everything", "source": "the feeds of sources"}
+
+// check has every room check its table and looks at what no room can see alone.
+// It reports each fault with the path of its key.
+func (c *Config) check(fault func(path, text string)) {
+	tables := []struct {
+		path string
+		err  error
+	}{
+		{"server", c.Server.validate()},
+		{"fetch", c.Fetch.fetchConfig.Validate()},
+		{"fetch", c.Fetch.scheduleConfig.Validate()},
+		{"publish", c.Publish.Validate()},
+	}
+	for _, t := range tables {
+		for _, err := range leaves(t.err) {
+			key, text, ok := strings.Cut(err.Error(), ": ")
+			key = strings.TrimPrefix(key, t.path+".")
+			if !ok || strings.ContainsAny(key, " /") {
+				fault(t.path, err.Error())
+				continue
+			}
+			fault(join(t.path, key), text)
+		}
+	}
+	if c.DataDir != "" && !filepath.IsAbs(c.DataDir) {
+		fault("data_dir", fmt.Sprintf("%q is not an absolute path", c.DataDir))
+	}
+	c.checkSources(fault)
+	c.checkTopics(fault)
+	c.checkFeeds(fault)
+}
+
+// checkTopics looks at ids and rules, and holds the rules to their examples.
+func (c *Config) checkTopics(fault func(path, text string)) {
+	seen := map[string]int{}
+	for i, t := range c.Topics {
+		at := fmt.Sprintf("topic[%d]", i)
+		id := string(t.ID)
+		what, isReserved := reserved[id]
+		first, dup := seen[id]
+		switch {
+		case id == "":
+			fault(at, "has no id")
+		case !feed.ValidID(id):
+			fault(at+".id", badID(id))
+		case isReserved:
+			fault(at+".id", fmt.Sprintf("%q is reserved for %s", id, what))
+		case dup:
+			fault(at+".id", fmt.Sprintf("%q is taken at %s", id, c.place(fmt.Sprintf("topic[%d]", first))))
+		default:
+			seen[id] = i
+		}
+	}
+	c.checkRules(fault)
+}
+
+// checkFeeds looks at the published feeds: topics and feeds share one namespace.
+func (c *Config) checkFeeds(fault func(path, text string)) {
+	seen := map[string]string{}
+	for i, t := range c.Topics {
+		seen[string(t.ID)] = fmt.Sprintf("topic[%d]", i)
+	}
+	for i, f := range c.Feeds {
+		at := fmt.Sprintf("feed[%d]", i)
+		what, isReserved := reserved[f.ID]
+		first, dup := seen[f.ID]
+		switch {
+		case f.ID == "":
+			fault(at, "has no id")
+			continue
+		case !feed.ValidID(f.ID):
+			fault(at+".id", badID(f.ID))
+			continue
+		case isReserved:
+			fault(at+".id", fmt.Sprintf("%q is reserved for %s", f.ID, what))
+			continue
+		case dup:
+			fault(at+".id", fmt.Sprintf("%q is taken at %s; topics and feeds share their names", f.ID, c.place(first)))
+		}
+		seen[f.ID] = at
+		for _, err := range leaves(f.Validate()) {
+			text := strings.TrimPrefix(err.Error(), fmt.Sprintf("feed %q: ", f.ID))
+			key, rest, _ := strings.Cut(text, ": ")
+			fault(at+"."+key, rest)
+		}
+		if f.Query != "" {
+			if _, err := query.Parse(f.Query); err != nil {
+				fault(at+".query", err.Error())
+			}
+		}
+	}
+}
+
+func badID(id string) string {
+	return fmt.Sprintf("%q is not an id: letters a to z, digits and -, at most 64, the first no -", id)
+}
+
+// definitions are what publish makes feeds of.
+func (c *Config) definitions() publish.Definitions {
+	d := publish.Definitions{Feeds: c.Feeds}
+	for _, t := range c.Topics {
+		d.Topics = append(d.Topics, publish.Topic{ID: feed.TopicID(t.ID), Name: t.Name})
+	}
+	return d
+}
+
+// leaves takes joined errors apart.
+func leaves(err error) []error {
+	if err == nil {
+		return nil
+	}
+	if j, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // only the outermost level: these are made by errors.Join
+		var all []error
+		for _, e := range j.Unwrap() {
+			all = append(all, leaves(e)...)
+		}
+		return all
+	}
+	return []error{err}
+}
+
+func (s serverConfig) validate() error {
+	var errs []error
+	if err := checkListen(s.Listen); err != nil {
+		errs = append(errs, fmt.Errorf("listen: %w", err))
+	}
+	if s.MetricsListen != "" {
+		if err := checkListen(s.MetricsListen); err != nil {
+			errs = append(errs, fmt.Errorf("metrics_listen: %w", err))
+		} else if s.MetricsListen == s.Listen && !strings.HasSuffix(s.Listen, ":0") {
+			errs = append(errs, errors.New("metrics_listen: is the same as listen; metrics are not for the public side"))
+		}
+	}
+	if s.BaseURL != "" {
+		u, err := url.Parse(s.BaseURL)
+		if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+			errs = append(errs, fmt.Errorf("base_url: %q is not an address such as https://feeds.example.org", s.BaseURL))
+		}
+	}
+	if s.Control != "" && !filepath.IsAbs(s.Control) {
+		errs = append(errs, fmt.Errorf("control: %q is not an absolute path", s.Control))
+	}
+	if s.Access != "public" {
+		errs = append(errs, fmt.Errorf(`access: %q is not "public" ("token" is not built yet)`, s.Access))
+	}
+	return errors.Join(errs...)
+}
+
+func checkListen(addr string) error {
+	if path, ok := strings.CutPrefix(addr, "unix:"); ok {
+		if !filepath.IsAbs(path) {
+			return fmt.Errorf("%q: the socket's path is not absolute", addr)
+		}
+		return nil
+	}
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return fmt.Errorf(`%q is neither an address with a port such as "127.0.0.1:8080" nor "unix:/path"`, addr)
+	}
+	if _, err := net.LookupPort("tcp", port); err != nil {
+		return fmt.Errorf("%q: %q is not a port", addr, port)
+	}
+	if host != "" && host != "localhost" {
+		if _, err := netip.ParseAddr(host); err != nil {
+			return fmt.Errorf("%q: %q is not an IP address", addr, host)
+		}
+	}
+	return nil
+}
+
+func (c *Config) checkSources(fault func(path, text string)) {
+	seen := map[string]int{}
+	urls := map[string]int{}
+	for i, s := range c.Sources {
+		at := fmt.Sprintf("source[%d]", i)
+		switch first, dup := seen[s.ID]; {
+		case s.ID == "":
+			fault(at, "has no id")
+		case !feed.ValidID(s.ID):
+			fault(at+".id", badID(s.ID))
+		case dup:
+			fault(at+".id", fmt.Sprintf("%q is taken at %s", s.ID, c.place(fmt.Sprintf("source[%d]", first))))
+		default:
+			seen[s.ID] = i
+		}
+		if text := badFeedURL(s.URL); text != "" {
+			fault(at+".url", text)
+		} else if first, dup := urls[s.URL]; dup {
+			fault(at+".url", fmt.Sprintf("%s is polled already by source %q", s.URL, c.Sources[first].ID))
+		} else {
+			urls[s.URL] = i
+		}
+		if s.Interval < 0 {
+			fault(at+".interval", fmt.Sprintf("%v is negative", s.Interval))
+		}
+		switch s.Content {
+		case "", "full", "summary":
+		default:
+			fault(at+".content", fmt.Sprintf(`%q is neither "full" nor "summary"`, s.Content))
+		}
+		for name, value := range s.Headers {
+			if strings.ContainsAny(name+value, "\r\n\x00") || name == "" || strings.ContainsAny(name, " :") {
+				fault(at+".headers", fmt.Sprintf("%q is not a header", name))
+			}
+		}
+	}
+}
+
+// badFeedURL says what is wrong with the address of a feed, or "".
+func badFeedURL(raw string) string {
+	u, err := url.Parse(raw)
+	switch {
+	case raw == "":
+		return "is missing"
+	case err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "":
+		return fmt.Sprintf("%q is not an http or https address", raw)
+	case u.User != nil:
+		return fmt.Sprintf("%q carries a password; use credential instead", u.Redacted())
+	}
+	return ""
+}
+
+// place is where a path stands, for texts.
+func (c *Config) place(path string) string {
+	if p, ok := c.places.find(path); ok {
+		return fmt.Sprintf("%s:%d", c.file, p.line)
+	}
+	return path
+}
+
+// warnings are things that work but should not stay so.
+func (c *Config) warnings() []string {
+	var w []string
+	if c.Fetch.Contact == "" {
+		w = append(w, "fetch.contact is empty: publishers who see your polls cannot reach you; set it to a page or address about you")
+	}
+	return w
+}
+
+// dataDir is where the archive lives: the flag, else what systemd made for us,
+// else the configuration, else the XDG directory (CONTRACT.md part 1). from says
+// which it was.
+func (c *Config) dataDir(flag string, getenv func(string) string) (dir, from string, err error) {
+	state, _, _ := strings.Cut(getenv("STATE_DIRECTORY"), ":")
+	switch {
+	case flag != "":
+		dir, err = filepath.Abs(flag)
+		return dir, "--data", err
+	case state != "":
+		return state, "$STATE_DIRECTORY", nil
+	case c.DataDir != "":
+		return c.DataDir, c.place("data_dir"), nil
+	}
+	if base := xdg("XDG_DATA_HOME", ".local/share", getenv); base != "" {
+		return filepath.Join(base, "chancery"), "default", nil
+	}
+	return "", "", failWith(exitConfig, errors.New("no data directory: there is neither --data, data_dir in the configuration, nor a home directory"))
+}
+
+// controlPath is the control socket: the first of the places of CONTRACT.md
+// part 1 that is set.
+func (c *Config) controlPath(flag, dataDir string, getenv func(string) string) string {
+	runtime, _, _ := strings.Cut(getenv("RUNTIME_DIRECTORY"), ":")
+	switch {
+	case flag != "":
+		return flag
+	case getenv("CHANCERY_SOCKET") != "":
+		return getenv("CHANCERY_SOCKET")
+	case c.Server.Control != "":
+		return c.Server.Control
+	case runtime != "":
+		return filepath.Join(runtime, "control.sock")
+	}
+	return filepath.Join(dataDir, "control.sock")
+}

@@ -1,0 +1,120 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+	"syscall"
+
+	"chancery/cmd/chancery/control"
+	"chancery/store"
+)
+
+// The exit statuses, after sysexits.h (CONFORMANCE OPS-23).
+const (
+	exitDone        = 0
+	exitFailed      = 1
+	exitUsage       = 64
+	exitData        = 65
+	exitUnavailable = 69 // no daemon and no archive, or a source cannot be reached
+	exitExists      = 73
+	exitIO          = 74
+	exitBusy        = 75
+	exitPermission  = 77
+	exitConfig      = 78
+	exitInterrupted = 130 // 128 + SIGINT, as shells and git have it
+)
+
+// exitError is an error with the exit status that it means. A nil err says that
+// the message was printed already (by the daemon, or as a summary).
+type exitError struct {
+	status int
+	err    error
+}
+
+func (e *exitError) Error() string {
+	if e.err == nil {
+		return fmt.Sprintf("exit status %d", e.status)
+	}
+	return e.err.Error()
+}
+
+func (e *exitError) Unwrap() error { return e.err }
+
+// failWith gives err an exit status; a nil error stays nil.
+func failWith(status int, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &exitError{status, err}
+}
+
+func usageError(format string, args ...any) error {
+	return &exitError{exitUsage, fmt.Errorf(format, args...)}
+}
+
+func dataError(format string, args ...any) error {
+	return &exitError{exitData, fmt.Errorf(format, args...)}
+}
+
+// statusOf finds the exit status of an error: the one it carries, else what its
+// kind means.
+func statusOf(err error) int {
+	if err == nil {
+		return exitDone
+	}
+	if e, ok := errors.AsType[*exitError](err); ok {
+		return e.status
+	}
+	switch {
+	case errors.Is(err, store.ErrBusy):
+		return exitBusy
+	case errors.Is(err, store.ErrNewer):
+		return exitData // OPS-29
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, store.ErrReadOnly), errors.Is(err, syscall.EROFS):
+		return exitPermission
+	case errors.Is(err, store.ErrFull), errors.Is(err, store.ErrCorrupt), errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EIO):
+		return exitIO
+	case errors.Is(err, control.ErrNoDaemon):
+		return exitUnavailable
+	case errors.Is(err, context.Canceled):
+		return exitInterrupted
+	}
+	if _, ok := errors.AsType[*fs.PathError](err); ok {
+		return exitIO
+	}
+	if _, ok := errors.AsType[*os.LinkError](err); ok {
+		return exitIO
+	}
+	return exitFailed
+}
+
+// explain prints an error for a person: what was wrong, with what, and, where
+// the kind of error says it, what to do. It never shows a stack.
+func explain(w io.Writer, err error) {
+	if e, ok := errors.AsType[*exitError](err); ok && e.err == nil {
+		return
+	}
+	for line := range strings.SplitSeq(strings.TrimRight(err.Error(), "\n"), "\n") {
+		_, _ = fmt.Fprintf(w, "chancery: %s\n", line)
+	}
+	if hint := hintFor(err); hint != "" {
+		_, _ = fmt.Fprintf(w, "chancery: %s\n", hint)
+	}
+}
+
+func hintFor(err error) string {
+	switch {
+	case errors.Is(err, store.ErrFull), errors.Is(err, syscall.ENOSPC):
+		return "nothing of the last batch was stored; make room on the disk and run the command again"
+	case errors.Is(err, store.ErrCorrupt):
+		return `"chancery verify --deep" lists what is damaged; a backup can be put beside with "chancery restore"`
+	case errors.Is(err, store.ErrNewer):
+		return "use the version of chancery that wrote it, or a newer one"
+	}
+	return ""
+}

@@ -1,0 +1,126 @@
+package main
+
+import (
+	"context"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"chancery/feed/itemjson"
+	"chancery/feed/opml"
+	"chancery/feed/query"
+	"chancery/store"
+)
+
+func (p *program) exportCommand() *cobra.Command {
+	var format, output string
+	c := &cobra.Command{
+		Use:   "export [QUERY]",
+		Short: "Write out everything, or what a query selects",
+		Long: `Writes items in the order in which they arrived: as JSON Lines (complete, and
+what "chancery import" takes back), CSV (without content), an Atom document, or
+the subscriptions as OPML.`,
+		RunE: p.archive(reads, func(ctx context.Context, e *Env, args []string) error {
+			return e.export(ctx, strings.Join(args, " "), format, output)
+		}),
+	}
+	c.Flags().StringVar(&format, "format", "jsonl", "jsonl, csv, atom or opml")
+	c.Flags().StringVarP(&output, "output", "o", "", "write to `FILE`, which appears when it is whole")
+	return c
+}
+
+func (e *Env) export(ctx context.Context, text, format, output string) error {
+	switch format {
+	case "jsonl", "csv", "atom":
+	case "opml":
+		if text != "" {
+			return usageError("--format opml lists the subscriptions and takes no query")
+		}
+	default:
+		return usageError("--format %q is not jsonl, csv, atom or opml", format)
+	}
+	var q *query.Query
+	if text != "" {
+		var err error
+		if q, err = parseQuery(text); err != nil {
+			return err
+		}
+	}
+	if output == "" || output == "-" {
+		return e.exportTo(ctx, q, text, format)
+	}
+	f, err := e.Files.Create(output, false)
+	if err != nil {
+		return err
+	}
+	defer f.Abort()
+	to := *e
+	to.Out = f
+	if err := to.exportTo(ctx, q, text, format); err != nil {
+		return err
+	}
+	return f.Commit()
+}
+
+func (e *Env) exportTo(ctx context.Context, q *query.Query, text, format string) error {
+	if format == "opml" {
+		return e.writeOPML(ctx, e.Out)
+	}
+	titles, err := e.sourceTitles(ctx)
+	if err != nil {
+		return err
+	}
+	var w itemWriter
+	switch format {
+	case "jsonl": // as published, for keeping: what import takes back
+		w = &lineWriter{e: e, titles: titles, marshal: itemjson.Export}
+	case "atom":
+		w, err = e.atomStream(ctx, text)
+	default:
+		w, err = e.itemWriter(ctx, format, feedHead{}, titles)
+	}
+	if err != nil {
+		return err
+	}
+	var total int64
+	if q == nil {
+		if st, err := e.Archive.Stats(ctx); err == nil {
+			total = st.Items
+		}
+	}
+	progress := e.progress("exported", "items")
+	defer progress.end()
+	var done int64
+	err = e.scan(ctx, q, store.HeadQuery{ByArrival: true, Ascending: true}, titles, func(found hit) (bool, error) {
+		done++
+		progress.show(done, total)
+		return true, w.item(found)
+	})
+	if err != nil {
+		return err
+	}
+	return w.end()
+}
+
+// writeOPML writes the subscriptions.
+func (e *Env) writeOPML(ctx context.Context, w io.Writer) error {
+	sources, err := e.Archive.Sources(ctx)
+	if err != nil {
+		return err
+	}
+	l := &opml.List{Title: "Subscriptions of " + e.Config.Publish.Title, OwnerName: e.Config.Publish.Owner, DateModified: time.Now().UTC()}
+	for _, s := range sources {
+		if s.Removed || s.URL == "" {
+			continue
+		}
+		title := s.Title
+		if title == "" {
+			title = string(s.ID)
+		}
+		o := opml.Outline{Text: title, Title: title, XMLURL: s.Address(), HTMLURL: s.Site, Language: s.Language}
+		l.Outlines = append(l.Outlines, o)
+	}
+	return opml.Write(w, l)
+}

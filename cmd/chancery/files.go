@@ -1,0 +1,101 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"chancery/cmd/chancery/control"
+)
+
+// processFiles are the files of this process: what the person who typed the
+// command may read and write.
+type processFiles struct{ in io.Reader }
+
+// Open opens a file; "-" is standard input.
+func (p processFiles) Open(name string) (io.ReadCloser, error) {
+	if name == "-" {
+		return io.NopCloser(p.in), nil
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	if st, err := f.Stat(); err == nil && st.IsDir() {
+		_ = f.Close()
+		return nil, &fs.PathError{Op: "open", Path: name, Err: errors.New("is a directory; name its files")}
+	}
+	return f, nil
+}
+
+// Create begins a file beside its final name.
+func (p processFiles) Create(name string, exclusive bool) (control.File, error) {
+	st, err := os.Stat(name)
+	switch {
+	case err == nil && exclusive:
+		return nil, &fs.PathError{Op: "create", Path: name, Err: fs.ErrExist}
+	case err == nil && st.IsDir():
+		return nil, &fs.PathError{Op: "create", Path: name, Err: errors.New("is a directory")}
+	case err == nil && !st.Mode().IsRegular(): // a pipe or a device has no "beside"
+		f, err := os.OpenFile(name, os.O_WRONLY, 0)
+		if err != nil {
+			return nil, err
+		}
+		return &newFile{f: f}, nil
+	}
+	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*")
+	if err != nil {
+		return nil, err
+	}
+	return &newFile{f: f, name: name, exclusive: exclusive}, nil
+}
+
+// newFile becomes the file of its name when it is whole.
+type newFile struct {
+	f         *os.File
+	name      string // empty: f is the final file already
+	exclusive bool
+	done      bool
+}
+
+func (n *newFile) Write(p []byte) (int, error) { return n.f.Write(p) }
+
+func (n *newFile) Commit() error {
+	if n.done {
+		return fs.ErrClosed
+	}
+	n.done = true
+	if n.name == "" {
+		return n.f.Close()
+	}
+	tmp := n.f.Name()
+	err := errors.Join(n.f.Chmod(0o666&^umask()), n.f.Sync(), n.f.Close())
+	if err == nil {
+		if n.exclusive {
+			err = os.Link(tmp, n.name) // unlike rename it does not replace
+		} else {
+			err = os.Rename(tmp, n.name)
+		}
+	}
+	if err != nil || n.exclusive {
+		_ = os.Remove(tmp)
+	}
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", n.name, err)
+	}
+	return nil
+}
+
+func (n *newFile) Abort() {
+	if n.done {
+		return
+	}
+	n.done = true
+	_ = n.f.Close()
+	if n.name != "" {
+		_ = os.Remove(n.f.Name())
+	}
+}

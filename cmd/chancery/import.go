@@ -1,0 +1,133 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"chancery/aggregator"
+	"chancery/feed"
+)
+
+func (p *program) importCommand() *cobra.Command {
+	var o struct {
+		source string
+		json   bool
+	}
+	c := &cobra.Command{
+		Use:   "import FILE…",
+		Short: "Take in saved feed documents, OPML, or what export wrote",
+		Long: `Takes in what it is given, told by content: a saved feed document (RSS, Atom,
+RDF, JSON Feed), OPML, or JSON Lines written by export; "-" is standard input.
+The source is --source, else the one whose address or site the document names,
+else a new one that is not polled. Takes what it can, names the rest on standard
+error, and then exits 65.`,
+		Args: atLeastOne("FILE"),
+		RunE: p.archive(writes, func(ctx context.Context, e *Env, args []string) error {
+			if o.source != "" && !feed.ValidID(o.source) {
+				return usageError("--source: %s", badID(o.source))
+			}
+			sum, faults, err := e.importFiles(ctx, args, feed.SourceID(o.source))
+			if err != nil {
+				return err
+			}
+			if err := e.printSummary(sum, o.json, "imported"); err != nil {
+				return err
+			}
+			if faults {
+				return quietly(exitData)
+			}
+			return nil
+		}),
+	}
+	c.Flags().StringVar(&o.source, "source", "", "`ID` of the source that the documents belong to")
+	c.Flags().BoolVar(&o.json, "json", false, "the summary as one JSON object")
+	return c
+}
+
+// importFiles takes in file by file. faults tells that something could not be
+// taken in; an error ends the import: the archive can't go on, or ctx ended.
+func (e *Env) importFiles(ctx context.Context, names []string, source feed.SourceID) (sum aggregator.Summary, faults bool, err error) {
+	w, err := e.worksOf()
+	if err != nil {
+		return sum, false, err
+	}
+	if e.Daemon == nil { // documents belong to configured sources, too
+		if err := e.syncSources(ctx, w); err != nil {
+			return sum, false, err
+		}
+	}
+	start := time.Now()
+	progress := e.progress("imported", "files")
+	defer progress.end()
+	for i, name := range names {
+		one, err := e.importFile(ctx, w, name, source)
+		sum.Add(one)
+		if err != nil && !errors.Is(err, aggregator.ErrBadData) { // its faults are in the summary
+			if ctx.Err() != nil {
+				return sum, false, context.Cause(ctx)
+			}
+			if fatal(err) {
+				return sum, false, fmt.Errorf("%s: %w", name, err)
+			}
+			sum.Failed++
+			sum.Errors = append(sum.Errors, aggregator.Failure{Source: source, URL: name, Error: err.Error()})
+		}
+		progress.show(int64(i+1), int64(len(names)))
+	}
+	sum.Seconds = time.Since(start).Seconds()
+	return sum, len(sum.Errors) > 0, nil
+}
+
+// fatal reports whether an error is the archive's and not the file's.
+func fatal(err error) bool {
+	switch statusOf(err) {
+	case exitBusy, exitIO, exitPermission:
+		return !isFileError(err)
+	}
+	return false
+}
+
+func (e *Env) importFile(ctx context.Context, w *works, name string, source feed.SourceID) (aggregator.Summary, error) {
+	f, err := e.Files.Open(name)
+	if err != nil {
+		return aggregator.Summary{}, &fileError{err}
+	}
+	defer f.Close()
+	r := &fileReader{r: f}
+	sum, err := w.aggregator.Import(ctx, aggregator.ImportOptions{Source: source, Name: name}, r)
+	if r.err != nil {
+		err = &fileError{r.err}
+	}
+	return sum, err
+}
+
+// fileError is an error of a file that was named, not of the archive.
+type fileError struct{ err error }
+
+func (f *fileError) Error() string { return f.err.Error() }
+func (f *fileError) Unwrap() error { return f.err }
+
+func isFileError(err error) bool {
+	_, ok := errors.AsType[*fileError](err)
+	return ok
+}
+
+// fileReader remembers that reading failed, so that the failure can be told from
+// one of the archive.
+type fileReader struct {
+	r   io.Reader
+	err error
+}
+
+func (f *fileReader) Read(p []byte) (int, error) {
+	n, err := f.r.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		f.err = err
+	}
+	return n, err
+}

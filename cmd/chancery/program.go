@@ -1,0 +1,234 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"chancery/cmd/chancery/control"
+)
+
+// program is one command line being carried out: in a process of its own, or
+// inside the daemon on behalf of a client of the control socket.
+type program struct {
+	args     []string
+	in       io.Reader
+	out, err io.Writer
+	getenv   func(string) string
+	terminal control.Terminal
+	files    control.Files
+	flags    globalFlags
+
+	inside *daemon // set while running inside the daemon
+	began  bool    // a command's own code was reached: faults are not of usage any more
+	config *Config // as read, once
+}
+
+type globalFlags struct {
+	config, data, socket, logLevel, logFormat string
+}
+
+// run carries the command line out and returns the exit status.
+func (p *program) run(ctx context.Context) int {
+	root := p.root()
+	root.SetArgs(p.args)
+	root.SetIn(p.in)
+	root.SetOut(p.out)
+	root.SetErr(p.err)
+	cmd, err := root.ExecuteContextC(ctx)
+	if err == nil {
+		return exitDone
+	}
+	if _, marked := errors.AsType[*exitError](err); !p.began && !marked {
+		err = usageError("%w\nrun \"%s --help\" for what it takes", err, cmd.CommandPath())
+	}
+	status := statusOf(err)
+	if status != exitInterrupted {
+		explain(p.err, err)
+	}
+	return status
+}
+
+// root is the tree of commands.
+func (p *program) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "chancery",
+		Short: "Follow blogs, keep every post, and publish feeds of the topics you care about",
+		Long: `Chancery polls feeds, keeps every post and every version of it in an archive,
+tags them with topics, and publishes a feed for each topic.
+
+"chancery demo" shows all of it on a pretend web. Then:
+
+  chancery config default > config.toml    your own configuration
+  chancery sources add https://example.org/
+  chancery serve                           and subscribe to http://127.0.0.1:8080/`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			_ = cmd.Help()
+			return &exitError{status: exitUsage}
+		},
+	}
+	f := root.PersistentFlags()
+	f.StringVar(&p.flags.config, "config", "", "configuration `FILE`")
+	f.StringVar(&p.flags.data, "data", "", "data `DIR`ectory")
+	f.StringVar(&p.flags.socket, "socket", "", "control socket of the daemon (`PATH`)")
+	f.StringVar(&p.flags.logLevel, "log-level", "", "debug, info, warn or error (default info for serve and demo, else warn)")
+	f.StringVar(&p.flags.logFormat, "log-format", "text", "text or json")
+	root.AddGroup(
+		&cobra.Group{ID: "run", Title: "Run:"},
+		&cobra.Group{ID: "read", Title: "Read the archive:"},
+		&cobra.Group{ID: "write", Title: "Put in and decide:"},
+		&cobra.Group{ID: "care", Title: "Take care:"},
+	)
+	for _, g := range []struct {
+		id   string
+		cmds []*cobra.Command
+	}{
+		{"run", []*cobra.Command{p.serveCommand(), p.pollCommand(), p.demoCommand()}},
+		{"read", []*cobra.Command{p.searchCommand(), p.showCommand(), p.exportCommand()}},
+		{"write", []*cobra.Command{p.importCommand(), p.sourcesCommand(), p.topicsCommand(), p.itemsCommand()}},
+		{"care", []*cobra.Command{p.statusCommand(), p.verifyCommand(), p.backupCommand(), p.configCommand(), p.versionCommand(), p.manCommand()}},
+	} {
+		for _, c := range g.cmds {
+			c.GroupID = g.id
+			root.AddCommand(c)
+		}
+	}
+	root.SetHelpCommandGroupID("care")
+	root.SetCompletionCommandGroupID("care")
+	root.InitDefaultCompletionCmd()
+	return root
+}
+
+// local is a command that concerns only the process it is typed in; the daemon
+// refuses to run it for a client.
+func (p *program) local(run func(ctx context.Context, args []string) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		p.began = true
+		if p.inside != nil {
+			return usageError("%s does not run inside the daemon", cmd.CommandPath())
+		}
+		return run(cmd.Context(), args)
+	}
+}
+
+// access is what a command does to the archive.
+type access int
+
+const (
+	reads  access = iota // never creates an archive
+	writes               // creates one where there is none
+)
+
+// archive is a command that needs the archive: inside the daemon if there is
+// one, else on the files, opened for the length of the command.
+func (p *program) archive(a access, run func(ctx context.Context, e *Env, args []string) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		p.began = true
+		ctx := cmd.Context()
+		if p.inside != nil {
+			return run(ctx, p.inside.env(p), args)
+		}
+		c, err := p.loadConfig()
+		if err != nil {
+			return err
+		}
+		e, status, err := p.openOrForward(ctx, c, a)
+		if err != nil {
+			return err
+		}
+		if e == nil {
+			return quietly(status)
+		}
+		err = run(ctx, e, args)
+		if cerr := e.close(); err == nil {
+			err = cerr
+		}
+		return err
+	}
+}
+
+// quietly is the exit status of a command whose messages were printed already.
+func quietly(status int) error {
+	if status == exitDone {
+		return nil
+	}
+	return &exitError{status: status}
+}
+
+// loadConfig reads the configuration once for a command line.
+func (p *program) loadConfig() (*Config, error) {
+	if p.config == nil {
+		c, err := readConfigFile(p.flags.config, p.getenv)
+		if err != nil {
+			return nil, err
+		}
+		p.config = c
+	}
+	return p.config, nil
+}
+
+// logger makes the log that the global flags ask for.
+func (p *program) logger(level slog.Level) (*slog.Logger, error) {
+	if p.flags.logLevel != "" {
+		if err := level.UnmarshalText([]byte(strings.ToUpper(p.flags.logLevel))); err != nil {
+			return nil, usageError("--log-level %q is not debug, info, warn or error", p.flags.logLevel)
+		}
+	}
+	o := &slog.HandlerOptions{Level: level}
+	switch p.flags.logFormat {
+	case "text":
+		return slog.New(slog.NewTextHandler(p.err, o)), nil
+	case "json":
+		return slog.New(slog.NewJSONHandler(p.err, o)), nil
+	}
+	return nil, usageError("--log-format %q is not text or json", p.flags.logFormat)
+}
+
+// note tells the person at the terminal something that is no result.
+func (p *program) note(format string, args ...any) {
+	_, _ = fmt.Fprintf(p.err, "chancery: "+format+"\n", args...)
+}
+
+// exactly is cobra.ExactArgs with the names of what is missing.
+func exactly(names ...string) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		switch {
+		case len(args) < len(names):
+			return fmt.Errorf("%s is missing", strings.Join(names[len(args):], " and "))
+		case len(args) > len(names):
+			return fmt.Errorf("unexpected argument %q", args[len(names)])
+		}
+		return nil
+	}
+}
+
+// atLeastOne wants one or more of something.
+func atLeastOne(name string) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return fmt.Errorf("%s is missing", name)
+		}
+		return nil
+	}
+}
+
+// group is a command that only has others below it.
+func group(use, short string, subs ...*cobra.Command) *cobra.Command {
+	c := &cobra.Command{Use: use, Short: short, RunE: func(cmd *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			return fmt.Errorf("unknown command %q for %q", args[0], cmd.CommandPath())
+		}
+		_ = cmd.Help()
+		return &exitError{status: exitUsage}
+	}}
+	c.AddCommand(subs...)
+	return c
+}

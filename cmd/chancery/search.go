@@ -1,0 +1,237 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"chancery/feed"
+	"chancery/feed/html"
+	"chancery/feed/query"
+	"chancery/publish/render"
+	"chancery/store"
+)
+
+type searchOptions struct {
+	format, sort string
+	limit        int
+	count        bool
+}
+
+func (p *program) searchCommand() *cobra.Command {
+	var o searchOptions
+	c := &cobra.Command{
+		Use:   "search QUERY",
+		Short: "Find items",
+		Long: `Finds items by a query: words, "phrases", =Exact, prefix*, a NEAR/8 b, AND, OR,
+NOT, ( ), title:, author:, source:, category:, url:, lang:, topic:, about:,
+published:2009-01, is:revised and more. Every item of the archive is read.`,
+		Args: atLeastOne("QUERY"),
+		RunE: p.archive(reads, func(ctx context.Context, e *Env, args []string) error {
+			return e.search(ctx, strings.Join(args, " "), o)
+		}),
+	}
+	c.Flags().StringVar(&o.format, "format", "table", "table, jsonl, csv, atom, rss or json")
+	c.Flags().StringVar(&o.sort, "sort", "newest", "newest, oldest or relevance")
+	c.Flags().IntVar(&o.limit, "limit", 50, "at most so many; 0: all")
+	c.Flags().BoolVar(&o.count, "count", false, "print only how many there are")
+	return c
+}
+
+// maxFeedEntries bounds what one feed document of a search may carry: it is made
+// in memory.
+const maxFeedEntries = 10_000
+
+func (e *Env) search(ctx context.Context, text string, o searchOptions) error {
+	q, err := parseQuery(text)
+	if err != nil {
+		return err
+	}
+	if o.limit < 0 {
+		return usageError("--limit %d is negative", o.limit)
+	}
+	h := store.HeadQuery{}
+	switch o.sort {
+	case "newest", "relevance":
+	case "oldest":
+		h.Ascending = true
+	default:
+		return usageError("--sort %q is not newest, oldest or relevance", o.sort)
+	}
+	titles, err := e.sourceTitles(ctx)
+	if err != nil {
+		return err
+	}
+	if o.count {
+		n := 0
+		if err := e.scan(ctx, q, h, titles, func(hit) (bool, error) { n++; return true, nil }); err != nil {
+			return err
+		}
+		return e.printf("%d\n", n)
+	}
+	w, err := e.itemWriter(ctx, o.format, feedHead{title: "Search: " + text, path: "search", query: text}, titles)
+	if err != nil {
+		return err
+	}
+	if o.sort == "relevance" {
+		if err := e.byRelevance(ctx, q, h, o.limit, titles, w); err != nil {
+			return err
+		}
+		return w.end()
+	}
+	n := 0
+	err = e.scan(ctx, q, h, titles, func(found hit) (bool, error) {
+		n++
+		return o.limit == 0 || n < o.limit, w.item(found)
+	})
+	if err != nil {
+		return err
+	}
+	return w.end()
+}
+
+// maxRanked bounds how many hits are kept for ranking.
+const maxRanked = 10_000
+
+// byRelevance keeps the best hits, newest first among equals, and writes them.
+func (e *Env) byRelevance(ctx context.Context, q *query.Query, h store.HeadQuery, limit int, titles map[feed.SourceID]string, w itemWriter) error {
+	if limit == 0 || limit > maxRanked {
+		limit = maxRanked
+	}
+	var best []hit
+	err := e.scan(ctx, q, h, titles, func(found hit) (bool, error) {
+		at, _ := slices.BinarySearchFunc(best, found, func(a, b hit) int {
+			if a.match.Score >= b.match.Score { // what came first (newer) stays before
+				return -1
+			}
+			return 1
+		})
+		if at < limit {
+			best = slices.Insert(best, at, found)
+			best = best[:min(len(best), limit)]
+		}
+		return true, nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, found := range best {
+		if err := w.item(found); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// tableWriter writes items for a person: a line with date, source and title, and
+// one with the place that matched.
+type tableWriter struct {
+	e      *Env
+	titles map[feed.SourceID]string
+	n      int
+}
+
+func (t *tableWriter) item(found hit) error {
+	it := &found.item
+	columns := cmp.Or(t.e.Terminal.Width, 100)
+	if !t.e.Terminal.Out {
+		columns = 0
+	}
+	bold, dim, plain := "", "", ""
+	if t.e.Terminal.Color {
+		bold, dim, plain = "\x1b[1m", "\x1b[2m", "\x1b[0m"
+	}
+	title := oneLine(cmp.Or(html.Plain(it.Title), it.URL, "(no title)"), 0)
+	tags := make([]string, 0, len(it.Topics))
+	for _, tag := range it.Topics {
+		if tag.Score >= 0 {
+			tags = append(tags, string(tag.Topic))
+		}
+	}
+	head := fmt.Sprintf("%s  %s", it.Effective().Format("2006-01-02"), oneLine(t.titles[it.Source], 30))
+	if columns > 0 {
+		title = oneLine(title, max(20, columns-textWidth(head)-2))
+	}
+	t.n++
+	if err := t.e.printf("%s%s%s  %s%s%s\n", dim, head, plain, bold, title, plain); err != nil {
+		return err
+	}
+	below := it.ID.String()
+	if len(tags) > 0 {
+		below += "  [" + strings.Join(tags, " ") + "]"
+	}
+	if err := t.e.printf("  %s%s  %s%s\n", dim, below, oneLine(it.URL, 0), plain); err != nil {
+		return err
+	}
+	return t.snippet(found, columns)
+}
+
+// snippet shows the first place in the text that the query matched.
+func (t *tableWriter) snippet(found hit, columns int) error {
+	for _, ev := range found.match.Evidence {
+		if ev.Field != query.Text {
+			continue
+		}
+		doc := query.NewDoc(&found.item, t.titles[found.item.Source])
+		before, word, after := doc.Snippet(ev.Place, 60)
+		if t.e.Terminal.Color {
+			return t.e.printf("  …%s\x1b[1m%s\x1b[0m%s…\n", oneSpace(before), oneSpace(word), oneSpace(after))
+		}
+		return t.e.printf("  %s\n", oneLine("…"+before+word+after+"…", max(0, columns-2)))
+	}
+	return nil
+}
+
+func (t *tableWriter) end() error {
+	if t.n == 0 {
+		t.e.note("nothing found")
+	}
+	return nil
+}
+
+// oneSpace folds white space but keeps a space at the ends.
+func oneSpace(s string) string {
+	s = printable(s)
+	folded := strings.Join(strings.Fields(s), " ")
+	if strings.HasPrefix(s, " ") {
+		folded = " " + folded
+	}
+	if strings.HasSuffix(s, " ") && strings.TrimSpace(folded) != "" {
+		folded += " "
+	}
+	return folded
+}
+
+// feedWriter collects entries for one feed document.
+type feedWriter struct {
+	e      *Env
+	format render.Format
+	feed   render.Feed
+	entry  func(*feed.Item) render.Entry
+}
+
+func (f *feedWriter) item(found hit) error {
+	if len(f.feed.Entries) >= maxFeedEntries {
+		return dataError("more than %d items for one feed document; use --limit, or --format jsonl", maxFeedEntries)
+	}
+	f.feed.Entries = append(f.feed.Entries, f.entry(&found.item))
+	return nil
+}
+
+func (f *feedWriter) end() error {
+	for _, entry := range f.feed.Entries {
+		if entry.Updated.After(f.feed.Updated) {
+			f.feed.Updated = entry.Updated
+		}
+	}
+	doc, err := render.Write(&f.feed, f.format)
+	if err != nil {
+		return err
+	}
+	_, err = f.e.Out.Write(doc)
+	return err
+}

@@ -1,0 +1,451 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"chancery/cmd/chancery/control"
+	"chancery/cmd/chancery/systemd"
+	"chancery/publish"
+	"chancery/store"
+)
+
+func (p *program) serveCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "serve",
+		Short: "The daemon: polls, archives and publishes until told to stop",
+		Long: `Polls, archives and publishes until SIGTERM or SIGINT. SIGHUP reads the
+configuration again: it takes effect as a whole or not at all.`,
+		Args: cobra.NoArgs,
+		RunE: p.local(func(ctx context.Context, _ []string) error {
+			c, err := p.loadConfig()
+			if err != nil {
+				return err
+			}
+			log, err := p.logger(slog.LevelInfo)
+			if err != nil {
+				return err
+			}
+			return p.serve(ctx, c, log)
+		}),
+	}
+}
+
+// daemon is the running service.
+type daemon struct {
+	log     *slog.Logger
+	dir     string
+	archive store.Store
+	started time.Time
+	notify  *systemd.Notifier
+	web     http.RoundTripper // answers polls in place of the network; nil but in the demo
+
+	public, admin net.Listener
+	control       *net.UnixListener
+	current       atomic.Pointer[generation]
+	reloads       chan chan error // asks the supervisor for a reload
+	load          func() (*Config, error)
+	ready         func()                          // called when all listens; may be nil
+	extra         func(ctx context.Context) error // runs beside the rest; may be nil
+}
+
+// generation is what one configuration makes: a reload replaces it as a whole.
+type generation struct {
+	config    *Config
+	works     *works
+	publisher *publish.Publisher
+	handler   http.Handler
+}
+
+// env is the Env of a client's command.
+func (d *daemon) env(p *program) *Env {
+	g := d.current.Load()
+	return &Env{
+		Config: g.config, Archive: d.archive, DataDir: d.dir, Out: p.out, Err: p.err,
+		Terminal: p.terminal, Files: p.files, Log: d.log, Daemon: d, works: g.works,
+	}
+}
+
+func (d *daemon) report() *daemonReport {
+	r := &daemonReport{PID: os.Getpid(), Started: timeText(d.started)}
+	for _, l := range []net.Listener{d.public, d.admin} {
+		if l != nil {
+			r.Listen = append(r.Listen, addressOf(l))
+		}
+	}
+	return r
+}
+
+// addressOf is where a listener is reached.
+func addressOf(l net.Listener) string {
+	if l.Addr().Network() == "unix" {
+		return "unix:" + l.Addr().String()
+	}
+	host, port, err := net.SplitHostPort(l.Addr().String())
+	if err != nil {
+		return l.Addr().String()
+	}
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return "http://" + net.JoinHostPort(host, port)
+}
+
+// serve runs the daemon until ctx ends.
+func (p *program) serve(ctx context.Context, c *Config, log *slog.Logger) (err error) {
+	signal.Ignore(syscall.SIGPIPE) // a reader that hangs up is not our end
+	dir, _, err := c.dataDir(p.flags.data, p.getenv)
+	if err != nil {
+		return err
+	}
+	for _, w := range c.warnings() {
+		log.WarnContext(ctx, w)
+	}
+	notify, err := systemd.New(log)
+	if err != nil {
+		return failWith(exitConfig, err)
+	}
+	defer notify.Close()
+
+	archive, err := p.takeArchive(ctx, dir, log, notify)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, archive.Close()) }()
+
+	d := &daemon{
+		log: log, dir: dir, archive: archive, started: time.Now().UTC(), notify: notify,
+		reloads: make(chan chan error),
+		load:    func() (*Config, error) { return readConfigFile(p.flags.config, p.getenv) },
+	}
+	sockets, err := systemd.Listeners("http", "metrics")
+	if err != nil {
+		return failWith(exitIO, err)
+	}
+	if d.public, err = listen(sockets["http"], c.Server.Listen); err != nil {
+		return err
+	}
+	defer d.public.Close()
+	if c.Server.MetricsListen != "" || sockets["metrics"] != nil {
+		if d.admin, err = listen(sockets["metrics"], c.Server.MetricsListen); err != nil {
+			return err
+		}
+		defer d.admin.Close()
+	}
+	if d.control, err = control.Listen(c.controlPath(p.flags.socket, dir, p.getenv)); err != nil {
+		return failWith(exitIO, err)
+	}
+	socket := c.controlPath(p.flags.socket, dir, p.getenv)
+	defer func() { _ = os.Remove(socket) }()
+	defer d.control.Close()
+	return d.run(ctx, c)
+}
+
+// takeArchive opens the archive for writing. It waits for a command that has it;
+// a second daemon ends at once (CONFORMANCE OPS-24).
+func (p *program) takeArchive(ctx context.Context, dir string, log *slog.Logger, notify *systemd.Notifier) (store.Store, error) {
+	deadline := time.Now().Add(waitForArchive)
+	told := false
+	for {
+		archive, err := openArchive(ctx, dir, serveName, false, log)
+		if err == nil || !errors.Is(err, store.ErrBusy) {
+			return archive, err
+		}
+		if daemonHas(dir) || time.Now().After(deadline) {
+			return nil, err
+		}
+		if !told {
+			log.InfoContext(ctx, "waiting for the archive", "until", deadline, "reason", err)
+			notify.Status("waiting for a command that has the archive: " + err.Error())
+			told = true
+		}
+		select {
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+}
+
+// daemonHas reports whether the process named in the lock file is a daemon that
+// lives. The text stays behind when a process ends, so the process is asked for.
+func daemonHas(dir string) bool {
+	b, err := os.ReadFile(filepath.Join(dir, "lock"))
+	if err != nil {
+		return false
+	}
+	number, command, _ := strings.Cut(strings.TrimSpace(string(b)), " ")
+	pid, err := strconv.Atoi(number)
+	if err != nil || command != serveName {
+		return false
+	}
+	err = syscall.Kill(pid, 0)
+	return err == nil || errors.Is(err, syscall.EPERM)
+}
+
+// serveName is the daemon's command as the lock file shows it.
+const serveName = "chancery serve"
+
+// listen opens a listener at an address of the configuration, unless the service
+// manager did.
+func listen(given net.Listener, address string) (net.Listener, error) {
+	if given != nil {
+		return given, nil
+	}
+	network := "tcp"
+	if path, ok := strings.CutPrefix(address, "unix:"); ok {
+		network, address = "unix", path
+		if c, err := net.Dial(network, path); err == nil {
+			_ = c.Close()
+		} else if st, err := os.Lstat(path); err == nil && st.Mode()&os.ModeSocket != 0 {
+			_ = os.Remove(path) // left behind by a daemon that was killed
+		}
+	}
+	l, err := net.Listen(network, address)
+	if err != nil {
+		status := exitUnavailable
+		if errors.Is(err, os.ErrPermission) {
+			status = exitPermission
+		}
+		return nil, failWith(status, fmt.Errorf("%w; [server] listen and metrics_listen name the addresses", err))
+	}
+	if network == "unix" { // the reverse proxy is in the group
+		if err := os.Chmod(address, 0o660); err != nil {
+			return nil, errors.Join(err, l.Close())
+		}
+	}
+	return l, nil
+}
+
+// generationOf builds everything that a configuration asks for, and starts
+// nothing: when it fails, nothing has changed.
+func (d *daemon) generationOf(c *Config) (*generation, error) {
+	w, err := newWorks(c, d.archive, d.web, d.log)
+	if err != nil {
+		return nil, err
+	}
+	pc := c.Publish
+	pc.BaseURL = cmp.Or(c.Server.BaseURL, addressOf(d.public))
+	if strings.HasPrefix(pc.BaseURL, "unix:") {
+		pc.BaseURL = "http://localhost"
+	}
+	pub, err := publish.New(pc, c.definitions(), d.archive, d.log.With("part", "publish"))
+	if err != nil {
+		return nil, err
+	}
+	return &generation{config: c, works: w, publisher: pub, handler: pub.Handler()}, nil
+}
+
+// run serves until ctx ends. The listeners and the archive are open; the caller
+// closes them.
+func (d *daemon) run(ctx context.Context, c *Config) error {
+	g, err := d.generationOf(c)
+	if err != nil {
+		return failWith(exitConfig, err)
+	}
+	if err := d.begin(ctx, g); err != nil {
+		return err
+	}
+	public := newServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		d.current.Load().handler.ServeHTTP(w, r)
+	}), d.log)
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return serveHTTP(ctx, public, limitPeers(d.public, c.Server.TrustedProxies)) })
+	if d.admin != nil {
+		admin := newServer(d.adminHandler(), d.log)
+		group.Go(func() error { return serveHTTP(ctx, admin, d.admin) })
+	}
+	if d.control != nil {
+		group.Go(func() error { return control.Serve(ctx, d.control, d.handle, d.log) })
+	}
+	group.Go(func() error { return d.supervise(ctx, g) })
+	group.Go(func() error { return d.signals(ctx) })
+	group.Go(func() error { return d.watch(ctx) })
+
+	listening := []any{"public", addressOf(d.public), "data", d.dir, "pid", os.Getpid()}
+	if d.admin != nil {
+		listening = append(listening, "metrics", addressOf(d.admin))
+	}
+	d.log.InfoContext(ctx, "ready", listening...)
+	d.notify.Ready("serving at " + addressOf(d.public))
+	if d.ready != nil {
+		d.ready()
+	}
+	if d.extra != nil {
+		group.Go(func() error { return d.extra(ctx) })
+	}
+	context.AfterFunc(ctx, func() { d.notify.Stopping(stopTimeout) })
+	err = group.Wait()
+	d.log.InfoContext(context.WithoutCancel(ctx), "stopped")
+	return err
+}
+
+// stopTimeout is how long an orderly end may take.
+const stopTimeout = 30 * time.Second
+
+// begin puts a generation in place: its sources into the archive, then its
+// handler in front of readers.
+func (d *daemon) begin(ctx context.Context, g *generation) error {
+	e := &Env{Config: g.config, Archive: d.archive, Log: d.log}
+	if err := e.syncSources(ctx, g.works); err != nil {
+		return err
+	}
+	d.current.Store(g)
+	return nil
+}
+
+// supervise runs the long-lived parts of the current generation and replaces
+// them when a reload asks for it.
+func (d *daemon) supervise(ctx context.Context, g *generation) error {
+	for {
+		parts, stop := context.WithCancel(ctx)
+		group, partsCtx := errgroup.WithContext(parts)
+		group.Go(func() error { return ended(partsCtx, g.works.aggregator.Run(partsCtx)) })
+		group.Go(func() error { return ended(partsCtx, g.publisher.Run(partsCtx)) })
+		next, err := d.awaitReload(partsCtx)
+		stop()
+		if werr := group.Wait(); werr != nil {
+			return werr
+		}
+		if next == nil || err != nil {
+			return err
+		}
+		g.works.fetch.CloseIdle()
+		g = next
+	}
+}
+
+// ended drops the error of a part that ended because it was told to.
+func ended(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// awaitReload waits for a configuration that takes effect, or for the end (nil).
+func (d *daemon) awaitReload(ctx context.Context) (*generation, error) {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil, nil
+		case reply := <-d.reloads:
+			g, err := d.reload(ctx)
+			reply <- err
+			if err == nil {
+				return g, nil
+			}
+		}
+	}
+}
+
+// reload reads the configuration and builds a generation of it. Whole or not at
+// all: a fault leaves the old one running (CONFORMANCE OPS-03).
+func (d *daemon) reload(ctx context.Context) (*generation, error) {
+	d.notify.Reloading()
+	c, err := d.load()
+	var g *generation
+	if err == nil {
+		g, err = d.generationOf(c)
+	}
+	if err == nil {
+		old := d.current.Load()
+		if err = d.begin(ctx, g); err == nil {
+			changes, restart := old.config.changes(c)
+			for _, text := range changes {
+				d.log.InfoContext(ctx, "configuration", "change", text)
+			}
+			for _, text := range restart {
+				d.log.WarnContext(ctx, "configuration: takes effect at the next start", "change", text)
+			}
+			d.log.InfoContext(ctx, "reloaded", "changes", len(changes), "file", c.file)
+			d.notify.Ready("serving at " + addressOf(d.public))
+			return g, nil
+		}
+	}
+	for line := range strings.SplitSeq(err.Error(), "\n") {
+		d.log.ErrorContext(ctx, "reload refused, the old configuration goes on", "error", line)
+	}
+	d.notify.Ready("the new configuration was refused: " + err.Error())
+	return nil, err
+}
+
+// signals turns SIGHUP into a reload and SIGUSR1 into a summary in the log.
+func (d *daemon) signals(ctx context.Context) error {
+	got := make(chan os.Signal, 1)
+	signal.Notify(got, syscall.SIGHUP, syscall.SIGUSR1)
+	defer signal.Stop(got)
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case s := <-got:
+			if s == syscall.SIGUSR1 {
+				d.logStatus(ctx)
+				continue
+			}
+			reply := make(chan error, 1)
+			select {
+			case d.reloads <- reply:
+			case <-ctx.Done():
+				return nil
+			}
+		}
+	}
+}
+
+func (d *daemon) logStatus(ctx context.Context) {
+	r, err := (&Env{Config: d.current.Load().config, Archive: d.archive, DataDir: d.dir, Daemon: d}).status(ctx, time.Now().UTC())
+	if err != nil {
+		d.log.ErrorContext(ctx, "status", "error", err)
+		return
+	}
+	d.log.InfoContext(ctx, "status", "items", r.Archive.Items, "bytes", r.Archive.Bytes, "sources", r.Sources,
+		"due", r.Due, "lag_seconds", r.LagSeconds, "failing", len(r.Failing))
+}
+
+// watch feeds the watchdog while the archive answers (CONFORMANCE OPS-05).
+func (d *daemon) watch(ctx context.Context) error {
+	if d.notify.Watchdog <= 0 {
+		return nil
+	}
+	tick := time.NewTicker(d.notify.Watchdog / 2)
+	defer tick.Stop()
+	for {
+		if err := d.archive.Ping(ctx); err == nil {
+			d.notify.Alive()
+		} else if ctx.Err() == nil {
+			d.log.ErrorContext(ctx, "archive does not answer", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// handle runs a client's command inside the daemon.
+func (d *daemon) handle(ctx context.Context, s *control.Session) int {
+	p := &program{
+		args: s.Args, in: strings.NewReader(""), out: s.Stdout(), err: s.Stderr(), getenv: func(string) string { return "" },
+		terminal: s.Terminal, files: s.Files(ctx), inside: d,
+	}
+	return p.run(ctx)
+}

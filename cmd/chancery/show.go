@@ -1,0 +1,274 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	htmlpkg "html"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"chancery/feed"
+	"chancery/feed/html"
+	"chancery/feed/itemjson"
+	"chancery/store"
+)
+
+type showOptions struct {
+	format    string
+	revision  int
+	diff      string
+	raw, cite bool
+}
+
+func (p *program) showCommand() *cobra.Command {
+	var o showOptions
+	c := &cobra.Command{
+		Use:   "show ID",
+		Short: "Show an item, its versions, the difference of two, or the bytes it came in",
+		Args:  exactly("ID"),
+		RunE: p.archive(reads, func(ctx context.Context, e *Env, args []string) error {
+			return e.show(ctx, args[0], o)
+		}),
+	}
+	c.Flags().StringVar(&o.format, "format", "text", "text, json or html")
+	c.Flags().IntVar(&o.revision, "revision", 0, "version `N`, from 1; 0 is the newest")
+	c.Flags().StringVar(&o.diff, "diff", "", "what changed between two versions (`A..B`)")
+	c.Flags().BoolVar(&o.raw, "raw", false, "the document as received")
+	c.Flags().BoolVar(&o.cite, "cite", false, "a citation")
+	c.MarkFlagsMutuallyExclusive("diff", "raw", "cite")
+	c.MarkFlagsMutuallyExclusive("diff", "revision")
+	return c
+}
+
+func (e *Env) show(ctx context.Context, name string, o showOptions) error {
+	if o.format != "text" && o.format != "json" && o.format != "html" {
+		return usageError("--format %q is not text, json or html", o.format)
+	}
+	id, err := feed.ParseItemID(name)
+	if err != nil {
+		return failWith(exitData, err)
+	}
+	if o.raw {
+		doc, err := e.Archive.Raw(ctx, id, o.revision)
+		if err != nil {
+			return noItem(err, "document of item "+name)
+		}
+		_, err = e.Out.Write(doc.Body)
+		return err
+	}
+	if o.diff != "" {
+		return e.showDiff(ctx, id, o.diff)
+	}
+	it, err := e.revision(ctx, id, o.revision)
+	if err != nil {
+		return err
+	}
+	titles, err := e.sourceTitles(ctx)
+	if err != nil {
+		return err
+	}
+	switch {
+	case o.cite:
+		return e.printf("%s\n", cite(it, titles[it.Source]))
+	case o.format == "json":
+		b, err := itemjson.Marshal(it, titles[it.Source])
+		if err != nil {
+			return err
+		}
+		var pretty json.RawMessage = b
+		enc := json.NewEncoder(e.Out)
+		enc.SetEscapeHTML(false)
+		enc.SetIndent("", "  ")
+		return enc.Encode(pretty)
+	case o.format == "html":
+		return e.printf("%s", itemPage(it, titles[it.Source]))
+	}
+	return e.printf("%s", itemText(it, titles[it.Source]))
+}
+
+// noItem gives "not found" its words and exit status.
+func noItem(err error, what string) error {
+	if errors.Is(err, store.ErrNotFound) {
+		return failWith(exitFailed, fmt.Errorf("no %s in the archive", what))
+	}
+	return err
+}
+
+// revision gives a version of an item; 0 is the newest.
+func (e *Env) revision(ctx context.Context, id feed.ItemID, n int) (*feed.Item, error) {
+	if n == 0 {
+		items, err := e.Archive.Items(ctx, []feed.ItemID{id}, store.AllFields)
+		if err != nil {
+			return nil, err
+		}
+		if len(items) == 0 {
+			return nil, noItem(store.ErrNotFound, "item "+id.String())
+		}
+		return &items[0], nil
+	}
+	all, err := e.Archive.Revisions(ctx, id)
+	if err != nil {
+		return nil, noItem(err, "item "+id.String())
+	}
+	if n < 1 || n > len(all) {
+		return nil, dataError("item %s has versions 1 to %d, not %d", id, len(all), n)
+	}
+	return &all[n-1], nil
+}
+
+func itemText(it *feed.Item, source string) string {
+	var b strings.Builder
+	line := func(name, value string) {
+		if value != "" {
+			fmt.Fprintf(&b, "%-11s %s\n", name, printable(value))
+		}
+	}
+	instant := func(d feed.Date) string {
+		switch {
+		case !d.IsZero():
+			return timeText(d.Time)
+		case d.Raw != "":
+			return d.Raw + " (not understood)"
+		}
+		return ""
+	}
+	fmt.Fprintf(&b, "%s\n\n", oneLine(cmp.Or(html.Plain(it.Title), "(no title)"), 0))
+	line("source", fmt.Sprintf("%s (%s)", source, it.Source))
+	line("url", it.URL)
+	line("guid", it.Native)
+	var authors []string
+	for _, a := range it.Authors {
+		authors = append(authors, cmp.Or(a.Name, a.Email, a.URL))
+	}
+	line("authors", strings.Join(authors, ", "))
+	line("published", instant(it.Published))
+	line("updated", instant(it.Updated))
+	line("first seen", timeText(it.FirstSeen))
+	line("last seen", timeText(it.LastSeen))
+	line("language", it.Language)
+	line("topics", topicsText(it.Topics))
+	var categories []string
+	for _, c := range it.Categories {
+		categories = append(categories, cmp.Or(c.Label, c.Term))
+	}
+	line("categories", strings.Join(categories, ", "))
+	for _, x := range it.Enclosures {
+		line("enclosure", x.URL)
+	}
+	line("version", fmt.Sprintf("%d of %d", it.Revision, it.Revisions))
+	for _, s := range it.AlsoIn {
+		line("also in", fmt.Sprintf("%s  %s  %s", s.Source, s.ID, s.URL))
+	}
+	if it.Withdrawn {
+		line("state", "withdrawn")
+	}
+	if it.TakenDown {
+		line("state", "taken down")
+	}
+	line("id", it.ID.String())
+	line("digest", it.Digest.String())
+	body := html.Plain(it.Content)
+	if body == "" {
+		body = html.Plain(it.Summary)
+	}
+	if body != "" {
+		b.WriteString("\n")
+		for part := range strings.SplitSeq(body, "\n") {
+			b.WriteString(printable(part) + "\n")
+		}
+	}
+	return b.String()
+}
+
+// topicsText names topics with their scores; ! marks what the item is about.
+func topicsText(tags []feed.Tag) string {
+	var list []string
+	for _, t := range tags {
+		if t.Score < 0 {
+			continue
+		}
+		text := fmt.Sprintf("%s %.2f", t.Topic, t.Score)
+		if t.About {
+			text += " (subject)"
+		}
+		if t.Manual {
+			text += " (by hand)"
+		}
+		list = append(list, text)
+	}
+	return strings.Join(list, ", ")
+}
+
+// itemPage is the item as a page: sanitized, without anything from elsewhere
+// but what it links to.
+func itemPage(it *feed.Item, source string) string {
+	content := it.Content
+	if content.IsZero() {
+		content = it.Summary
+	}
+	title := htmlpkg.EscapeString(cmp.Or(html.Plain(it.Title), "(no title)"))
+	var b strings.Builder
+	b.WriteString("<!DOCTYPE html>\n<html")
+	if it.Language != "" {
+		fmt.Fprintf(&b, ` lang="%s"`, htmlpkg.EscapeString(it.Language))
+	}
+	fmt.Fprintf(&b, ">\n<head><meta charset=\"utf-8\"><title>%s</title></head>\n<body>\n", title)
+	fmt.Fprintf(&b, "<p>%s · %s</p>\n<h1>%s</h1>\n", htmlpkg.EscapeString(source), timeText(it.Effective()), title)
+	fmt.Fprintf(&b, "%s\n", html.Sanitize(content, html.Policy{}))
+	if it.URL != "" {
+		u := htmlpkg.EscapeString(it.URL)
+		if strings.HasPrefix(it.URL, "http://") || strings.HasPrefix(it.URL, "https://") {
+			u = fmt.Sprintf("<a href=\"%s\">%s</a>", u, u)
+		}
+		fmt.Fprintf(&b, "<p>%s</p>\n", u)
+	}
+	b.WriteString("</body>\n</html>\n")
+	return b.String()
+}
+
+// cite is a citation in the author-title-date order of ISO 690, with what lets
+// somebody check it: address, when the archive first saw it, and the digest.
+func cite(it *feed.Item, source string) string {
+	var authors []string
+	for _, a := range it.Authors {
+		if a.Name != "" {
+			authors = append(authors, a.Name)
+		}
+	}
+	var parts []string
+	if len(authors) > 0 {
+		parts = append(parts, strings.Join(authors, ", ")+".")
+	}
+	parts = append(parts, oneLine(cmp.Or(html.Plain(it.Title), it.URL), 0)+".", oneLine(source, 0)+",", it.Effective().Format("2 January 2006")+".")
+	if it.URL != "" {
+		parts = append(parts, oneLine(it.URL, 0)+".")
+	}
+	parts = append(parts, fmt.Sprintf("Archived %s as %s, version %d, %s.", it.FirstSeen.Format("2 January 2006"), it.ID, it.Revision, it.Digest))
+	return printable(strings.Join(parts, " "))
+}
+
+// showDiff prints what changed between two versions, paragraph by paragraph.
+func (e *Env) showDiff(ctx context.Context, id feed.ItemID, span string) error {
+	from, to, ok := strings.Cut(span, "..")
+	a, aerr := strconv.Atoi(from)
+	b, berr := strconv.Atoi(to)
+	if !ok || aerr != nil || berr != nil {
+		return usageError("--diff %q is not two versions such as 1..2", span)
+	}
+	old, err := e.revision(ctx, id, a)
+	if err != nil {
+		return err
+	}
+	now, err := e.revision(ctx, id, b)
+	if err != nil {
+		return err
+	}
+	return e.printDiff(old, now)
+}
+
+func itoa(n int) string { return strconv.Itoa(n) }
