@@ -188,7 +188,7 @@ func (w *World) OPML() []byte { return w.OPMLAt("") }
 
 // OPMLAt is [World.OPML] with the addresses of [World.SourcesAt].
 func (w *World) OPMLAt(base string) []byte {
-	list := &opml.List{Title: "A pretend blogosphere", OwnerName: "blogtest", DateModified: w.times[0]}
+	list := &opml.List{Title: "A pretend blogosphere", OwnerName: "blogtest", DateModified: w.now()[0]}
 	for _, s := range w.SourcesAt(base) {
 		folder := "Blogs"
 		if s.Trouble != "" {

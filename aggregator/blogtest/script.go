@@ -24,6 +24,7 @@ import (
 //	ids: url | number | tag · window: how many posts the feed shows (20)
 //	validators: both | etag | weak | modified | none
 //	trouble: dead | gone | html | limit | moved · to: where it moved
+//	footer: HTML that ends every post, as blogging services add it
 //
 // Each file is a version of a post, named by its slug, with "@" and a name for
 // later versions. It begins with lines "key: value", then an empty line, then
@@ -44,7 +45,7 @@ type blog struct {
 	title, subtitle, author, lang string
 	format, encoding, content     string
 	markup, ids, validators       string
-	trouble, to                   string
+	trouble, to, footer           string
 	window                        int
 	posts                         []*post
 }
@@ -75,7 +76,7 @@ func parseBlog(data []byte) (*blog, error) {
 	fields := map[string]*string{
 		"id": &b.id, "host": &b.host, "path": &b.path, "title": &b.title, "subtitle": &b.subtitle, "author": &b.author, "lang": &b.lang,
 		"format": &b.format, "encoding": &b.encoding, "content": &b.content, "markup": &b.markup, "ids": &b.ids,
-		"validators": &b.validators, "trouble": &b.trouble, "to": &b.to,
+		"validators": &b.validators, "trouble": &b.trouble, "to": &b.to, "footer": &b.footer,
 	}
 	for line := range strings.Lines(string(a.Comment)) {
 		line = strings.TrimSpace(line)
@@ -238,7 +239,7 @@ func (b *blog) render(p *post, times []time.Time) (Post, bool) {
 	first := &p.versions[0]
 	published, _ := first.when(times) // parseBlog has seen it
 	out := Post{
-		Source: feed.SourceID(b.id), Title: v.title, Author: cmp.Or(v.author, b.author), HTML: v.body, Tags: v.tags,
+		Source: feed.SourceID(b.id), Title: v.title, Author: cmp.Or(v.author, b.author), HTML: v.body + b.footer, Tags: v.tags,
 		Published: published.UTC(), summary: v.summary, enclosure: v.enclosure,
 	}
 	if v != first {
