@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// grade is how much a class of failure weighs: a soft one may pass by itself, so
-// that doubling starts with the second in a row.
+// soft reports whether a failure of this class may pass by itself, so that
+// doubling starts with the second in a row.
 func soft(class string) bool {
 	switch class {
 	case "timeout", "server", "broken", "truncated", "busy", "wait":
@@ -123,7 +123,11 @@ func (f *finisher) backOff(own, limit time.Duration, why string) {
 func (f *finisher) refused(condition, why string) {
 	st, m := &f.d.State, &f.m
 	st.Condition = condition
+	if st.FirstFailure.IsZero() {
+		st.FirstFailure = f.now
+	}
 	wait := time.Duration(0)
+	m.Refused = max(m.Refused, f.o.HostRefused)
 	switch {
 	case f.o.HasRetry:
 		wait = min(f.o.RetryAfter, serverCap)
@@ -166,6 +170,7 @@ const never = 100 * 365 * day
 func (f *finisher) disable(why string) {
 	st := &f.d.State
 	if f.s.Moved != "" { // the address before may still be good: see move
+		st.Condition = Failing
 		f.backOff(f.own(), week, why)
 		return
 	}

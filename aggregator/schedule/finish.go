@@ -107,9 +107,9 @@ func (f *finisher) succeeded() {
 	case o.Parsed && first:
 		m.Rate.seed(o.Published, f.now)
 	case o.Parsed:
-		m.Rate.observe(o.New, f.now)
+		m.Rate.observe(o.New, o.Entries, f.now)
 	default:
-		m.Rate.observe(0, f.now)
+		m.Rate.observe(0, st.Entries, f.now)
 	}
 	if o.Parsed {
 		f.parsed(first)

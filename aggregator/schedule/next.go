@@ -24,15 +24,19 @@ type bounds struct {
 func (c Config) bounds(s store.Source, st store.PollState, m *memory, o Outcome, now time.Time) bounds {
 	b := bounds{floor: c.floor(s.Interval, o.Local), fresh: o.Fresh, ttl: m.TTL, sy: m.Syndicate}
 	b.ceiling = max(c.MaxInterval, b.floor)
-	if !m.Newest.IsZero() && now.Sub(m.Newest) > 365*day { // F-75
+	silent := time.Duration(0)
+	if !m.Newest.IsZero() {
+		silent = now.Sub(m.Newest)
+	}
+	if silent > longSilence { // F-75
 		b.ceiling = max(b.ceiling, c.QuietInterval)
 	}
-	b.adaptive = c.adaptive(m.Rate.perDay(), b.floor, b.ceiling)
+	b.adaptive = c.adaptive(m.Rate.since(silent), b.floor, b.ceiling)
 	if m.Expired { // F-66
 		b.adaptive = b.ceiling
 	}
 	b.guard = time.Duration(math.MaxInt64)
-	if st.Entries > 0 {
+	if st.Entries > 0 && !m.Expired {
 		// F-74: half of the entries at the present rate.
 		days := float64(st.Entries) / 2 / m.Rate.peak()
 		if days < 3650 {

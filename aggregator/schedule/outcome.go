@@ -27,6 +27,8 @@ type Outcome struct {
 	Fresh      time.Duration // HTTP freshness left (RFC 9111)
 	RetryAfter time.Duration
 	HasRetry   bool // Retry-After was there and could be read
+	// HostRefused is how many polls in a row the host refused before; see [Hosts].
+	HostRefused int
 
 	URL string // that answered last
 	// Permanent is where the leading run of permanent redirects led, or empty;

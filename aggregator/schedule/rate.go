@@ -11,9 +11,14 @@ const (
 	halfLife = 30.0 // days
 	// fastHalfLife follows bursts, for the loss guard only.
 	fastHalfLife = 1.5 // days
-	// The prior: half a post in one day. It is soon outweighed.
-	priorPosts = 0.5
-	priorDays  = 1.0
+	// The prior: a post in two days, seen for half a day. It is soon outweighed, also
+	// by a document of twenty posts of one afternoon.
+	priorPosts = 0.25
+	priorDays  = 0.5
+	// fastPrior is the weight of the mean rate in the fast estimate, in days.
+	fastPrior = 0.05
+	// longSilence makes a source a quiet one (F-75).
+	longSilence = 365 * day
 	// swing bounds how far the rate moves in a week, so that the interval, which
 	// goes by its square root, moves by less than a factor of 3 (F-71).
 	swing = 8.0
@@ -27,6 +32,9 @@ type rate struct {
 	FastP float64   `json:"fast_posts,omitempty"`
 	FastD float64   `json:"fast_days,omitempty"`
 	At    time.Time `json:"at,omitzero"` // up to when
+	// Last is what the last poll saw, in posts a day, if it brought much of the
+	// document anew.
+	Last float64 `json:"last,omitempty"`
 	// Ref is the rate at RefAt, from which the rate moves by swing at most in a week.
 	Ref   float64   `json:"ref,omitempty"`
 	RefAt time.Time `json:"ref_at,omitzero"`
@@ -61,10 +69,15 @@ func exposure(days, halfLife float64) float64 {
 	return (1 - math.Exp2(-days/halfLife)) * halfLife / math.Ln2
 }
 
-// observe counts n new posts since the last observation.
-func (r *rate) observe(n int, now time.Time) {
+// observe counts n new posts in a document of entries, since the last
+// observation.
+func (r *rate) observe(n, entries int, now time.Time) {
 	days := max(now.Sub(r.At).Hours()/24, 0) // F-79: a clock that went back is no time
 	days = min(days, 365)
+	r.Last = 0
+	if n > 1 && n >= entries/4 {
+		r.Last = float64(n) / max(days, 1.0/24)
+	}
 	r.Posts = r.Posts*math.Exp2(-days/halfLife) + float64(n)
 	r.Days = r.Days*math.Exp2(-days/halfLife) + exposure(days, halfLife)
 	r.FastP = r.FastP*math.Exp2(-days/fastHalfLife) + float64(n)
@@ -85,10 +98,20 @@ func (r *rate) perDay() float64 {
 	return min(max(r.mean(), r.Ref/swing), r.Ref*swing)
 }
 
+// since is the estimate for a source whose newest post is that old: after a year
+// of silence, which the forgetting cannot tell from a quarter, at most one post in
+// as long a time.
+func (r *rate) since(silent time.Duration) float64 {
+	if silent <= longSilence {
+		return r.perDay()
+	}
+	return min(r.perDay(), 24/silent.Hours())
+}
+
 // peak is the rate to be on guard against: of the last days, if it is higher.
 func (r *rate) peak() float64 {
 	mean := r.mean()
-	return max(mean, (r.FastP+mean)/(r.FastD+1))
+	return max(mean, (r.FastP+mean*fastPrior)/(r.FastD+fastPrior), r.Last)
 }
 
 // silence is the chance that a source with the usual rate (posts a day) posts
