@@ -127,6 +127,7 @@ type Entry struct {
 	ExternalURL  string  // JSON Feed external_url
 	Image        string  // absolute URL
 	Replies      Replies
+	Places       []Place
 	Extensions   []Extension
 	Repairs      []string // as Feed.Repairs, for this entry alone
 	// Bytes is the digest of the entry's own bytes in the document, for
@@ -146,6 +147,14 @@ type Replies struct {
 // ReplyTo names an entry that this one answers (RFC 4685 §3).
 type ReplyTo struct{ Ref, URL, Type, Source string }
 
+// Place is where a post says it happens, as GeoJSON would write it (RFC 7946):
+// from GeoRSS, GML or W3C geo.
+type Place struct {
+	Type   string       // "Point", "LineString", "Polygon", "Box"
+	Points [][2]float64 // longitude, latitude in degrees (WGS 84)
+	Name   string       // georss:featurename, or empty
+}
+
 // Origin is the feed that an entry says it comes from. It is a claim by whoever
 // carries the entry, never proof (CONFORMANCE SEC-31).
 type Origin struct {
@@ -158,7 +167,10 @@ type Origin struct {
 	Authors    []Person
 	Categories []Category
 	Links      []Link
-	Extensions []Extension // what else it says: subtitle, generator, logo, …
+	// Subtitle and Contributors are those of the source feed.
+	Subtitle     Text
+	Contributors []Person
+	Extensions   []Extension // what else it says: generator, logo, …
 }
 
 // TextType says how to read the Value of a Text (RFC 4287 §3.1.1).

@@ -232,10 +232,10 @@ func (d *Document) atomEntry(c *composer, t *tree) feed.Entry {
 				e.ID = t.value(n)
 			}
 		case "updated", "modified":
-			if e.Updated.Raw == "" {
-				d.date(&e.Updated, t.value(n))
-			}
+			e.Updated = feed.Date{} // of several the last counts
+			d.date(&e.Updated, t.value(n))
 		case "published":
+			e.Published = feed.Date{}
 			d.date(&e.Published, t.value(n))
 		case "issued":
 			issued = n
@@ -309,6 +309,10 @@ func (t *tree) origin(n *node) *feed.Origin {
 			t.d.date(&x.Updated, t.value(c))
 		case "rights", "copyright":
 			x.Rights, _ = t.atomText(c)
+		case "subtitle", "tagline":
+			x.Subtitle, _ = t.atomText(c)
+		case "contributor":
+			x.Contributors = append(x.Contributors, t.atomPerson(c))
 		case "author":
 			x.Authors = append(x.Authors, t.atomPerson(c))
 		case "category":

@@ -182,6 +182,10 @@ func appendLegal(dst, s []byte, fx *fixes) []byte {
 		}
 		r, n := utf8.DecodeRune(s[i:])
 		switch {
+		case r >= 0x80 && r <= 0x9F && r != 0x85: // windows-1252 that was taken for ISO 8859-1
+			*fx |= fixIllegalChar
+			dst = append(append(dst, s[start:i]...), html.UnescapeString("&#"+strconv.Itoa(int(r))+";")...)
+			start = i + n
 		case r == utf8.RuneError && n == 1:
 			*fx |= fixInvalidBytes
 			dst = append(append(dst, s[start:i]...), "\uFFFD"...)

@@ -1,6 +1,7 @@
 package parse
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -16,6 +17,12 @@ func (t *tree) extension(n *node) feed.Extension {
 	}
 	for _, a := range n.attrs {
 		x.Attrs = append(x.Attrs, feed.Attr{Space: a.uri, Name: a.local, Value: a.value})
+	}
+	if n.key == nsCore && t.d.outline.dialect == dAtom && n.local == "info" { // a text construct of Atom 0.3
+		tx, _ := t.atomText(n)
+		x.Value = tx.Value
+		x.Attrs = []feed.Attr{{Name: "type", Value: string(tx.Type)}, {Space: canonical["xml"], Name: "base", Value: tx.Base}, {Space: canonical["xml"], Name: "lang", Value: tx.Lang}}
+		return x
 	}
 	if n.first == 0 {
 		x.Value = t.value(n)
@@ -76,7 +83,7 @@ func (t *tree) mediaInto(n *node, e *feed.Entry) {
 			e.Categories = append(e.Categories, feed.Category{Term: v, Scheme: n.attr("scheme"), Label: n.attr("label")})
 		}
 	case "itunes:image":
-		if u := t.link(n, n.attr("href")); u != "" && e.Image == "" {
+		if u := t.link(n, imageRef(n)); u != "" && e.Image == "" {
 			e.Image = u
 		}
 	}
@@ -93,12 +100,20 @@ func (t *tree) mediaText(n *node, q string) *node {
 	return nil
 }
 
+// imageRef is the address of an itunes:image, in either spelling.
+func imageRef(n *node) string {
+	if v := n.attr("href"); v != "" {
+		return v
+	}
+	return n.attr("url")
+}
+
 const itunesScheme = "http://www.itunes.com/"
 
 // itunesCategories reads the nested categories of a podcast.
 func (t *tree) itunesCategories(n *node, to []feed.Category) []feed.Category {
 	if v := strings.TrimSpace(n.attr("text")); v != "" {
-		to = append(to, feed.Category{Term: v, Scheme: itunesScheme})
+		to = addCategory(to, feed.Category{Term: v, Scheme: itunesScheme})
 	}
 	for c := range t.children(n) {
 		if c.q == "itunes:category" {
@@ -106,6 +121,14 @@ func (t *tree) itunesCategories(n *node, to []feed.Category) []feed.Category {
 		}
 	}
 	return to
+}
+
+// addCategory appends x unless it is there already.
+func addCategory(list []feed.Category, x feed.Category) []feed.Category {
+	if x.Term == "" || slices.Contains(list, x) {
+		return list
+	}
+	return append(list, x)
 }
 
 // keywords reads itunes:keywords, a list with commas or only spaces.
@@ -116,7 +139,7 @@ func keywords(s string, to []feed.Category) []feed.Category {
 	}
 	for _, k := range list {
 		if k = strings.TrimSpace(k); k != "" {
-			to = append(to, feed.Category{Term: k, Scheme: itunesScheme})
+			to = addCategory(to, feed.Category{Term: k, Scheme: itunesScheme})
 		}
 	}
 	return to

@@ -35,6 +35,7 @@ const (
 	fixRepeatedID
 	fixTitleHabit
 	fixEntityLimit
+	fixVersion
 )
 
 var fixNames = [...]string{
@@ -63,6 +64,7 @@ var fixNames = [...]string{
 	"repeated-id",       // several entries share an id
 	"title-habit",       // titles of this feed are HTML, although its format says text
 	"entity-limit",      // entity declarations beyond the limit, left alone
+	"json-version",      // the version of JSON Feed as a number instead of its URL
 }
 
 // names lists the repairs, sorted.

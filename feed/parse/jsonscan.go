@@ -55,10 +55,14 @@ func outlineJSON(text []byte) (*jsonOutline, error) {
 	}
 	v := strings.TrimPrefix(strings.TrimPrefix(strings.ToLower(strings.TrimSpace(version)), "https://"), "http://")
 	v, ok := strings.CutPrefix(strings.TrimPrefix(v, "www."), "jsonfeed.org/version/")
+	fx := fixes(0)
+	if !ok && (v == "1" || v == "1.0" || v == "1.1") && isFeedObject(&j, o.head) {
+		ok, fx = true, fixVersion // the number alone, in an object that is a feed in all else
+	}
 	if !ok {
 		return nil, &Error{ErrNotFeed, "a JSON object without the version of JSON Feed", -1}
 	}
-	o.format = feed.JSON10
+	o.format, o.fixes = feed.JSON10, fx
 	if strings.HasPrefix(v, "1.1") {
 		o.format = feed.JSON11
 	}
@@ -71,6 +75,17 @@ func outlineJSON(text []byte) (*jsonOutline, error) {
 		return nil, &LimitError{"entries", maxEntries, o.entries[maxEntries].lo}
 	}
 	return o, nil
+}
+
+// isFeedObject reports whether an object has what JSON Feed requires besides its
+// version: an array of items.
+func isFeedObject(j *jsonScanner, head []member) bool {
+	for _, m := range head {
+		if m.name == "items" {
+			return j.s[m.at.lo] == '['
+		}
+	}
+	return false
 }
 
 // jsonScanner finds the bounds of values. It expects valid JSON, and on anything

@@ -217,8 +217,8 @@ func (o *outline) findRoot(w *walker) (int, error) {
 			}
 		case kDoctype:
 			d := w.s[t.lo:t.hi]
-			if f := bytes.Fields(d); len(f) > 1 && bytes.EqualFold(f[1], []byte("html")) {
-				return 0, &Error{ErrNotFeed, "an HTML page", t.start}
+			if f := bytes.Fields(d); len(f) > 1 && bytes.EqualFold(f[1], []byte("html")) && first == "" {
+				first = "html" // unless a feed follows all the same
 			}
 			o.entities = declaredEntities(d, &o.fixes)
 		case kStart, kEmpty:
@@ -242,6 +242,9 @@ func (o *outline) findRoot(w *walker) (int, error) {
 			o.fixes |= fixLeadingJunk
 		}
 	}
+	if first == "html" {
+		return 0, &Error{ErrNotFeed, "an HTML page", -1}
+	}
 	if first != "" {
 		return 0, &Error{ErrNotFeed, "an XML document <" + first + ">", -1}
 	}
@@ -256,6 +259,9 @@ func unsupported(t *token) error {
 	_, local := localName(t.name)
 	if string(local) != "Channel" && string(local) != "CHANNEL" {
 		return nil
+	}
+	if string(local) == "CHANNEL" {
+		return &Error{ErrUnsupported, "CDF (Channel Definition Format)", t.start}
 	}
 	for _, a := range t.attrs {
 		if bytes.Contains(a.value, []byte("purl.org/net/rss1.1")) {

@@ -196,8 +196,7 @@ func (d *Document) rssHead(f *feed.Feed, c *composer, t *tree, root, channel *no
 				}
 				return
 			}
-			if u := t.link(n, raw); u != "" && !seen["link"] {
-				seen["link"] = true
+			if u := t.link(n, raw); u != "" { // of several the last counts, as for most readers
 				c.elem("link", u)
 				l := feed.Link{Rel: "alternate", Href: u}
 				if u != raw {
@@ -237,6 +236,18 @@ func (d *Document) rssHead(f *feed.Feed, c *composer, t *tree, root, channel *no
 	}
 	for n := range t.children(channel) {
 		read(n)
+	}
+	if f.Title.IsZero() {
+		if n := t.child(channel, "dc:title"); n != nil {
+			f.Title = t.htmlOrText(n)
+			c.elem("title", f.Title.Value)
+		}
+	}
+	for _, q := range []string{"itunes:summary", "dc:description", "itunes:subtitle"} {
+		if n := t.child(channel, q); n != nil && f.Subtitle.IsZero() {
+			f.Subtitle = t.htmlOrText(n)
+			c.elem("description", f.Subtitle.Value)
+		}
 	}
 	if root != channel {
 		for n := range t.children(root) {
@@ -291,9 +302,9 @@ func (d *Document) headElement(t *tree, n *node, f *feed.Feed) {
 		} else {
 			f.Contributors = addPerson(f.Contributors, p)
 		}
-	case "atom:updated", "dcterms:modified":
+	case "atom:updated", "dcterms:modified", "dc:date":
 		d.date(&f.Updated, t.value(n))
-	case "atom:published", "dc:date", "dcterms:issued", "dcterms:created":
+	case "atom:published", "dcterms:issued", "dcterms:created":
 		if f.Published.Raw == "" {
 			d.date(&f.Published, t.value(n))
 		}
@@ -316,13 +327,13 @@ func (d *Document) headElement(t *tree, n *node, f *feed.Feed) {
 			f.Language = t.value(n)
 		}
 	case "dc:subject":
-		f.Categories = append(f.Categories, feed.Category{Term: t.value(n)})
+		f.Categories = addCategory(f.Categories, feed.Category{Term: t.value(n)})
 	case "itunes:category":
 		f.Categories = t.itunesCategories(n, f.Categories)
 	case "itunes:keywords":
 		f.Categories = keywords(t.value(n), f.Categories)
 	case "itunes:image":
-		if u := t.link(n, n.attr("href")); u != "" && f.Image == "" {
+		if u := t.link(n, imageRef(n)); u != "" && f.Image == "" {
 			f.Image = u
 		}
 		f.Extensions = append(f.Extensions, t.extension(n))

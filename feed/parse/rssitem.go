@@ -98,12 +98,13 @@ func (d *Document) rssItem(c *composer, t *tree, f *feed.Feed) feed.Entry {
 		c.elem("source", t.value(source), "url", t.link(source, source.attr("url")))
 	}
 	e.Links = append(links, e.Links...)
-	for _, l := range e.Links {
-		if l.Rel == "alternate" && l.Href != "" {
-			c.elem("link", l.Href)
-			break
+	core := ""
+	for _, l := range links { // of several the last counts, as for most readers
+		if l.Rel == "alternate" && l.Href != "" && (core == "" || l.Type == "") {
+			core = l.Href
 		}
 	}
+	c.elem("link", core)
 	if u := t.link(root, about); u != "" && firstLink(e.Links, "alternate") == "" && strings.HasPrefix(u, "http") {
 		e.URL = u
 	}
@@ -148,7 +149,7 @@ func (d *Document) itemTexts(c *composer, t *tree, root *node, e *feed.Entry, ti
 			title = n
 		}
 	}
-	for _, q := range []string{"dc:description", "dcterms:abstract", "itunes:summary", "media:description"} {
+	for _, q := range []string{"dc:description", "dcterms:abstract", "itunes:summary", "media:description", "itunes:subtitle"} {
 		if description != nil && !empty(description) || content != nil && !empty(content) {
 			break
 		}
@@ -229,7 +230,7 @@ func (d *Document) itemElement(t *tree, n *node, e *feed.Entry) {
 		e.Categories = append(e.Categories, atomCategory(n))
 	case "dc:subject", "dcterms:subject":
 		if v := t.subject(n); v != "" {
-			e.Categories = append(e.Categories, feed.Category{Term: v})
+			e.Categories = addCategory(e.Categories, feed.Category{Term: v})
 		}
 	case "itunes:category":
 		e.Categories = t.itunesCategories(n, e.Categories)
@@ -267,6 +268,7 @@ func (d *Document) itemElement(t *tree, n *node, e *feed.Entry) {
 		// read by itemDates and itemTexts
 	default:
 		t.mediaInto(n, e)
+		t.place(n, e)
 		if t.thread(n, e) {
 			return
 		}

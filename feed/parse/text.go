@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"html"
 	"strings"
+	"unicode/utf8"
 
 	"chancery/feed"
 )
@@ -36,7 +37,8 @@ func (t *tree) atomText(n *node) (tx feed.Text, media string) {
 			// Escaped although it is called XHTML: common, and meant as HTML.
 			return t.text(n, feed.HTML, t.value(n)), ""
 		}
-		return t.text(n, feed.XHTML, t.xhtml(n, true)), ""
+		// The div is a wrapping in Atom 1.0 only (§3.1.1.3).
+		return t.text(n, feed.XHTML, t.xhtml(n, typ == "xhtml")), ""
 	case typ == "html" || typ == "text/html":
 		if markup { // naked tags: an error that means HTML
 			return t.text(n, feed.HTML, t.loose(n)), ""
@@ -81,8 +83,11 @@ func (t *tree) encoded(n *node, typ string) (feed.Text, string) {
 	if err != nil {
 		return t.text(n, kind, v), typ
 	}
-	if typ != "" && !strings.HasPrefix(typ, "text/") {
+	if !isText(b) {
 		return t.text(n, kind, v), typ // binary: stays as published
+	}
+	if typ != "" && looksHTML(string(b)) {
+		kind = feed.HTML
 	}
 	b = bytes.TrimSpace(appendLegal(nil, b, &t.d.fixes))
 	return t.text(n, kind, string(b)), typ
@@ -195,6 +200,11 @@ func appendHTML(out, s []byte) []byte {
 		}
 	}
 	return out
+}
+
+// isText reports whether decoded content is text rather than a picture or a file.
+func isText(b []byte) bool {
+	return utf8.Valid(b) && bytes.IndexFunc(b, func(r rune) bool { return r < ' ' && r != '\n' && r != '\r' && r != '\t' }) < 0
 }
 
 func isVoid(local []byte) bool {

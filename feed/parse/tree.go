@@ -139,7 +139,7 @@ func (t *tree) add(ev *event, w *walker, open []int32, cx context) int32 {
 		at := attr{d.namer.attr(a.name, w.bindings), string(appendChars(nil, a.value, d.outline.entities, &d.fixes, allRefs))}
 		switch at.q {
 		case "xml:base":
-			n.base = resolve(n.base, strings.TrimSpace(at.value))
+			n.base = resolve(n.base, cleanURL(at.value))
 		case "xml:lang":
 			n.lang, n.ownLang = strings.TrimSpace(at.value), true
 		}

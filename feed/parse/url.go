@@ -153,6 +153,10 @@ func cleanURL(s string) string {
 	if strings.ContainsAny(s, "\t\n\r") {
 		s = strings.NewReplacer("\t", "", "\n", "", "\r", "").Replace(s)
 	}
+	// "http:///host/" means "http://host/" (WHATWG URL §4.4, special authority slashes).
+	if n := schemeLen(s); (n == 4 || n == 5) && strings.HasPrefix(s[n:], ":///") && strings.EqualFold(s[:4], "http") {
+		s = s[:n+3] + strings.TrimLeft(s[n+3:], "/")
+	}
 	return s
 }
 
