@@ -149,18 +149,24 @@ func (a *Aggregator) sourceOf(ctx context.Context, o ImportOptions, body []byte)
 	if err != nil {
 		return store.Source{}, store.PollState{}, &unreadable{err}
 	}
+	if normalize.CanonicalURL(f.Self) == "" {
+		f.Self = "" // relative to an address that a file does not have
+	}
+	if normalize.CanonicalURL(f.URL) == "" {
+		f.URL = ""
+	}
 	have, err := a.subscriptions(ctx)
 	if err != nil {
 		return store.Source{}, store.PollState{}, err
-	}
-	if id, ok := have.named(f); ok {
-		s, err := a.archive.Source(ctx, id)
-		return s.Source, s.State, err
 	}
 	title := plainTitle(f.Title)
 	base := slug(cmp.Or(f.URL, f.Self), title)
 	if base == "" {
 		base = words(strings.TrimSuffix(path.Base(o.Name), path.Ext(o.Name)))
+	}
+	if id, ok := have.named(f, base, title); ok {
+		s, err := a.archive.Source(ctx, id)
+		return s.Source, s.State, err
 	}
 	src := store.Source{
 		ID: have.free(base), URL: f.Self, Title: title, Site: f.URL, Language: f.Language,
@@ -171,11 +177,16 @@ func (a *Aggregator) sourceOf(ctx context.Context, o ImportOptions, body []byte)
 
 // named finds the source whose address or site a document names. A document that
 // says where it lives belongs to a source without an address, or of that one: two
-// feeds of one site are two sources.
-func (h *subscriptions) named(f *feed.Feed) (feed.SourceID, bool) {
+// feeds of one site are two sources. A document that says nothing belongs to the
+// source that an earlier import of its like made.
+func (h *subscriptions) named(f *feed.Feed, base, title string) (feed.SourceID, bool) {
 	self, site := normalize.Address(f.Self), normalize.Address(f.URL)
 	if id, ok := h.byAddress[self]; ok && self != "" {
 		return id, true
+	}
+	if site == "" && self == "" {
+		s, ok := h.byID[feed.SourceID(base)]
+		return s.ID, ok && s.Origin == "import" && s.URL == "" && s.Site == "" && s.Title == title
 	}
 	if site == "" {
 		return "", false
@@ -304,7 +315,7 @@ func (a *Aggregator) draftOf(src feed.SourceID, it feed.Item) store.Draft {
 	p := normalize.PlainOf(e)
 	ids, _ := identify.Document([]identify.Post{{
 		Entry: e, Title: p.Title, Body: p.Body(),
-		Canonical: normalize.CanonicalURL(e.URL), Address: normalize.Address(e.URL), Alias: normalize.Address(e.ID),
+		Canonical: normalize.CanonicalURL(e.URL), Address: normalize.Address(e.URL), Alias: normalize.Alias(e.ID),
 	}}, "", nil)
 	topics := a.topics.Load()
 	d := store.Draft{

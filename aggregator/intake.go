@@ -142,7 +142,7 @@ func (a *Aggregator) drafts(src store.Source, f *feed.Feed, colliding []string, 
 		plains[i] = normalize.PlainOf(e)
 		posts[i] = identify.Post{
 			Entry: e, Title: plains[i].Title, Body: plains[i].Body(),
-			Canonical: normalize.CanonicalURL(e.URL), Address: normalize.Address(e.URL), Alias: normalize.Address(e.ID),
+			Canonical: normalize.CanonicalURL(e.URL), Address: normalize.Address(e.URL), Alias: normalize.Alias(e.ID),
 		}
 	}
 	home := normalize.Address(cmp.Or(f.URL, src.Site))

@@ -141,19 +141,38 @@ func nativeID(e *feed.Entry) string {
 }
 
 // unrelated reports whether posts that share an id or an address are different
-// posts: neither their addresses nor their titles agree. Entries of one id that
-// agree in one of them are versions of one post (RFC 4287 §4.1.1).
+// posts. Entries of one id can be versions of one post (RFC 4287 §4.1.1): then
+// address and title are the same, or one of them is and the texts are alike.
 func unrelated(posts []Post, same []int) bool {
 	for _, i := range same[min(1, len(same)):] {
-		a, b := posts[same[0]], posts[i]
-		if a.Entry.ID != "" && a.Entry.ID == b.Entry.ID && a.Address != "" && a.Address == b.Address {
+		a, b := &posts[same[0]], &posts[i]
+		title := text.Fold(a.Title) == text.Fold(b.Title)
+		address := a.Address == b.Address
+		if title && address || (title || address) && alike(a, b) {
 			continue
 		}
-		if text.Fold(a.Title) != text.Fold(b.Title) {
-			return true
-		}
+		return true
 	}
 	return false
+}
+
+// alike reports whether at least half of the different words of two posts are in
+// both.
+func alike(a, b *Post) bool {
+	in := map[string]int{}
+	for _, w := range text.Words(a.Title + " " + a.Body) {
+		in[w] = 1
+	}
+	for _, w := range text.Words(b.Title + " " + b.Body) {
+		in[w] |= 2
+	}
+	both := 0
+	for _, n := range in {
+		if n&2 != 0 && n != 2 {
+			both++
+		}
+	}
+	return 2*both >= len(in)
 }
 
 // isPage reports whether a canonical URL can be one post's address: it has a path

@@ -52,7 +52,8 @@ func TestCollisions(t *testing.T) {
 	}{
 		{"one guid on all", []Post{post("x", "b.example/1", "One", ""), post("x", "b.example/2", "Two", "")}, false},
 		{"one guid and one link on all", []Post{post("x", "b.example/", "One", ""), post("x", "b.example/", "One", "edited")}, true},
-		{"a revision with another title", []Post{post("x", "b.example/1", "One", ""), post("x", "b.example/1", "One, corrected", "")}, true},
+		{"a revision with another title", []Post{post("x", "b.example/1", "One", "words of a post"), post("x", "b.example/1", "One, corrected", "the words of a post")}, true},
+		{"one guid and one link on all, other posts", []Post{post("x", "b.example/all", "Schools to close", "The plan."), post("x", "b.example/all", "Seminar 2009", "Programs for pupils.")}, false},
 		{"one link on all, no guid", []Post{post("", "b.example/all", "One", ""), post("", "b.example/all", "Two", "")}, false},
 		{"guids that differ in the fragment", []Post{post("http://b.example/a#1", "b.example/a", "One", ""), post("http://b.example/a#2", "b.example/a", "Two", "")}, false},
 		{"nothing but text", []Post{post("", "", "One", "a"), post("", "", "One", "b")}, false},

@@ -40,7 +40,9 @@ func TestVersion(t *testing.T) {
 		{"order of categories", func(e *feed.Entry) { e.Categories[0], e.Categories[1] = e.Categories[1], e.Categories[0] }, false},
 		{"inherited author", func(e *feed.Entry) { e.Authors = append(e.Authors, feed.Person{Name: "The blog", Inherited: true}) }, false},
 		{"title", func(e *feed.Entry) { e.Title.Value = "The camp on the border" }, true},
-		{"a word", func(e *feed.Entry) { e.Content.Value = `<p>Baghdad wants it open, <a href="https://news.example/a">it says</a>.</p>` }, true},
+		{"a word", func(e *feed.Entry) {
+			e.Content.Value = `<p>Baghdad wants it open, <a href="https://news.example/a">it says</a>.</p>`
+		}, true},
 		{"where a link leads", func(e *feed.Entry) {
 			e.Content.Value = `<p>Baghdad wants it <b>closed</b>, <a href="https://news.example/b">it says</a>.</p>`
 		}, true},

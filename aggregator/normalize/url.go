@@ -91,3 +91,16 @@ func Address(raw string) string {
 	_, s, _ = strings.Cut(s, "://")
 	return strings.TrimSuffix(strings.TrimPrefix(s, "www."), "/")
 }
+
+// Alias is Address for a native id that is a URL: its fragment is kept, since
+// many blogs tell the posts of one page apart by nothing else (PEERS part 5, 52).
+func Alias(id string) string {
+	s := Address(id)
+	if s == "" {
+		return ""
+	}
+	if _, fragment, ok := strings.Cut(id, "#"); ok {
+		s += "#" + fragment
+	}
+	return s
+}

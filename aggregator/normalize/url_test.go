@@ -45,3 +45,16 @@ func TestAddress(t *testing.T) {
 		t.Error("posts told apart by a query have one address")
 	}
 }
+
+// Ids that differ in the fragment are different posts.
+func TestAlias(t *testing.T) {
+	if Alias("https://example.org/notes#a") == Alias("https://example.org/notes#b") {
+		t.Error("ids told apart by the fragment have one alias")
+	}
+	if a, b := Alias("http://www.example.org/?p=1"), Alias("https://example.org/?p=1"); a != b || a == "" {
+		t.Errorf("a move to https gives another alias: %q, %q", a, b)
+	}
+	if a := Alias("tag:example.org,2009:1"); a != "" {
+		t.Errorf("an id that is no address has the alias %q", a)
+	}
+}
