@@ -1,0 +1,156 @@
+package schedule
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"chancery/feed"
+)
+
+// shared finds the reference material beside the repository, or skips.
+func shared(t testing.TB, path string) string {
+	t.Helper()
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			break
+		}
+		up := filepath.Dir(dir)
+		if up == dir {
+			t.Skip("no go.mod above the test")
+		}
+		dir = up
+	}
+	full := filepath.Join(dir, "..", "shared", path)
+	if _, err := os.Stat(full); err != nil {
+		t.Skipf("the reference material is not there: %v", err)
+	}
+	return full
+}
+
+// itemDate finds the dates of entries; it need not be a parser, because a date
+// that is missed or doubled hardly moves a rhythm.
+var itemDate = regexp.MustCompile(`(?s)<(?:pubDate|dc:date|published|updated|issued)[^>]*>\s*([^<]+?)\s*</|"date_published"\s*:\s*"([^"]+)"`)
+
+var entry = regexp.MustCompile(`(?s)<(?:item|entry)[\s>].*?</(?:item|entry)>|"date_published"\s*:\s*"[^"]+"`)
+
+func readTrace(b string) (posts []time.Time) {
+	for _, e := range entry.FindAllString(b, -1) {
+		m := itemDate.FindStringSubmatch(e)
+		if m == nil {
+			continue
+		}
+		text := strings.TrimSpace(m[1] + m[2])
+		for _, layout := range []string{time.RFC3339, time.RFC1123Z, time.RFC1123, "Mon, 2 Jan 2006 15:04:05 -0700", "Mon, 2 Jan 2006 15:04:05 MST", "2006-01-02T15:04:05.999-07:00", "2006-01-02T15:04-07:00"} {
+			if at, err := time.Parse(layout, text); err == nil {
+				posts = append(posts, at.UTC())
+				break
+			}
+		}
+	}
+	return posts
+}
+
+// At equal request count the scheduler finds posts at least a quarter sooner, in
+// the mean, than a fixed interval, on the rhythms of real feeds; and loses fewer.
+func TestSimulation(t *testing.T) { // F-80
+	files, err := filepath.Glob(filepath.Join(shared(t, "corpus/real-feeds"), "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const span = 56 * 24 * time.Hour
+	var traces []Trace
+	for _, f := range files {
+		b, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		posts := readTrace(string(b))
+		trace, ok := Tile(Trace{ID: feed.SourceID(filepath.Base(f)), Posts: posts, Window: len(posts)}, span+28*24*time.Hour)
+		if ok {
+			traces = append(traces, trace)
+		}
+	}
+	if len(traces) < 100 {
+		t.Fatalf("only %d of %d documents give a trace", len(traces), len(files))
+	}
+	adaptive, fixed := Simulate(DefaultConfig(), traces, span)
+	saved := 1 - adaptive.Delay.Seconds()/fixed.Delay.Seconds()
+	t.Logf("adaptive: %v", adaptive)
+	t.Logf("fixed:    %v", fixed)
+	t.Logf("mean delay %.0f %% less; %.1f requests a source and day", 100*saved, float64(adaptive.Requests)/float64(adaptive.Sources)/span.Hours()*24)
+	if saved < 0.25 {
+		t.Errorf("mean delay %v, with a fixed interval %v: %.0f %% less, want 25 %%", adaptive.Delay, fixed.Delay, 100*saved)
+	}
+	if d := math.Abs(float64(adaptive.Requests-fixed.Requests)) / float64(fixed.Requests); d > 0.02 {
+		t.Errorf("%d and %d requests: not equal", adaptive.Requests, fixed.Requests)
+	}
+	if adaptive.Lost > fixed.Lost {
+		t.Errorf("%d posts lost, with a fixed interval %d", adaptive.Lost, fixed.Lost)
+	}
+}
+
+// The same on made-up sources: Poisson, with bursts, with nights, heavy-tailed
+// rates; so that the figure can be had without the reference material.
+func TestSimulationSynthetic(t *testing.T) { // F-80
+	r := rand.New(rand.NewPCG(1, 2))
+	end := time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)
+	const span = 56 * 24 * time.Hour
+	var traces []Trace
+	for i := range 200 {
+		perDay := math.Exp(r.NormFloat64()*1.6 - 0.5) // median 0.6, heavy tail
+		tr := Trace{ID: feed.SourceID(fmt.Sprintf("s%d", i)), Window: 20}
+		for at := end; end.Sub(at) < span+60*24*time.Hour; {
+			at = at.Add(-time.Duration(r.ExpFloat64() / perDay * float64(24*time.Hour)))
+			if i%3 == 0 && at.Hour() < 7 { // sleeps at night
+				continue
+			}
+			tr.Posts = append(tr.Posts, at)
+			if i%5 == 0 && r.IntN(10) == 0 { // bursts
+				for k := range 5 {
+					tr.Posts = append(tr.Posts, at.Add(time.Duration(k+1)*time.Minute))
+				}
+			}
+		}
+		traces = append(traces, tr)
+	}
+	adaptive, fixed := Simulate(DefaultConfig(), traces, span)
+	t.Logf("adaptive: %v", adaptive)
+	t.Logf("fixed:    %v", fixed)
+	if saved := 1 - adaptive.Delay.Seconds()/fixed.Delay.Seconds(); saved < 0.25 {
+		t.Errorf("mean delay %.0f %% less than with a fixed interval, want 25 %%", 100*saved)
+	}
+}
+
+// A budget is kept, and shared by the square root of the rates.
+func TestPaceFor(t *testing.T) { // F-72
+	c := DefaultConfig()
+	var rates []float64
+	for i := range 1000 {
+		rates = append(rates, math.Exp2(float64(i%8)-4))
+	}
+	for _, budget := range []float64{100, 200, 400} {
+		c.Pace = PaceFor(c, rates, budget)
+		sum := 0.0
+		for _, r := range rates {
+			sum += 1 / c.adaptive(r, time.Hour, 24*time.Hour).Hours()
+		}
+		if math.Abs(sum-budget) > budget/100 {
+			t.Errorf("budget %v: %v requests an hour", budget, sum)
+		}
+	}
+	a, b := c.adaptive(1, time.Second, 1000*time.Hour), c.adaptive(4, time.Second, 1000*time.Hour)
+	if ratio := float64(a) / float64(b); math.Abs(ratio-2) > 0.01 {
+		t.Errorf("four times the rate: interval %v and %v", a, b)
+	}
+}
