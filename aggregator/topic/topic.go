@@ -258,7 +258,7 @@ func (s *Set) Tag(d *query.Doc) []feed.Tag {
 }
 
 // tag tags d and hands each rule's outcome to see, which may be nil.
-func (s *Set) tag(d *query.Doc, see func(r *rule, m query.Match, matched bool)) []feed.Tag {
+func (s *Set) tag(d *query.Doc, see func(r *rule, m query.Match, matched bool, f query.Finder)) []feed.Tag {
 	was := d.Facts.Tags
 	defer func() { d.Facts.Tags = was }()
 	var tags []feed.Tag
@@ -276,7 +276,7 @@ func (s *Set) tag(d *query.Doc, see func(r *rule, m query.Match, matched bool)) 
 		}
 		m, ok := r.query.Eval(d, h, time.Time{})
 		if see != nil {
-			see(r, m, ok)
+			see(r, m, ok, h)
 		}
 		if !ok || m.Score < r.Threshold || slices.ContainsFunc(tags, func(t feed.Tag) bool { return t.Topic == r.ID }) {
 			continue
