@@ -1,6 +1,7 @@
 package parse
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -53,6 +54,7 @@ func (d *Document) readAtom(parts []int) (*feed.Feed, error) {
 	}
 	d.fixes = 0
 	d.fillAtom(f, g)
+	d.settleDates(f, parts)
 	f.Repairs = (fx | d.fixes).names()
 	return f, nil
 }
@@ -344,7 +346,7 @@ func (d *Document) fillAtom(f *feed.Feed, g *atom.Feed) {
 		}
 	}
 	d.finishHead(f)
-	byID := map[string]int{}
+	byID := map[string][]int{}
 	for i := range f.Entries {
 		e, ge := &f.Entries[i], g.Entries[i]
 		e.Title.Value, e.Summary.Value, e.Rights.Value = ge.Title, ge.Summary, ge.Rights
@@ -357,13 +359,27 @@ func (d *Document) fillAtom(f *feed.Feed, g *atom.Feed) {
 		fillCategories(e.Categories, ge.Categories)
 		d.finishAtomEntry(e, f)
 		if e.ID != "" {
-			byID[e.ID]++
+			byID[e.ID] = append(byID[e.ID], i)
 		}
 	}
-	for _, n := range byID {
-		if n > 1 { // revisions, ordered by updated (P-24)
+	for _, at := range byID {
+		if len(at) > 1 {
 			d.fixes |= fixRepeatedID
+			orderRevisions(f.Entries, at)
 		}
+	}
+}
+
+// orderRevisions sorts the entries at the places at, which share an id: they are
+// revisions of one entry, the oldest first (RFC 4287 §4.1.1, P-24).
+func orderRevisions(entries []feed.Entry, at []int) {
+	same := make([]feed.Entry, 0, len(at))
+	for _, i := range at {
+		same = append(same, entries[i])
+	}
+	slices.SortStableFunc(same, func(a, b feed.Entry) int { return a.Updated.Time.Compare(b.Updated.Time) })
+	for k, i := range at {
+		entries[i] = same[k]
 	}
 }
 

@@ -29,7 +29,7 @@ func (t *tree) extension(n *node) feed.Extension {
 		return x
 	}
 	if n.key == "xhtml" { // kept as the markup it is
-		x.Value = t.xhtml(n, false)
+		x.Value = t.d.markup(n.inner, true, false)
 		return x
 	}
 	x.Value = strings.TrimSpace(t.ownText(n))

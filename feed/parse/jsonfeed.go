@@ -171,19 +171,11 @@ func (d *Document) readJSON(parts []int) (*feed.Feed, error) {
 	for _, part := range parts {
 		at := o.entries[part]
 		members := c.j.members(at)
-		id, located := "", false
-		for _, m := range members {
-			switch m.name {
-			case "id":
-				id = jsonID(d.text[m.at.lo:m.at.hi])
-			case "url":
-				located = strings.TrimSpace(jsonString(d.text[m.at.lo:m.at.hi])) != ""
-			}
-		}
+		id := d.jsonItemID(members)
 		if id == "" {
-			// P-45: discarded, unless its URL still says which post it is. Feeds
-			// without any id are about, and their posts would be lost.
-			if fx |= fixNoID; !located {
+			// P-45: discarded. But some publishers know nothing of ids, and a feed
+			// where no item has one is read as RSS without guids is.
+			if fx |= fixNoID; d.usesIDs() {
 				continue
 			}
 		}
@@ -208,6 +200,31 @@ func (d *Document) readJSON(parts []int) (*feed.Feed, error) {
 	d.fillJSON(f, g)
 	f.Repairs = d.fixes.names()
 	return f, nil
+}
+
+// jsonItemID is the id of an item, or "".
+func (d *Document) jsonItemID(members []member) string {
+	for _, m := range members {
+		if m.name == "id" {
+			return jsonID(d.text[m.at.lo:m.at.hi])
+		}
+	}
+	return ""
+}
+
+// usesIDs reports whether any item of a JSON Feed has an id.
+func (d *Document) usesIDs() bool {
+	if d.json.ids == 0 {
+		d.json.ids = -1
+		j := jsonScanner{s: d.text}
+		for _, at := range d.json.entries {
+			if d.jsonItemID(j.members(at)) != "" {
+				d.json.ids = 1
+				break
+			}
+		}
+	}
+	return d.json.ids > 0
 }
 
 func errText(err error) string {

@@ -18,6 +18,7 @@ type jsonOutline struct {
 	entries []span // of the items
 	format  feed.Format
 	fixes   fixes
+	ids     int8 // 1: items have ids; -1: none has; 0: not asked yet
 }
 
 // member is a name and a value of a JSON object.

@@ -64,6 +64,8 @@ func (d *Document) readRSS(parts []int) (*feed.Feed, error) {
 	for _, x := range all {
 		headFixes |= x
 	}
+	d.settleTitles(f, parts)
+	d.settleDates(f, parts)
 	f.Repairs = (headFixes | d.fixes).names()
 	if order := d.rdfSeq(&head, channel); order != nil {
 		slices.SortStableFunc(f.Entries, func(a, b feed.Entry) int { return order(a.ID) - order(b.ID) })
@@ -193,6 +195,9 @@ func (d *Document) rssHead(f *feed.Feed, c *composer, t *tree, root, channel *no
 			if raw == "" {
 				if l := t.atomLink(n); l.Href != "" {
 					f.Links = append(f.Links, l)
+					if l.Rel == "alternate" && l.Type == "" {
+						c.elem("link", l.Href)
+					}
 				}
 				return
 			}

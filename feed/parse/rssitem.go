@@ -175,7 +175,7 @@ func (d *Document) itemTexts(c *composer, t *tree, root *node, e *feed.Entry, ti
 			e.Content.Value = t.loose(content)
 		}
 	case "xhtml:body", "xhtml:div", "body":
-		e.Content = t.text(content, feed.XHTML, t.xhtml(content, content.q != "xhtml:div"))
+		e.Content = t.text(content, feed.XHTML, t.xhtml(content))
 	default:
 		e.Content = t.anyText(content)
 	}

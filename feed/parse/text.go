@@ -37,8 +37,7 @@ func (t *tree) atomText(n *node) (tx feed.Text, media string) {
 			// Escaped although it is called XHTML: common, and meant as HTML.
 			return t.text(n, feed.HTML, t.value(n)), ""
 		}
-		// The div is a wrapping in Atom 1.0 only (§3.1.1.3).
-		return t.text(n, feed.XHTML, t.xhtml(n, typ == "xhtml")), ""
+		return t.text(n, feed.XHTML, t.xhtml(n)), ""
 	case typ == "html" || typ == "text/html":
 		if markup { // naked tags: an error that means HTML
 			return t.text(n, feed.HTML, t.loose(n)), ""
@@ -107,9 +106,9 @@ func (t *tree) loose(n *node) string {
 
 // xhtml gives the children of n as HTML: prefixes removed, CDATA escaped, the one
 // wrapping div taken off (RFC 4287 §3.1.1.3, CONFORMANCE P-17, P-18).
-func (t *tree) xhtml(n *node, unwrap bool) string {
+func (t *tree) xhtml(n *node) string {
 	at := n.inner
-	if c := n.first; unwrap && c != 0 && t.nodes[c].next == 0 && !n.text && strings.EqualFold(t.nodes[c].local, "div") {
+	if c := n.first; c != 0 && t.nodes[c].next == 0 && !n.text && strings.EqualFold(t.nodes[c].local, "div") {
 		at = t.nodes[c].inner
 	}
 	return t.d.markup(at, true, false)

@@ -158,6 +158,9 @@ func shown(t feed.Text, c suiteCase) any {
 		return t.Value
 	}
 	out := anyOf{t.Value, absolute(t)}
+	if t.Type == feed.XHTML && c.House { // with its wrapping div, which some keep
+		out = append(out, "<div>"+t.Value+"</div>", "<div>"+absolute(t)+"</div>")
+	}
 	if c.House {
 		out = append(out, feedhtml.Sanitize(t, feedhtml.DefaultPolicy()), strings.TrimSpace(feedhtml.Plain(t)))
 	}
