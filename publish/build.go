@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/klauspost/compress/gzip"
@@ -282,13 +283,21 @@ func (p *Publisher) pageBytes(ctx context.Context, f *render.Feed, version feed.
 // bytes.
 const gzipLevel = 6
 
+// zippers keeps compressors: one has tables of a megabyte.
+var zippers = sync.Pool{New: func() any {
+	w, err := gzip.NewWriterLevel(nil, gzipLevel)
+	if err != nil {
+		panic("publish: " + err.Error()) // only a wrong level, which is a constant
+	}
+	return w
+}}
+
 func compress(b []byte) ([]byte, error) {
 	var buf bytes.Buffer
 	buf.Grow(len(b) / 3)
-	w, err := gzip.NewWriterLevel(&buf, gzipLevel)
-	if err != nil {
-		return nil, err
-	}
+	w := zippers.Get().(*gzip.Writer)
+	defer zippers.Put(w)
+	w.Reset(&buf)
 	if _, err := w.Write(b); err != nil {
 		return nil, err
 	}

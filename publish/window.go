@@ -103,10 +103,11 @@ func (w *window) remove(f func(member) bool) map[feed.ItemID]bool {
 	return out
 }
 
-// stale: members that were not held should have moved up.
+// stale: members that were not held should have moved up. Late ones count only
+// where they are needed to fill up.
 func (w *window) stale() bool {
 	return w.members.more && len(w.members.held) < w.members.max ||
-		w.late.more && len(w.late.held) < w.late.max
+		w.late.more && len(w.late.held) < w.late.max && len(w.members.held) < w.late.max
 }
 
 func (w *window) has(story feed.ItemID) bool {

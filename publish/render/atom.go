@@ -128,7 +128,7 @@ func Atom(f *Feed) ([]byte, error) {
 			d.XmlnsThr = nsThreading // declared only in use (PUB-36)
 		}
 	}
-	return writeXML(d, f.Style)
+	return writeXML(d, f.Style, f.size())
 }
 
 func (f *Feed) author() string {
@@ -251,10 +251,17 @@ func (f *Feed) replyCount(e *Entry) (count, updated string) {
 // Heading is the title, or what can stand for one: RFC 4287 §4.1.2 wants the
 // element, and readers show it. It is never empty.
 func (e *Entry) Heading() string {
-	for _, s := range []string{e.Title, excerpt(e.Summary, 80), e.textExcerpt(80), e.URL} {
-		if s != "" {
-			return s
-		}
+	switch {
+	case e.Title != "":
+		return e.Title
+	case e.Summary != "":
+		return excerpt(e.Summary, 80)
+	}
+	if s := e.textExcerpt(80); s != "" {
+		return s
+	}
+	if e.URL != "" {
+		return e.URL
 	}
 	return "Untitled"
 }
@@ -307,11 +314,11 @@ func atomTime(t time.Time) string {
 	return t.UTC().Format(time.RFC3339Nano)
 }
 
-// writeXML lets the library write a document, with a style sheet instruction
-// before the root if there is a style.
-func writeXML(root feeds.XmlFeed, style string) ([]byte, error) {
+// writeXML lets the library write a document of about size bytes, with a style
+// sheet instruction before the root if there is a style.
+func writeXML(root feeds.XmlFeed, style string, size int) ([]byte, error) {
 	var b bytes.Buffer
-	b.Grow(64 << 10)
+	b.Grow(size)
 	doc := root
 	if style != "" {
 		doc = &styled{root: root, style: style}

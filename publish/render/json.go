@@ -110,7 +110,7 @@ func JSON(f *Feed) ([]byte, error) {
 		d.Items = append(d.Items, f.jsonItem(e))
 	}
 	var b bytes.Buffer
-	b.Grow(64 << 10)
+	b.Grow(f.size())
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false) // the document is served as application/feed+json with nosniff
 	if err := enc.Encode(&d); err != nil {

@@ -210,6 +210,15 @@ func (f *Feed) entries() []*Entry {
 	return out
 }
 
+// size is about what a document takes, so that its buffer need not grow.
+func (f *Feed) size() int {
+	n := 4 << 10
+	for i := range f.Entries {
+		n += 2<<10 + len(f.Entries[i].HTML)*5/4 + len(f.Entries[i].Summary)*2
+	}
+	return n
+}
+
 // body is the HTML of an entry as documents carry it: in a mixed feed it begins
 // with the source and its link, because few readers show atom:source and JSON
 // Feed has nothing like it; it ends with where else the story was.

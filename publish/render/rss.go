@@ -165,7 +165,7 @@ func RSS(f *Feed) ([]byte, error) {
 		}
 		d.Channel.Items = append(d.Channel.Items, it)
 	}
-	return writeXML(d, f.Style)
+	return writeXML(d, f.Style, f.size())
 }
 
 // description is never empty: RSS requires the element (PUB-26).
