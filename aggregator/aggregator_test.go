@@ -82,7 +82,7 @@ func rssItem(n int, title, body string) string {
 const feedURL = "https://blog.example/feed"
 
 // bench is an aggregator over the pretend site and the model of the archive.
-func bench(t *testing.T, s *site) (*Aggregator, *storetest.Model) {
+func bench(t testing.TB, s *site) (*Aggregator, *storetest.Model) {
 	t.Helper()
 	m := storetest.NewModel()
 	fc := fetch.DefaultConfig()
