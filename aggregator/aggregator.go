@@ -71,6 +71,8 @@ type Aggregator struct {
 	log        *slog.Logger
 	credential func(name string) string
 	loop       *schedule.Loop
+	hosts      schedule.Hosts // which hosts refuse us
+	seeded     atomic.Bool    // hosts knows what was stored
 }
 
 // New makes an aggregator; nothing runs yet.
@@ -116,6 +118,9 @@ type PollOptions struct {
 func (a *Aggregator) Poll(ctx context.Context, o PollOptions) (Summary, error) {
 	start := time.Now()
 	sum := Summary{Errors: []Failure{}}
+	if err := a.seed(ctx); err != nil {
+		return sum, err
+	}
 	leases, err := a.archive.Lease(ctx, store.LeaseQuery{
 		Worker: "poll", TTL: leaseTTL, Now: a.now(), Sources: o.Sources, All: o.All,
 	})
@@ -131,7 +136,7 @@ func (a *Aggregator) Poll(ctx context.Context, o PollOptions) (Summary, error) {
 				if gctx.Err() != nil {
 					return errors.Join(context.Cause(gctx), a.archive.Release(context.WithoutCancel(gctx), l))
 				}
-				one, _, err := a.poll(gctx, l)
+				one, err := a.poll(gctx, l)
 				results <- one
 				return err
 			})

@@ -385,3 +385,60 @@ func TestRun(t *testing.T) {
 		}
 	})
 }
+
+// A 429 with Retry-After holds every source of the host, by hand too (F-51, F-53).
+func TestRefusalHoldsTheHost(t *testing.T) {
+	s := &site{}
+	a, m := bench(t, s)
+	for _, id := range []feed.SourceID{"one", "two"} {
+		url := "https://blog.example/" + string(id)
+		s.set(url, page{429, "", "", map[string]string{"Retry-After": "7200"}})
+		if _, err := a.AddSource(t.Context(), store.Source{ID: id, URL: url}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if sum, err := a.Poll(t.Context(), PollOptions{Sources: []feed.SourceID{"one"}}); err != nil || sum.Failed != 1 {
+		t.Fatalf("first poll: %+v, %v", sum, err)
+	}
+	sum, err := a.Poll(t.Context(), PollOptions{Sources: []feed.SourceID{"two"}})
+	if err != nil || sum.Failed != 1 || !strings.Contains(sum.Errors[0].Error, "asked not to be") {
+		t.Errorf("poll of the other source: %+v, %v", sum, err)
+	}
+	if len(s.asked) != 1 {
+		t.Errorf("%d requests, want one", len(s.asked))
+	}
+	// A new process knows it from what is stored.
+	a2, _ := bench(t, s)
+	a2.archive = m
+	if _, err := a2.Poll(t.Context(), PollOptions{All: true}); err != nil || len(s.asked) != 1 {
+		t.Errorf("after a restart: %d requests, %v", len(s.asked), err)
+	}
+}
+
+// A source that moves to the address of another one ends; nothing is polled twice
+// and nothing is lost (F-47).
+func TestMoveOntoAnotherSource(t *testing.T) {
+	a, m := bench(t, &site{})
+	if _, err := a.SyncSources(t.Context(), []store.Source{{ID: "old", URL: "http://old.example/feed"}, {ID: "new", URL: "https://new.example/feed"}}); err != nil {
+		t.Fatal(err)
+	}
+	s, err := m.Source(t.Context(), "old")
+	if err != nil {
+		t.Fatal(err)
+	}
+	next, st := s.Source, s.State
+	next.Moved = "https://new.example/feed/"
+	note, err := a.mergeInto(t.Context(), &next, &st)
+	if err != nil || !strings.Contains(note, "source new") || !next.Disabled {
+		t.Errorf("merge: %q, %v, disabled %v", note, err, next.Disabled)
+	}
+	if err := m.Change(t.Context(), []store.Edit{{Kind: store.KindSource, Source: &next, State: &st}}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.SyncSources(t.Context(), []store.Source{{ID: "old", URL: "http://old.example/feed"}, {ID: "new", URL: "https://new.example/feed"}}); err != nil {
+		t.Fatal(err)
+	}
+	if s, _ := m.Source(t.Context(), "old"); !s.Disabled {
+		t.Error("the configuration took a merged source up again")
+	}
+}

@@ -3,6 +3,7 @@ package aggregator
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"time"
@@ -17,8 +18,12 @@ import (
 // poll is one poll, top to bottom: ask, read, decide when to ask again, and
 // commit all of it at once. What goes wrong with the source is part of the
 // result; an error means that the archive could not take it.
-func (a *Aggregator) poll(ctx context.Context, l store.Lease) (Summary, schedule.Decision, error) {
+func (a *Aggregator) poll(ctx context.Context, l store.Lease) (Summary, error) {
 	src, st := l.Source, l.State
+	host := fetch.HostKey(src.Address())
+	if until := a.hosts.Until(host, a.now()); !until.IsZero() {
+		return heldBack(src, host, until), a.archive.Release(context.WithoutCancel(ctx), l)
+	}
 	ask := schedule.Plan(st, parse.Version, a.now())
 	st = schedule.Asked(st, ask, a.now())
 
@@ -36,32 +41,54 @@ func (a *Aggregator) poll(ctx context.Context, l store.Lease) (Summary, schedule
 		if fault, ok := errors.AsType[*unreadable](err); ok {
 			out.Class, out.Error = "not-a-feed", fault.Error()
 		} else if err != nil {
-			return Summary{}, schedule.Decision{}, errors.Join(err, a.archive.Release(context.WithoutCancel(ctx), l))
+			return Summary{}, errors.Join(err, a.archive.Release(context.WithoutCancel(ctx), l))
 		} else {
 			in.tell(&out)
 		}
 	}
 	if out.Class == "canceled" {
-		return Summary{}, schedule.Decision{}, errors.Join(context.Cause(ctx), a.archive.Release(context.WithoutCancel(ctx), l))
+		return Summary{}, errors.Join(context.Cause(ctx), a.archive.Release(context.WithoutCancel(ctx), l))
 	}
 
+	out.HostRefused = a.hosts.Refused(host)
 	decision := schedule.Finish(a.cfg().Schedule, src, st, out, a.now())
+	next, changed := learn(src, in.head, decision)
+	if decision.Move != nil {
+		note, err := a.mergeInto(ctx, &next, &decision.State)
+		if err != nil {
+			return Summary{}, errors.Join(err, a.archive.Release(context.WithoutCancel(ctx), l))
+		}
+		if note != "" {
+			decision.Notes = append(decision.Notes, note)
+		}
+	}
 	result := store.PollResult{State: decision.State, Seen: in.seen}
+	if changed {
+		result.Source = &next
+	}
 	if in.batch.Document != nil {
 		result.Batch = &in.batch
-	}
-	if next, changed := learn(src, in.head, decision); changed {
-		result.Source = &next
 	}
 	// What was fetched is committed even if the round is being ended meanwhile.
 	outcomes, err := a.archive.Finish(context.WithoutCancel(ctx), l, result)
 	if err != nil {
-		return Summary{}, decision, err
+		return Summary{}, err
+	}
+	if until := a.hosts.Observe(host, src.ID, out, decision, a.now()); !until.IsZero() {
+		a.loop.Hold(host, until)
 	}
 	sum := summarize(src, resp, out, in)
 	sum.count(outcomes)
 	a.tell(ctx, src, resp, out, sum, decision)
-	return sum, decision, nil
+	return sum, nil
+}
+
+// heldBack is the summary of a poll that was not made because the source's host
+// asked for rest (CONFORMANCE F-51, F-53): no poll by hand breaks that.
+func heldBack(src store.Source, host string, until time.Time) Summary {
+	return Summary{Sources: 1, Failed: 1, Errors: []Failure{{
+		Source: src.ID, URL: src.Address(), Error: fmt.Sprintf("not polled: %s asked not to be until %s", host, until.UTC().Format(time.RFC3339)),
+	}}}
 }
 
 // request makes the one GET of a poll out of what is remembered.

@@ -39,6 +39,9 @@ func (a *Aggregator) Run(ctx context.Context) error {
 		}
 	}
 	a.loop.Set(tasks)
+	if err := a.seed(ctx); err != nil {
+		return err
+	}
 	a.log.LogAttrs(ctx, slog.LevelInfo, "polling", slog.Int("sources", len(tasks)))
 
 	followed := make(chan error, 1)
@@ -64,17 +67,28 @@ func task(s store.SourceState) (schedule.Task, bool) {
 	return schedule.TaskOf(s, fetch.HostKey(s.Address()))
 }
 
+// seed takes up, once, what the stored states say of hosts that refuse us.
+func (a *Aggregator) seed(ctx context.Context) error {
+	if a.seeded.Load() {
+		return nil
+	}
+	states, err := a.archive.Sources(ctx)
+	if err != nil {
+		return err
+	}
+	if !a.seeded.Swap(true) {
+		a.hosts.Seed(states, func(s store.Source) string { return fetch.HostKey(s.Address()) })
+	}
+	return nil
+}
+
 // pollOne is the loop's poll of one source.
 func (a *Aggregator) pollOne(ctx context.Context, id feed.SourceID) (schedule.Task, bool) {
 	leases, err := a.archive.Lease(ctx, store.LeaseQuery{
 		Worker: "daemon", N: 1, TTL: leaseTTL, Now: a.now(), Sources: []feed.SourceID{id},
 	})
 	if err == nil && len(leases) == 1 {
-		var d schedule.Decision
-		_, d, err = a.poll(ctx, leases[0])
-		if err == nil && !d.HostUntil.IsZero() {
-			a.loop.Hold(fetch.HostKey(leases[0].Source.Address()), d.HostUntil)
-		}
+		_, err = a.poll(ctx, leases[0])
 	}
 	if err != nil && ctx.Err() == nil {
 		a.log.LogAttrs(ctx, slog.LevelError, "poll not stored", slog.String("source", string(id)), slog.Any("error", err))

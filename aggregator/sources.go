@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"chancery/aggregator/normalize"
+	"chancery/aggregator/schedule"
 	"chancery/feed"
 	"chancery/store"
 )
@@ -24,9 +25,9 @@ func (a *Aggregator) SyncSources(ctx context.Context, configured []store.Source)
 	if err != nil {
 		return nil, err
 	}
-	old := make(map[feed.SourceID]store.Source, len(have))
+	old := make(map[feed.SourceID]store.SourceState, len(have))
 	for _, s := range have {
-		old[s.ID] = s.Source
+		old[s.ID] = s
 	}
 	var edits []store.Edit
 	var said []string
@@ -55,7 +56,12 @@ func (a *Aggregator) SyncSources(ctx context.Context, configured []store.Source)
 			if want.Language == "" {
 				want.Language = was.Language
 			}
-			if sameSource(was, want) {
+			// What polling found to be gone or merged only a person takes up again
+			// (CONFORMANCE F-49): "sources enable", or another URL.
+			if c := was.State.Condition; was.Disabled && (c == schedule.Gone || c == merged) {
+				want.Disabled = true
+			}
+			if sameSource(was.Source, want) {
 				continue
 			}
 			say("source %s changed", want.ID)
@@ -74,6 +80,30 @@ func (a *Aggregator) SyncSources(ctx context.Context, configured []store.Source)
 		return nil, nil
 	}
 	return said, a.archive.Change(ctx, edits)
+}
+
+// merged is the condition of a source whose address turned out to be another's.
+const merged = "merged"
+
+// mergeInto says whether a learned address belongs to another subscription
+// already. Then this one ends: its items stay, and what is new comes in there,
+// where entries that both have are one story (CONFORMANCE F-47).
+func (a *Aggregator) mergeInto(ctx context.Context, src *store.Source, st *store.PollState) (string, error) {
+	states, err := a.archive.Sources(ctx)
+	if err != nil {
+		return "", err
+	}
+	for _, other := range states {
+		if other.ID == src.ID || other.Removed || other.Disabled ||
+			normalize.Address(other.Address()) != normalize.Address(src.Address()) {
+			continue
+		}
+		src.Disabled = true
+		st.Condition = merged
+		st.Why = fmt.Sprintf("not polled: its address leads to that of source %s", other.ID)
+		return st.Why, nil
+	}
+	return "", nil
 }
 
 // sameSource reports whether two sources differ in nothing that is kept.
