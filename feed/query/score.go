@@ -14,7 +14,7 @@ const (
 	listPoints  = 0.1 // link lists and tag clouds name everything
 
 	leadWords = 80  // two or three sentences
-	longWords = 300 // from here on a number of mentions counts by density
+	longWords = 400 // from here on a number of mentions counts by density
 )
 
 // result scores the evidence: of overlapping places the strongest counts (all of
@@ -86,7 +86,7 @@ func (e *evaluation) points(p Place) (points float64, deep bool) {
 }
 
 const (
-	listEntries = 5  // entries in a row that make a list of names or labels
+	listEntries = 4  // entries in a row that make a list of names or labels
 	listWords   = 3  // words of such an entry
 	linkEntries = 3  // lines in a row that make a list of links
 	linkWords   = 16 // words of such a line
