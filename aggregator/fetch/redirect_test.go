@@ -56,7 +56,7 @@ func moved(status int, to string, more ...string) http.HandlerFunc {
 func document(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(rss)) }
 
 // Where redirects lead, and which part of a chain is permanent.
-func TestRedirects(t *testing.T) { // F-40 F-41 F-42 F-44 F-50 PEERS-17
+func TestRedirects(t *testing.T) { // F-39 F-40 F-41 F-42 F-44 F-50 PEERS-17
 	pages := map[string]http.HandlerFunc{
 		"https://a.example/feed":     document,
 		"https://a.example/301":      moved(301, "/feed"),
@@ -72,6 +72,11 @@ func TestRedirects(t *testing.T) { // F-40 F-41 F-42 F-44 F-50 PEERS-17
 		"https://a.example/down":     moved(301, "http://a.example/feed"),
 		"http://a.example/feed":      document,
 		"http://a.example/up":        moved(301, "https://a.example/feed"),
+		"http://www.a.example/away":  moved(301, "https://b.example/feed"),
+		"https://b.example/feed":     document,
+		"http://al.blogspot.com/":    moved(301, "https://bo.blogspot.com/"),
+		"https://bo.blogspot.com/":   document,
+		"http://www.a.example/same":  moved(308, "https://a.example/feed"),
 		"https://a.example/ftp":      moved(302, "ftp://a.example/feed"),
 		"https://a.example/js":       moved(302, "javascript:alert(1)"),
 		"https://a.example/user":     moved(302, "https://u:p@a.example/feed"),
@@ -107,7 +112,10 @@ func TestRedirects(t *testing.T) { // F-40 F-41 F-42 F-44 F-50 PEERS-17
 		{"https://a.example/ladder2", "https://a.example/ladder12", "", false, "", 11},
 		{"https://a.example/ladder1", "", "", false, Redirect, 11},
 		{"https://a.example/down", "", "", false, Redirect, 1},
-		{"http://a.example/up", "https://a.example/feed", "https://a.example/feed", false, "", 2},
+		{"http://a.example/up", "https://a.example/feed", "https://a.example/feed", true, "", 2},
+		{"http://www.a.example/same", "https://a.example/feed", "https://a.example/feed", true, "", 2},
+		{"http://www.a.example/away", "https://b.example/feed", "https://b.example/feed", false, "", 2},
+		{"http://al.blogspot.com/", "https://bo.blogspot.com/", "https://bo.blogspot.com/", false, "", 2},
 		{"https://a.example/ftp", "", "", false, Redirect, 1},
 		{"https://a.example/js", "", "", false, Redirect, 1},
 		{"https://a.example/user", "", "", false, Redirect, 1},

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/net/publicsuffix"
+
 	"chancery/feed"
 )
 
@@ -123,9 +125,11 @@ func (r *Response) Next(old Validators) Validators {
 }
 
 // Permanent gives the target of the leading run of permanent redirects, or "" if
-// the first hop was none (F-40), and whether all hops up to it were https.
-func (r *Response) Permanent() (target string, secure bool) {
-	secure = true
+// the first hop was none (F-40), and whether it may be believed without an
+// operator's word: all hops were https, or it is https on the domain that was
+// asked (F-39).
+func (r *Response) Permanent() (target string, trusted bool) {
+	secure := true
 	for _, h := range r.Hops {
 		if !h.Permanent || h.Location == "" {
 			break
@@ -133,7 +137,24 @@ func (r *Response) Permanent() (target string, secure bool) {
 		secure = secure && strings.HasPrefix(h.URL, "https://") && strings.HasPrefix(h.Location, "https://")
 		target = h.Location
 	}
-	return target, target != "" && secure
+	if target == "" {
+		return "", false
+	}
+	return target, secure || strings.HasPrefix(target, "https://") && domain(r.Hops[0].URL) != "" && domain(r.Hops[0].URL) == domain(target)
+}
+
+// domain is the registrable domain of a URL; on platforms that give each customer
+// a subdomain, the customer's.
+func domain(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return ""
+	}
+	d, err := publicsuffix.EffectiveTLDPlusOne(strings.ToLower(u.Hostname()))
+	if err != nil {
+		return ""
+	}
+	return d
 }
 
 // target reads an address to poll: http or https, with a host. The userinfo is
