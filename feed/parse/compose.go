@@ -3,6 +3,7 @@ package parse
 import (
 	"bytes"
 	"fmt"
+	"strings"
 
 	"github.com/mmcdole/gofeed/atom"
 	"github.com/mmcdole/gofeed/rss"
@@ -50,8 +51,27 @@ func (c *composer) elem(name, value string, attrs ...string) {
 		}
 	}
 	c.start(name, attrs...)
-	c.escape(value)
+	c.text(value)
 	c.end(name)
+}
+
+// text writes character data: as a CDATA section where there is something to
+// escape, because gofeed takes its inside as it is, and has no references to undo.
+func (c *composer) text(s string) {
+	if !strings.ContainsAny(s, "<&") || strings.IndexByte(s, '\r') >= 0 {
+		c.escape(s)
+		return
+	}
+	c.buf = append(c.buf, "<![CDATA["...)
+	for {
+		i := strings.Index(s, "]]>")
+		if i < 0 {
+			break
+		}
+		c.buf = append(append(c.buf, s[:i+2]...), "]]><![CDATA["...)
+		s = s[i+2:]
+	}
+	c.buf = append(append(c.buf, s...), "]]>"...)
 }
 
 func (c *composer) escape(s string) {

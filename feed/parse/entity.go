@@ -12,25 +12,63 @@ import (
 const (
 	maxEntities    = 64
 	maxEntityBytes = 1 << 10
+	// maxExpansion bounds what all uses of declared entities add to a document.
+	maxExpansion = 1 << 20
 )
+
+// entities are those that the document declares.
+type entities struct {
+	value map[string]string
+	left  int // bytes that may still be expanded
+}
+
+// expand gives the value of a declared entity while there is room for it.
+func (e *entities) expand(name string, fx *fixes) (string, bool) {
+	if e == nil {
+		return "", false
+	}
+	v, ok := e.value[name]
+	if ok && len(v) > e.left {
+		*fx |= fixEntityLimit
+		return "", false
+	}
+	if ok {
+		e.left -= len(v)
+	}
+	return v, ok
+}
 
 // declaredEntities reads the general entities of an internal DTD subset. Values
 // are plain text: character references in them are expanded, other entities are
 // not, so nothing grows (SEC-09). External and parameter entities are ignored.
-func declaredEntities(dtd []byte, fx *fixes) map[string]string {
+func declaredEntities(dtd []byte, fx *fixes) *entities {
 	var out map[string]string
+	done := func() *entities {
+		if out == nil {
+			return nil
+		}
+		return &entities{value: out, left: maxExpansion}
+	}
 	for {
 		i := bytes.Index(dtd, []byte("<!ENTITY"))
 		if i < 0 {
-			return out
+			return done()
 		}
 		dtd = dtd[i+len("<!ENTITY"):]
 		rest := bytes.TrimLeft(dtd, " \t\r\n")
+		if len(rest) > 0 && rest[0] == '%' { // a parameter entity: what it holds declares nothing
+			if q := bytes.IndexAny(rest, `"'>`); q >= 0 && rest[q] != '>' {
+				if k := bytes.IndexByte(rest[q+1:], rest[q]); k >= 0 {
+					dtd = rest[q+1+k+1:]
+				}
+			}
+			continue
+		}
 		j := 0
 		for j < len(rest) && nameByte[rest[j]] {
 			j++
 		}
-		if j == 0 || j == len(rest) { // "%" of a parameter entity
+		if j == 0 || j == len(rest) {
 			continue
 		}
 		name := string(rest[:j])
@@ -40,7 +78,7 @@ func declaredEntities(dtd []byte, fx *fixes) map[string]string {
 		}
 		k := bytes.IndexByte(rest[1:], rest[0])
 		if k < 0 {
-			return out
+			return done()
 		}
 		if k > maxEntityBytes || len(out) >= maxEntities {
 			*fx |= fixEntityLimit
@@ -64,7 +102,7 @@ const (
 
 // appendChars appends text with its references expanded, line ends normalized and
 // illegal characters replaced. It is linear, and what it appends is valid UTF-8.
-func appendChars(dst, s []byte, entities map[string]string, fx *fixes, mode int) []byte {
+func appendChars(dst, s []byte, entities *entities, fx *fixes, mode int) []byte {
 	for {
 		i := bytes.IndexAny(s, "&\r")
 		plain := s
@@ -98,7 +136,7 @@ const maxReference = 40
 
 // reference expands the reference at the beginning of s and gives its length, 0
 // if there is none.
-func reference(s []byte, entities map[string]string, fx *fixes, mode int) (string, int) {
+func reference(s []byte, entities *entities, fx *fixes, mode int) (string, int) {
 	if len(s) > 2 && s[1] == '#' {
 		return charReference(s, fx)
 	}
@@ -126,7 +164,7 @@ func reference(s []byte, entities map[string]string, fx *fixes, mode int) (strin
 	case "apos":
 		return "'", 6
 	}
-	if v, ok := entities[name]; ok {
+	if v, ok := entities.expand(name, fx); ok {
 		return v, j + 1
 	}
 	ref := "&" + name + ";"

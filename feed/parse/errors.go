@@ -43,7 +43,7 @@ func (e *Error) Unwrap() []error {
 // LimitError: the document goes beyond a bound that protects this process
 // (CONFORMANCE P-09, P-11). Nothing of the document is used.
 type LimitError struct {
-	What   string // "depth", "attributes", "namespaces", "entries", "text", "elements"
+	What   string // "depth", "attributes", "namespaces", "entries", "text", "pieces of markup"
 	Limit  int
 	Offset int // in bytes of the decoded text
 }

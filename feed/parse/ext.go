@@ -15,8 +15,12 @@ func (t *tree) extension(n *node) feed.Extension {
 	if n.key == nsCore {
 		x.Space = ""
 	}
+	if t.d.kept += 1 + len(n.attrs); t.d.kept > maxKept {
+		t.d.fixes |= fixTooMany
+		return x
+	}
 	for _, a := range n.attrs {
-		x.Attrs = append(x.Attrs, feed.Attr{Space: a.uri, Name: a.local, Value: a.value})
+		x.Attrs = append(x.Attrs, feed.Attr{Space: a.uri, Name: a.local, Value: a.value(t.d)})
 	}
 	if n.key == nsCore && t.d.outline.dialect == dAtom && n.local == "info" { // a text construct of Atom 0.3
 		tx, _ := t.atomText(n)

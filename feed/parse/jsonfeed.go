@@ -388,7 +388,7 @@ func (d *Document) jsonExtension(m member, depth int) feed.Extension {
 	j := jsonScanner{s: d.text}
 	x := feed.Extension{Name: m.name}
 	raw := d.text[m.at.lo:m.at.hi]
-	if depth > 16 {
+	if d.kept++; depth > 16 || d.kept > maxKept {
 		x.Value = string(raw)
 		return x
 	}

@@ -35,6 +35,7 @@ func outlineJSON(text []byte) (*jsonOutline, error) {
 	if j.err != nil {
 		return nil, j.err
 	}
+	j.pieces = 0
 	if !json.Valid(text) {
 		var raw json.RawMessage
 		err := json.Unmarshal(text, &raw)
@@ -92,8 +93,9 @@ func isFeedObject(j *jsonScanner, head []member) bool {
 // jsonScanner finds the bounds of values. It expects valid JSON, and on anything
 // else ends without looking further.
 type jsonScanner struct {
-	s   []byte
-	err error
+	s      []byte
+	pieces int // strings, numbers and brackets passed over
+	err    error
 }
 
 func (j *jsonScanner) space(i int) int {
@@ -130,6 +132,10 @@ func (j *jsonScanner) str(i int) int {
 func (j *jsonScanner) value(i int) span {
 	depth := 0
 	for k := i; k < len(j.s); {
+		if j.pieces++; j.pieces > 2*maxTokens && j.err == nil { // colons and commas count too
+			j.err = &LimitError{"pieces of JSON", maxTokens, k}
+			return span{i, k}
+		}
 		switch j.s[k] {
 		case '"':
 			k = j.str(k)
@@ -168,6 +174,9 @@ func (j *jsonScanner) value(i int) span {
 
 var jsonStops = []byte(`{}[],:"`)
 
+// maxMembers bounds the members of one object that are read.
+const maxMembers = 1 << 14
+
 // members lists an object's members, each name once: of several the last counts,
 // as for encoding/json. It is nil if at is no object.
 func (j *jsonScanner) members(at span) []member {
@@ -179,15 +188,22 @@ func (j *jsonScanner) members(at span) []member {
 	i := j.space(at.lo + 1)
 	for i < at.hi && j.s[i] == '"' {
 		end := j.str(i)
-		name := jsonString(j.s[i:end])
+		raw := j.s[i:end]
 		i = j.space(end)
 		if i >= at.hi || j.s[i] != ':' {
 			break
 		}
 		v := j.value(j.space(i + 1))
-		had := -1
+		plain := len(raw) > 1 && bytes.IndexByte(raw, '\\') < 0
+		name, had := "", -1
+		if !plain {
+			name = jsonString(raw)
+		} else {
+			raw = raw[1 : len(raw)-1] // compared without a copy
+		}
+		is := func(s string) bool { return plain && s == string(raw) || !plain && s == name }
 		if len(out) < 16 {
-			had = slices.IndexFunc(out, func(m member) bool { return m.name == name })
+			had = slices.IndexFunc(out, func(m member) bool { return is(m.name) })
 		} else {
 			if index == nil {
 				index = map[string]int{}
@@ -195,15 +211,24 @@ func (j *jsonScanner) members(at span) []member {
 					index[m.name] = k
 				}
 			}
-			if k, ok := index[name]; ok {
+			k, ok := index[string(raw)]
+			if !plain {
+				k, ok = index[name]
+			}
+			if ok {
 				had = k
-			} else {
-				index[name] = len(out)
 			}
 		}
-		if had >= 0 {
+		switch {
+		case had >= 0:
 			out[had].at = v
-		} else {
+		case len(out) < maxMembers:
+			if plain {
+				name = string(raw)
+			}
+			if index != nil {
+				index[name] = len(out)
+			}
 			out = append(out, member{name, v})
 		}
 		if i = j.space(v.hi); i < at.hi && j.s[i] == ',' {

@@ -55,6 +55,8 @@ type Document struct {
 	mapped  bool  // text is a part of the body
 	fixes   fixes // of what is read at the moment
 
+	kept int // elements and attributes kept as extensions
+
 	outline *outline // of an XML document
 	json    *jsonOutline
 	namer   namer
@@ -134,6 +136,10 @@ func (d *Document) Parts() []Part {
 // the order of its rdf:Seq).
 func (d *Document) Feed(want func(part int) bool) (f *feed.Feed, err error) {
 	defer contain(&err)
+	d.kept = 0
+	if d.outline != nil && d.outline.entities != nil {
+		d.outline.entities.left = maxExpansion
+	}
 	var parts []int
 	for i := range d.spans() {
 		if want == nil || want(i) {

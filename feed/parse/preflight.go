@@ -28,7 +28,7 @@ type outline struct {
 	rootName string    // local name as written
 	// rootPrefix is that of the root's name.
 	rootPrefix string
-	entities   map[string]string
+	entities   *entities
 	fixes      fixes
 	cut        bool // the last entry has no end
 	single     bool // the root is itself the entry (an Atom entry document)
@@ -74,7 +74,7 @@ func preflight(s []byte) (*outline, error) {
 	)
 	// The walk begins at the root, whose name decided the dialect.
 	w.pos, w.held, w.popping = root, false, false
-	w.stack, w.bindings, w.elements = w.stack[:0], w.bindings[:0], 0
+	w.stack, w.bindings = w.stack[:0], w.bindings[:0]
 	for w.next(&ev) {
 		if fieldAt > 0 && ev.token.end-field > maxText {
 			if ev.token.end-ev.token.start > maxText || len(w.stack) >= fieldAt {

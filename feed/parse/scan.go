@@ -167,11 +167,14 @@ func (sc *scanner) declaration(t *token) bool {
 		}
 		t.kind, t.lo, t.hi, t.end = kCDATA, i+9, i+9+n, i+9+n+3
 	case sc.body:
-		n := bytes.IndexAny(s[i+1:min(len(s), i+1+maxDeclaration)], "<>")
-		if n < 0 || s[i+1+n] == '<' {
+		j, stop := i+2, min(len(s), i+maxDeclaration)
+		for j < stop && s[j] != '<' && s[j] != '>' {
+			j++
+		}
+		if j == stop || s[j] == '<' {
 			return false
 		}
-		t.kind, t.lo, t.hi, t.end = kComment, i+2, i+1+n, i+n+2
+		t.kind, t.lo, t.hi, t.end = kComment, i+2, j, j+1
 	default:
 		return sc.doctype(t)
 	}

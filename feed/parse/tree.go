@@ -9,29 +9,30 @@ import (
 // is inside is decoded when it is asked for.
 type node struct {
 	*name
-	attrs   []attr
-	outer   span // with its tags
-	inner   span
-	parent  int32
-	first   int32 // child, 0 if none
-	last    int32
-	next    int32  // sibling, 0 if none
-	text    bool   // there is text other than white space directly inside
-	base    string // effective xml:base, absolute if it could be made so
-	lang    string // effective xml:lang
-	ownLang bool
+	t      *tree
+	attrs  []attr
+	outer  span // with its tags
+	inner  span
+	parent int32
+	first  int32 // child, 0 if none
+	last   int32
+	next   int32  // sibling, 0 if none
+	text   bool   // there is text other than white space directly inside
+	base   string // effective xml:base, absolute if it could be made so
+	lang   string // effective xml:lang
 }
 
-// attr is an attribute of a node; its value is decoded.
+// attr is an attribute of a node, its value as written.
 type attr struct {
 	*name
-	value string
+	raw []byte
 }
 
 // tree is the head of a document, or one of its entries: nodes[0] is the root.
 type tree struct {
 	d     *Document
 	nodes []node
+	attrs []attr // of all nodes
 }
 
 // context is what an entry inherits.
@@ -44,7 +45,7 @@ type context struct {
 // build reads the elements between lo and hi, passing over skip.
 func (d *Document) build(t *tree, at span, skip []span, cx context) {
 	t.d = d
-	t.nodes = t.nodes[:0]
+	t.nodes, t.attrs = t.nodes[:0], t.attrs[:0]
 	w := newWalker(d.text[:at.hi], at.lo)
 	w.body = true
 	w.bindings = append(w.bindings, cx.scope...)
@@ -64,7 +65,7 @@ func (d *Document) build(t *tree, at span, skip []span, cx context) {
 				skip = skip[1:]
 				continue
 			}
-			if extra > 0 || len(t.nodes) >= maxNodes {
+			if extra > 0 || len(t.nodes)+len(t.attrs) >= maxNodes {
 				d.fixes |= fixTooMany
 				extra++
 				continue
@@ -126,25 +127,27 @@ func (w *walker) leap(to int) {
 // add appends the element that was just opened and gives its index.
 func (t *tree) add(ev *event, w *walker, open []int32, cx context) int32 {
 	d := t.d
-	n := node{name: d.namer.element(ev.token.name, w.bindings), parent: -1, base: cx.base, lang: cx.lang}
+	n := node{t: t, name: d.namer.element(ev.token.name, w.bindings), parent: -1, base: cx.base, lang: cx.lang}
 	n.inner, n.outer = span{ev.token.end, ev.token.end}, span{ev.token.start, ev.token.end}
 	if len(open) > 0 {
 		n.parent = open[len(open)-1]
 		n.base, n.lang = t.nodes[n.parent].base, t.nodes[n.parent].lang
 	}
+	from := len(t.attrs)
 	for _, a := range ev.token.attrs {
 		if len(a.name) >= 5 && string(a.name[:5]) == "xmlns" && (len(a.name) == 5 || a.name[5] == ':') {
 			continue
 		}
-		at := attr{d.namer.attr(a.name, w.bindings), string(appendChars(nil, a.value, d.outline.entities, &d.fixes, allRefs))}
+		at := attr{d.namer.attr(a.name, w.bindings), a.value}
 		switch at.q {
 		case "xml:base":
-			n.base = resolve(n.base, cleanURL(at.value))
+			n.base = resolve(n.base, cleanURL(at.value(d)))
 		case "xml:lang":
-			n.lang, n.ownLang = strings.TrimSpace(at.value), true
+			n.lang = strings.TrimSpace(at.value(d))
 		}
-		n.attrs = append(n.attrs, at)
+		t.attrs = append(t.attrs, at)
 	}
+	n.attrs = t.attrs[from:len(t.attrs):len(t.attrs)]
 	i := int32(len(t.nodes))
 	t.nodes = append(t.nodes, n)
 	if n.parent >= 0 {
@@ -185,10 +188,15 @@ func (t *tree) child(n *node, q string) *node {
 func (n *node) attr(q string) string {
 	for i := range n.attrs {
 		if n.attrs[i].q == q {
-			return n.attrs[i].value
+			return n.attrs[i].value(n.t.d)
 		}
 	}
 	return ""
+}
+
+// value is the attribute's value with its references expanded.
+func (a attr) value(d *Document) string {
+	return string(appendChars(nil, a.raw, d.outline.entities, &d.fixes, allRefs))
 }
 
 // value is the text inside n, without markup, trimmed.

@@ -2,16 +2,18 @@ package parse
 
 import "bytes"
 
-// The bounds of CONFORMANCE P-09 and P-11. maxElements and maxNodes are ours:
-// they bound the work on floods of tiny elements, which no honest feed comes near.
+// The bounds of CONFORMANCE P-09 and P-11. maxTokens, maxNodes and maxKept are
+// ours: they bound the work on floods of tiny pieces, which no honest feed comes
+// near: of the largest document that a fetch lets through, one in 16 bytes.
 const (
 	maxDepth    = 256
 	maxAttrs    = 256
 	maxBindings = 64
 	maxEntries  = 10_000
 	maxText     = 4 << 20
-	maxElements = 2 << 20
-	maxNodes    = 1 << 16 // elements read of one entry, or of the head
+	maxTokens   = 2 << 20 // tags, comments, sections and runs of text
+	maxNodes    = 1 << 16 // elements and attributes read of one entry, or of the head
+	maxKept     = 1 << 18 // elements and attributes kept as extensions of one document
 )
 
 // frame is an open element.
@@ -42,7 +44,7 @@ type walker struct {
 	scanner
 	stack    []frame
 	bindings []binding
-	elements int
+	tokens   int
 	budget   int // comparisons left for stray end tags, so that a flood of them is linear
 	popTo    int // frames above this are ended before the held token goes on
 	popping  bool
@@ -94,6 +96,10 @@ func (w *walker) next(ev *event) bool {
 			if !w.scanner.next(&w.tok) {
 				return false
 			}
+			if w.tokens++; w.tokens > maxTokens {
+				w.err = &LimitError{"pieces of markup", maxTokens, w.tok.start}
+				return false
+			}
 		}
 		w.held = false
 		t := &w.tok
@@ -127,14 +133,12 @@ func (w *walker) next(ev *event) bool {
 
 // open enters the element of t.
 func (w *walker) open(ev *event, t *token) bool {
-	w.elements++
+	w.tokens += len(t.attrs) / 2 // an attribute takes half of what a tag does
 	switch {
 	case len(w.stack) >= maxDepth:
 		w.err = &LimitError{"levels of elements", maxDepth, t.start}
 	case len(t.attrs) > maxAttrs:
 		w.err = &LimitError{"attributes of an element", maxAttrs, t.start}
-	case w.elements > maxElements:
-		w.err = &LimitError{"elements", maxElements, t.start}
 	}
 	f := frame{name: t.name, start: t.start, inner: t.end, bindings: len(w.bindings)}
 	for _, a := range t.attrs {
