@@ -34,8 +34,10 @@ type class struct {
 	bare     []int32  // terms
 }
 
+// A slot holds 16 bits of class; the hash above them is complete with the slot's
+// own number, of at least as many bits.
 const (
-	slotBits = 16 // 512 KB a language, which holds the common words of all its texts
+	slots    = 1 << 16 // 512 KB a language, which holds the common words of all its texts
 	classMax = 1<<16 - 1
 )
 
@@ -55,7 +57,7 @@ func (t *trie) forms(lang string) *forms {
 	f := &forms{t: t, lang: lang, inflects: lang != "", number: map[string]int{}}
 	f.ask = len(t.prefix) > 0 || f.inflects && len(t.bare) > 0
 	if f.ask {
-		f.slots = make([]atomic.Uint64, 1<<slotBits)
+		f.slots = make([]atomic.Uint64, slots)
 		f.classes.Store(&[]*class{nil})
 		f.byStem = map[string][]int32{}
 		if f.inflects {
@@ -72,7 +74,7 @@ func (t *trie) forms(lang string) *forms {
 // class is what the word w of s is a form of, or nil.
 func (f *forms) class(s string, w text.Word) *class {
 	const tag = ^uint64(1<<16 - 1)
-	slot := &f.slots[w.Hash&(1<<slotBits-1)]
+	slot := &f.slots[w.Hash%slots]
 	if v := slot.Load(); v&tag == w.Hash&tag && v != 0 {
 		return (*f.classes.Load())[v&^tag-1]
 	}
