@@ -63,6 +63,9 @@ func (p *Publisher) snapshotOf(ctx context.Context, f *shelf) (*snapshot, error)
 		return nil, fmt.Errorf("make feed %s: %w", f.name, err)
 	}
 	f.snap.Store(s)
+	if c := p.chainOf(f.name); c != nil && c.gen.Load() != s.gen {
+		f.snap.Store(nil) // an archive document was finished meanwhile
+	}
 	return s, nil
 }
 
@@ -82,22 +85,29 @@ func (p *Publisher) build(ctx context.Context, f *shelf) (*snapshot, error) {
 		}
 	}
 	st := p.state.Load()
-	members := f.window.shown(f.limit, st.cfg.Window)
+	past := p.past(f)
+	members, err := p.withPending(ctx, f, f.window.shown(f.limit, st.cfg.Window), past)
+	if err != nil {
+		return nil, err
+	}
 	entries, err := p.prepare(ctx, members, f.content)
 	if err != nil {
 		return nil, err
 	}
-	entries = bound(entries, f.limit, st.cfg.MaxBytes)
+	entries = bound(entries, f.limit, st.cfg.MaxBytes, past)
 	rf, err := p.feedOf(ctx, st, f)
 	if err != nil {
 		return nil, err
 	}
 	rf.Entries = entries
 	rf.Updated = f.updated(members)
+	if err := p.tellPast(ctx, rf, f, past); err != nil {
+		return nil, err
+	}
 	age := maxAge(members)
 	rf.TTL = age
 	version := versionOf(rf)
-	return &snapshot{feed: rf, doc: &web.Feed{
+	return &snapshot{gen: past.gen, feed: rf, doc: &web.Feed{
 		Name: f.name, Feed: rf, Formats: f.formats, Version: version, MaxAge: age,
 		Bytes: func(ctx context.Context, format render.Format, gz bool) ([]byte, error) {
 			return p.pageBytes(ctx, rf, version, format, gz)
@@ -173,16 +183,18 @@ func (p *Publisher) entry(it *feed.Item, content string) render.Entry {
 }
 
 // bound cuts what goes beyond limit so that the bodies fit in size (PUB-05). The
-// limit itself is a promise and holds whatever the size.
-func bound(entries []render.Entry, limit int, size int64) []render.Entry {
+// limit itself is a promise and holds whatever the size; so does what is in no
+// archive document yet.
+func bound(entries []render.Entry, limit int, size int64, past past) []render.Entry {
 	var sum int64
+	out := entries[:0]
 	for i := range entries {
 		sum += int64(len(entries[i].HTML) + len(entries[i].Summary))
-		if i >= limit && sum > size {
-			return entries[:i]
+		if i < limit || sum <= size || past.pending[entries[i].Item] {
+			out = append(out, entries[i])
 		}
 	}
-	return entries
+	return out
 }
 
 // updated is the newest change that altered the feed (PUB-03).

@@ -18,6 +18,7 @@ package publish
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -26,6 +27,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"chancery/feed"
 	"chancery/publish/render"
@@ -52,16 +55,22 @@ type Publisher struct {
 	log     *slog.Logger
 	web     *web.Server
 
-	state   atomic.Pointer[state]                           // the definitions in force
-	sources atomic.Pointer[map[feed.SourceID]render.Source] // as the archive has them
-	entries *cache[entryKey, render.Entry]                  // prepared
-	pages   *cache[pageKey, []byte]                         // rendered
-	evicted atomic.Uint64                                   // counts changes of items: see prepare
-	builds  chan struct{}                                   // bounds feeds being made at once
-	waiting atomic.Int64                                    // for builds
-	cursor  atomic.Uint64                                   // what Run has seen
-	minted  atomic.Pointer[string]                          // the authority of ids
-	idle    *sync.Cond                                      // signals that cursor moved
+	state      atomic.Pointer[state]                           // the definitions in force
+	sources    atomic.Pointer[map[feed.SourceID]render.Source] // as the archive has them
+	entries    *cache[entryKey, render.Entry]                  // prepared
+	pages      *cache[pageKey, []byte]                         // rendered
+	evicted    atomic.Uint64                                   // counts changes of items: see prepare
+	builds     chan struct{}                                   // bounds feeds being made at once
+	waiting    atomic.Int64                                    // for builds
+	chronicled atomic.Uint64                                   // what archive documents have seen
+	cursor     atomic.Uint64                                   // what Run has seen
+	minted     atomic.Pointer[string]                          // the authority of ids
+	chains     chains                                          // histories, by feed
+	step       sync.Mutex                                      // guards history, and is held while records are taken in
+	history    *history                                        // nil while it catches up
+	opened     chan struct{}                                   // closed when histories are open
+	openOnce   sync.Once
+	idle       *sync.Cond // signals that cursor moved
 }
 
 // state is a set of definitions, replaced as a whole by Reload.
@@ -95,6 +104,7 @@ type pageKey struct {
 func New(cfg Config, defs Definitions, archive Archive, log *slog.Logger) (*Publisher, error) {
 	p := &Publisher{
 		archive: archive, log: log,
+		opened: make(chan struct{}),
 		builds: make(chan struct{}, 4), // a build is some ms of CPU; more at once only queue
 	}
 	p.idle = sync.NewCond(new(sync.Mutex))
@@ -133,9 +143,19 @@ var followed = store.KindsOf(store.KindItem, store.KindRevision, store.KindRepar
 	store.KindMerge, store.KindSplit, store.KindWithdrawn, store.KindTakedown)
 
 // Run follows the archive until ctx ends. Feeds that are asked for before or
-// while it runs are read from the archive as it is, so it starts at the end.
+// while it runs are read from the archive as it is, so it starts at the end; what
+// archive documents need of the past is read beside it.
 func (p *Publisher) Run(ctx context.Context) error {
-	err := p.follow(ctx)
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return p.follow(gctx, g) })
+	err := g.Wait()
+	p.step.Lock()
+	defer p.step.Unlock()
+	if h := p.history; h != nil {
+		// The archive is still open: cmd closes it after Run has returned.
+		err = errors.Join(err, p.saveTails(context.WithoutCancel(ctx), h.all))
+		p.history = nil
+	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -143,7 +163,7 @@ func (p *Publisher) Run(ctx context.Context) error {
 }
 
 // follow ends with an error, at the latest that ctx ended.
-func (p *Publisher) follow(ctx context.Context) error {
+func (p *Publisher) follow(ctx context.Context, g *errgroup.Group) error {
 	at, err := p.archive.End(ctx)
 	if err != nil {
 		return err
@@ -151,28 +171,89 @@ func (p *Publisher) follow(ctx context.Context) error {
 	if err := p.readSources(ctx); err != nil {
 		return err
 	}
+	p.told(&p.cursor, at)
+	st := p.state.Load()
+	g.Go(func() error { return p.catchUp(ctx, st) })
 	for {
-		p.moved(at)
 		records, next, err := p.archive.Follow(ctx, at, followed, 500)
 		if err != nil {
 			return err
 		}
-		if err := p.apply(ctx, records); err != nil {
+		if now := p.state.Load(); now != st {
+			st = now
+			if err := p.dropHistory(ctx); err != nil {
+				return err
+			}
+			g.Go(func() error { return p.catchUp(ctx, now) })
+		}
+		if err := p.advanceAll(ctx, records, next); err != nil {
 			return err
 		}
 		at = next
 	}
 }
 
-func (p *Publisher) moved(at store.Cursor) {
+// dropHistory ends the history of definitions that are not in force any more.
+func (p *Publisher) dropHistory(ctx context.Context) error {
+	p.step.Lock()
+	defer p.step.Unlock()
+	h := p.history
+	p.history = nil
+	if h == nil {
+		return nil
+	}
+	return p.saveTails(ctx, h.all)
+}
+
+// advanceAll is one step of the follower: records into windows, and into the
+// history if that has caught up.
+func (p *Publisher) advanceAll(ctx context.Context, records []store.Record, next store.Cursor) error {
+	p.step.Lock()
+	defer p.step.Unlock()
+	if err := p.apply(ctx, records); err != nil {
+		return err
+	}
+	if p.history != nil {
+		if err := p.chronicle(ctx, p.history, records, next); err != nil {
+			return err
+		}
+		p.told(&p.chronicled, next)
+	}
+	p.told(&p.cursor, next)
+	return nil
+}
+
+// told moves a cursor and wakes those who wait for it.
+func (p *Publisher) told(c *atomic.Uint64, at store.Cursor) {
 	p.idle.L.Lock()
-	p.cursor.Store(uint64(at))
+	c.Store(uint64(at))
 	p.idle.L.Unlock()
 	p.idle.Broadcast()
 }
 
-// Wait returns when Run has seen everything up to at, or ctx ends.
+// Wait returns when the feeds have everything up to at, or ctx ends.
 func (p *Publisher) Wait(ctx context.Context, at store.Cursor) error {
+	return p.wait(ctx, &p.cursor, at)
+}
+
+// WaitHistory returns when the archive documents have everything up to at, or ctx
+// ends.
+func (p *Publisher) WaitHistory(ctx context.Context, at store.Cursor) error {
+	return p.wait(ctx, &p.chronicled, at)
+}
+
+// Ready returns when Run has opened what is kept of feeds: what is served from then
+// on is what was served before a restart. A program calls it before it listens.
+func (p *Publisher) Ready(ctx context.Context) error {
+	select {
+	case <-p.opened:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (p *Publisher) wait(ctx context.Context, c *atomic.Uint64, at store.Cursor) error {
 	stop := context.AfterFunc(ctx, func() {
 		p.idle.L.Lock()
 		defer p.idle.L.Unlock()
@@ -181,7 +262,7 @@ func (p *Publisher) Wait(ctx context.Context, at store.Cursor) error {
 	defer stop()
 	p.idle.L.Lock()
 	defer p.idle.L.Unlock()
-	for store.Cursor(p.cursor.Load()) < at {
+	for store.Cursor(c.Load()) < at {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
@@ -224,10 +305,11 @@ type change struct {
 	stories map[feed.ItemID]bool
 	sources map[feed.SourceID]bool
 	at      time.Time // of the last record
+	restory bool      // stories were merged or split
 }
 
-// apply brings the windows up to date with records.
-func (p *Publisher) apply(ctx context.Context, records []store.Record) error {
+// changeOf says what records touch.
+func changeOf(records []store.Record) change {
 	ch := change{items: map[feed.ItemID]bool{}, stories: map[feed.ItemID]bool{}, sources: map[feed.SourceID]bool{}}
 	for _, r := range records {
 		if r.Time.After(ch.at) {
@@ -244,31 +326,32 @@ func (p *Publisher) apply(ctx context.Context, records []store.Record) error {
 			for _, id := range r.Edit.Items {
 				ch.items[id] = true
 			}
+			ch.restory = ch.restory || r.Kind == store.KindMerge || r.Kind == store.KindSplit
 		}
 	}
+	return ch
+}
+
+// apply brings the windows up to date with records.
+func (p *Publisher) apply(ctx context.Context, records []store.Record) error {
+	ch := changeOf(records)
 	if len(ch.sources) > 0 {
 		if err := p.readSources(ctx); err != nil {
 			return err
 		}
 	}
-	heads, err := p.storiesOf(ctx, &ch)
+	list, err := p.touched(ctx, &ch, records)
 	if err != nil {
 		return err
 	}
 	p.evicted.Add(1)
-	for id := range heads {
-		p.entries.drop(entryKey{id, "full"})
-		p.entries.drop(entryKey{id, "summary"})
+	for _, c := range list {
+		p.entries.drop(entryKey{c.head.ID, "full"})
+		p.entries.drop(entryKey{c.head.ID, "summary"})
 	}
-	if len(ch.sources) > 0 {
-		p.entries.clear() // every entry of a source names it
+	if len(ch.sources) > 0 || ch.restory {
+		p.entries.clear() // every entry of a source names it, and "also at" is in entries of unknown stories
 	}
-	// One candidate for all feeds: its words are split once.
-	list := make([]*candidate, 0, len(heads))
-	for _, h := range heads {
-		list = append(list, &candidate{head: h})
-	}
-	slices.SortFunc(list, func(a, b *candidate) int { return bytes.Compare(a.head.ID[:], b.head.ID[:]) })
 	for _, f := range p.state.Load().all() {
 		if err := p.update(ctx, f, &ch, list); err != nil {
 			return err
@@ -277,12 +360,26 @@ func (p *Publisher) apply(ctx context.Context, records []store.Record) error {
 	return nil
 }
 
-// storiesOf reads the heads of all members of the stories that ch touches, as
-// they are now, and adds the stories to ch.
-func (p *Publisher) storiesOf(ctx context.Context, ch *change) (map[feed.ItemID]store.Head, error) {
-	ids := slices.Collect(maps.Keys(ch.items))
-	heads := map[feed.ItemID]store.Head{}
-	for part := range slices.Chunk(ids, 1000) {
+// touched gives all members of the stories that records touch, by arrival, and
+// adds the stories to ch. One candidate serves all feeds: its words are split once.
+func (p *Publisher) touched(ctx context.Context, ch *change, records []store.Record) ([]*candidate, error) {
+	have := map[feed.ItemID]*candidate{}
+	var ask []feed.ItemID
+	seen := map[feed.ItemID]bool{}
+	for _, r := range records {
+		switch {
+		case r.Kind == store.KindItem && r.Item != nil && (r.Item.Story == r.Item.ID || r.Item.Story.IsZero()):
+			// The first of its story: nobody else can be in it yet. What happened
+			// since has a record of its own.
+			have[r.Item.ID] = &candidate{head: headOf(r.Item), item: r.Item}
+			ch.stories[r.Item.ID] = true
+		case r.Item != nil:
+			ask = append(ask, r.Item.ID)
+		case r.Edit != nil:
+			ask = append(ask, r.Edit.Items...)
+		}
+	}
+	for part := range slices.Chunk(ask, 1000) {
 		items, err := p.archive.Items(ctx, part, 0)
 		if err != nil {
 			return nil, err
@@ -292,20 +389,32 @@ func (p *Publisher) storiesOf(ctx context.Context, ch *change) (map[feed.ItemID]
 			if story.IsZero() {
 				story = items[i].ID
 			}
-			if ch.stories[story] {
+			if seen[story] {
 				continue
 			}
-			ch.stories[story] = true
-			hs, err := p.archive.Heads(ctx, store.HeadQuery{Story: story, ByArrival: true, Ascending: true})
+			seen[story], ch.stories[story] = true, true
+			heads, err := p.archive.Heads(ctx, store.HeadQuery{Story: story, ByArrival: true, Ascending: true})
 			if err != nil {
 				return nil, err
 			}
-			for _, h := range hs {
-				heads[h.ID] = h
+			for _, h := range heads {
+				have[h.ID] = &candidate{head: h}
 			}
 		}
 	}
-	return heads, nil
+	return slices.SortedFunc(maps.Values(have), func(a, b *candidate) int { return bytes.Compare(a.head.ID[:], b.head.ID[:]) }), nil
+}
+
+// headOf is an item without its content.
+func headOf(it *feed.Item) store.Head {
+	h := store.Head{
+		ID: it.ID, Story: it.Story, Source: it.Source, Effective: it.Effective(), FirstSeen: it.FirstSeen, Revised: it.Revised,
+		Revision: it.Revision, Topics: it.Topics, Language: it.Language, Withdrawn: it.Withdrawn, TakenDown: it.TakenDown,
+	}
+	if h.Revised.IsZero() {
+		h.Revised = h.FirstSeen
+	}
+	return h
 }
 
 // update brings one feed up to date. cs are all members of all touched stories,
@@ -315,6 +424,13 @@ func (p *Publisher) update(ctx context.Context, f *shelf, ch *change, cs []*cand
 	defer f.mu.Unlock()
 	if f.window == nil {
 		return nil // nobody asked for it
+	}
+	if ch.restory {
+		// What the stories were before is not known any more; it is a person's
+		// decision and rare.
+		f.window = nil
+		f.snap.Store(nil)
+		return nil
 	}
 	dirty := len(ch.sources) > 0 && slices.ContainsFunc(f.window.all(), func(m member) bool { return ch.sources[m.source] })
 	// Whatever the feed has of a touched item goes, and comes back if it should:

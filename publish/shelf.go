@@ -22,6 +22,8 @@ type shelf struct {
 	content  string // "full", "summary"
 	formats  [len(render.Formats)]bool
 	pred     predicate
+	// selection is what pred does, in words: another one is another history.
+	selection string
 	// perItem: the feed of a source, which carries that source's own items, a story
 	// more than once if the source told it more than once.
 	perItem bool
@@ -52,6 +54,7 @@ func (f *shelf) storyOf(h *store.Head) feed.ItemID {
 
 // snapshot is a feed at one moment.
 type snapshot struct {
+	gen  uint64 // of the history that it was made with
 	feed *render.Feed
 	doc  *web.Feed // as it is served
 }

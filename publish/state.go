@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -24,7 +25,7 @@ func newState(cfg Config, defs Definitions) (*state, error) {
 		s.labels[t.ID] = t.Name
 		s.add(&shelf{
 			name: string(t.ID), title: orElse(t.Name, string(t.ID)), about: t.Description,
-			home: "/topics/" + string(t.ID), pred: ofTopic(t.ID),
+			home: "/topics/" + string(t.ID), pred: ofTopic(t.ID), selection: "topic",
 		})
 	}
 	for _, f := range defs.Feeds {
@@ -33,6 +34,7 @@ func newState(cfg Config, defs Definitions) (*state, error) {
 		sh := &shelf{
 			name: f.ID, title: orElse(f.Title, f.ID), about: f.Description, language: f.Language,
 			home: "/", limit: f.Limit, content: f.Content, pred: pred,
+			selection: fmt.Sprintf("%q %q %q", f.Query, f.Sources, f.Events),
 		}
 		for i, format := range render.Formats {
 			sh.formats[i] = len(f.Formats) == 0 || slices.Contains(f.Formats, format.String())

@@ -78,6 +78,10 @@ func (w *world) start(cfg Config, defs Definitions) {
 			w.t.Errorf("Run = %v, want context.Canceled", err)
 		}
 	})
+	if err := pub.Ready(w.t.Context()); err != nil {
+		w.t.Fatal(err)
+	}
+	w.sync()
 }
 
 func key(class store.KeyClass, s string) store.Key {
@@ -171,6 +175,9 @@ func (w *world) sync() {
 	defer stop()
 	if err := w.pub.Wait(ctx, end); err != nil {
 		w.t.Fatalf("the publisher did not reach %d: %v", end, err)
+	}
+	if err := w.pub.WaitHistory(ctx, end); err != nil {
+		w.t.Fatalf("the history did not reach %d: %v", end, err)
 	}
 }
 

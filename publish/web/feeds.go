@@ -114,7 +114,7 @@ func (s *Server) feed(w http.ResponseWriter, r *http.Request, path string) {
 		http.Redirect(w, r, s.lib.Base()+"/", http.StatusFound)
 		return
 	}
-	f, err := s.lib.Feed(r.Context(), name)
+	f, err := s.find(r, name)
 	if moved, ok := errors.AsType[*MovedError](err); ok {
 		s.moved(w, moved, path[len(name):])
 		return
@@ -139,6 +139,24 @@ func (s *Server) feed(w http.ResponseWriter, r *http.Request, path string) {
 	s.document(w, r, f, format, !suffixed)
 }
 
+// find gives a feed or an archive document of one: NAME, NAME/archive/N or
+// NAME/archive/CHAIN/N.
+func (s *Server) find(r *http.Request, name string) (*Feed, error) {
+	feed, rest, ok := strings.Cut(name, "/archive/")
+	if !ok {
+		return s.lib.Feed(r.Context(), name)
+	}
+	chain, number, ok := strings.Cut(rest, "/")
+	if !ok {
+		chain, number = "", rest
+	}
+	n, err := strconv.Atoi(number)
+	if err != nil || n < 1 || strconv.Itoa(n) != number {
+		return nil, ErrNotFound
+	}
+	return s.lib.Archived(r.Context(), feed, chain, n)
+}
+
 // splitFormat takes the suffix off a name. Names have no dots.
 func splitFormat(path string) (name string, format render.Format, ok bool) {
 	i := strings.LastIndexByte(path, '.')
@@ -154,17 +172,25 @@ func splitFormat(path string) (name string, format render.Format, ok bool) {
 
 // moved leads to the canonical or the new name.
 func (s *Server) moved(w http.ResponseWriter, to *MovedError, suffix string) {
-	code := http.StatusMovedPermanently
-	if to.Renamed {
-		code = http.StatusPermanentRedirect // PUB-74
+	location := s.lib.Base() + "/feeds/" + to.Name + suffix
+	switch {
+	case to.Temporary:
+		s.redirect(w, http.StatusTemporaryRedirect, location, "public, max-age=60")
+	case to.Renamed:
+		s.redirect(w, http.StatusPermanentRedirect, location, "public, max-age=86400") // PUB-74
+	default:
+		s.permanent(w, http.StatusMovedPermanently, location)
 	}
-	s.permanent(w, code, s.lib.Base()+"/feeds/"+to.Name+suffix)
 }
 
 func (s *Server) permanent(w http.ResponseWriter, code int, location string) {
+	s.redirect(w, code, location, "public, max-age=86400")
+}
+
+func (s *Server) redirect(w http.ResponseWriter, code int, location, cache string) {
 	h := w.Header()
 	h.Set("Location", location)
-	h.Set("Cache-Control", "public, max-age=86400")
+	h.Set("Cache-Control", cache)
 	h["Access-Control-Allow-Origin"] = anyOrigin
 	plainError(w, code, "see "+location)
 }

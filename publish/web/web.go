@@ -36,6 +36,8 @@ type MovedError struct {
 	// Renamed: the operator gave it a new name; else it is only another way to
 	// write the same one.
 	Renamed bool
+	// Temporary: it is there for now.
+	Temporary bool
 }
 
 func (e *MovedError) Error() string { return "it is called " + e.Name }
@@ -44,6 +46,9 @@ func (e *MovedError) Error() string { return "it is called " + e.Name }
 type Library interface {
 	// Feed gives a feed by name: "iran", "all", "source/lobelog", "iran+mek".
 	Feed(ctx context.Context, name string) (*Feed, error)
+	// Archived gives document n, from 1, of a feed's history (RFC 5005 §4). Without
+	// a chain it leads to the one in use.
+	Archived(ctx context.Context, name, chain string, n int) (*Feed, error)
 	// Site says what is here.
 	Site(ctx context.Context) (Site, error)
 	// Item gives an item whole, with its story, or ErrNotFound, or ErrGone if its
