@@ -263,7 +263,13 @@ func (d *Document) atomEntry(c *composer, t *tree) feed.Entry {
 	for _, n := range []*node{issued, t.child(root, "dcterms:issued"), t.child(root, "dc:date"), created, t.child(root, "dcterms:created")} {
 		if n != nil && e.Published.Raw == "" {
 			d.date(&e.Published, t.value(n))
+			if n == created {
+				created = nil
+			}
 		}
+	}
+	if created != nil {
+		e.Extensions = append(e.Extensions, t.extension(created))
 	}
 	if n := t.child(root, "dcterms:modified"); n != nil && e.Updated.Raw == "" {
 		d.date(&e.Updated, t.value(n))
@@ -340,11 +346,7 @@ func (d *Document) fillAtom(f *feed.Feed, g *atom.Feed) {
 	fillPeople(f.Authors, g.Authors)
 	fillPeople(f.Contributors, g.Contributors)
 	fillCategories(f.Categories, g.Categories)
-	for _, tx := range []*feed.Text{&f.Title, &f.Subtitle, &f.Rights} {
-		if tx.Value == "" {
-			*tx = feed.Text{}
-		}
-	}
+	finishTexts(f.Language, &f.Title, &f.Subtitle, &f.Rights)
 	d.finishHead(f)
 	byID := map[string][]int{}
 	for i := range f.Entries {

@@ -39,8 +39,8 @@ func (e *entities) expand(name string, fx *fixes) (string, bool) {
 }
 
 // declaredEntities reads the general entities of an internal DTD subset. Values
-// are plain text: character references in them are expanded, other entities are
-// not, so nothing grows (SEC-09). External and parameter entities are ignored.
+// are plain text: references to characters in them are expanded, those to other
+// entities are not, so nothing grows (SEC-09). External and parameter entities are ignored.
 func declaredEntities(dtd []byte, fx *fixes) *entities {
 	var out map[string]string
 	done := func() *entities {
@@ -97,7 +97,7 @@ func declaredEntities(dtd []byte, fx *fixes) *entities {
 // How appendChars treats what it finds.
 const (
 	allRefs      = iota
-	charRefsOnly // named references stay
+	charRefsOnly // of the named references only the five of XML; all others stay
 )
 
 // appendChars appends text with its references expanded, line ends normalized and
@@ -148,9 +148,6 @@ func reference(s []byte, entities *entities, fx *fixes, mode int) (string, int) 
 		*fx |= fixBareAmp
 		return "", 0
 	}
-	if mode == charRefsOnly {
-		return "", 0
-	}
 	name := string(s[1:j])
 	switch name {
 	case "lt":
@@ -163,6 +160,9 @@ func reference(s []byte, entities *entities, fx *fixes, mode int) (string, int) 
 		return `"`, 6
 	case "apos":
 		return "'", 6
+	}
+	if mode == charRefsOnly {
+		return "", 0
 	}
 	if v, ok := entities.expand(name, fx); ok {
 		return v, j + 1

@@ -13,7 +13,9 @@ import (
 func (t *tree) extension(n *node) feed.Extension {
 	x := feed.Extension{Space: n.uri, Name: n.local}
 	if n.key == nsCore {
-		x.Space = ""
+		if x.Space = ""; t.d.outline.dialect == dAtom {
+			x.Space = canonical[nsAtom]
+		}
 	}
 	if t.d.kept += 1 + len(n.attrs); t.d.kept > maxKept {
 		t.d.fixes |= fixTooMany

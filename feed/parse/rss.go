@@ -94,7 +94,8 @@ func (d *Document) rootNames(own func(key string) bool) {
 		if key == "rdf" && n.prefix != "" { // <rdf:RDF>: what is in it is named otherwise
 			n.prefix = "rdf:"
 		}
-		if !known && norm != "" || known && !own(key) {
+		misspelt := canonical[key] != "" && own(key) && string(d.outline.scope[i].uri) != canonical[key]
+		if !known && norm != "" || known && !own(key) || misspelt {
 			d.fixes |= fixNamespace
 		}
 		return
@@ -412,6 +413,7 @@ func (d *Document) fillRSS(f *feed.Feed, g *rss.Feed) {
 	}
 	f.Categories = append(cats, f.Categories...)
 	rssHints(&f.Hints, g)
+	finishTexts(f.Language, &f.Title, &f.Subtitle, &f.Rights)
 	for i := range f.Entries {
 		d.fillItem(&f.Entries[i], g.Items[i], f)
 	}

@@ -90,7 +90,9 @@ func (d *Document) rssItem(c *composer, t *tree, f *feed.Feed) feed.Entry {
 	d.itemTexts(c, t, root, &e, title, description, content)
 	d.itemDates(t, root, &e)
 	if guid != nil && !empty(guid) {
-		c.elem("guid", t.value(guid), "isPermaLink", permaLink(guid))
+		said := strings.ToLower(strings.TrimSpace(guid.attr("ispermalink"))) // in any case of letters
+		e.Permalink = said == "true" || said == "1"
+		c.elem("guid", t.value(guid), "isPermaLink", said)
 	} else if e.ID == "" {
 		e.ID = about
 	}
@@ -119,14 +121,6 @@ func pick(to **node, n *node) {
 }
 
 func empty(n *node) bool { return !n.text && n.first == 0 }
-
-// permaLink is the attribute of a guid, whatever its case.
-func permaLink(n *node) string {
-	if v := strings.ToLower(strings.TrimSpace(n.attr("ispermalink"))); v != "" {
-		return v
-	}
-	return "true"
-}
 
 // enclosureURL is where an enclosure is: its url, or what is written instead.
 func enclosureURL(t *tree, n *node) string {
@@ -311,12 +305,12 @@ func (d *Document) fillItem(e *feed.Entry, g *rss.Item, f *feed.Feed) {
 		e.Content, e.Summary = e.Summary, feed.Text{}
 	}
 	e.Comments = g.Comments
-	if g.GUID != nil {
-		e.ID = g.GUID.Value
-		e.Permalink = g.GUID.IsPermalink == "true" || g.GUID.IsPermalink == "1"
-	}
 	if g.Link != "" {
 		e.URL = g.Link
+	}
+	if g.GUID != nil {
+		e.ID = g.GUID.Value
+		d.permalink(e, g.GUID, f)
 	}
 	if p := person(g.Author); p != (feed.Person{}) {
 		rest := e.Authors
@@ -359,13 +353,29 @@ func (d *Document) fillItem(e *feed.Entry, g *rss.Item, f *feed.Feed) {
 			e.Origin.Title = feed.Text{Type: feed.PlainText, Value: g.Source.Title}
 		}
 	}
-	// A guid that says it is a permalink is the link if there is none (P-31).
-	if e.URL == "" && e.Permalink {
-		if u := resolve(f.URL, cleanURL(e.ID)); strings.HasPrefix(u, "http://") || strings.HasPrefix(u, "https://") {
-			e.URL = u
-		}
-	}
 	d.finishEntry(e, f)
+}
+
+// permalink decides whether a guid is a URL. By default it is one (RSS 2.0), but
+// most guids that don't say so are opaque; so unsaid it is believed of what looks
+// like a URL only. It is the link if there is no other (P-31).
+func (d *Document) permalink(e *feed.Entry, g *rss.GUID, f *feed.Feed) {
+	said := e.Permalink
+	e.Permalink = false
+	if g.IsPermalink != "true" && g.IsPermalink != "1" {
+		return
+	}
+	u := cleanURL(e.ID)
+	if !isAbsolute(u) && said {
+		u = resolve(f.URL, u)
+	}
+	if !strings.HasPrefix(u, "http://") && !strings.HasPrefix(u, "https://") {
+		return
+	}
+	e.Permalink = true
+	if e.URL == "" {
+		e.URL = u
+	}
 }
 
 // finishEntry inherits what an entry does not say from its origin or the feed.
@@ -383,8 +393,17 @@ func (d *Document) finishEntry(e *feed.Entry, f *feed.Feed) {
 	if e.Language == "" {
 		e.Language = f.Language
 	}
-	for _, tx := range []*feed.Text{&e.Title, &e.Summary, &e.Content, &e.Rights} {
-		if strings.EqualFold(tx.Lang, e.Language) {
+	finishTexts(e.Language, &e.Title, &e.Summary, &e.Content, &e.Rights)
+	if e.Origin != nil {
+		finishTexts(e.Language, &e.Origin.Title, &e.Origin.Subtitle, &e.Origin.Rights)
+	}
+}
+
+// finishTexts drops what need not be said: a language that is that of the whole,
+// and the type of a text that is empty.
+func finishTexts(lang string, texts ...*feed.Text) {
+	for _, tx := range texts {
+		if strings.EqualFold(tx.Lang, lang) {
 			tx.Lang = ""
 		}
 		if tx.Value == "" {

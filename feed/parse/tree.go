@@ -100,18 +100,22 @@ func (t *tree) cutOff(open []int32, at int) {
 	for _, i := range open {
 		t.nodes[i].inner.hi, t.nodes[i].outer.hi = at, at
 	}
-	if len(open) < 2 {
+	field := 1
+	if len(open) > 1 && t.nodes[open[1]].q == "channel" {
+		field = 2
+	}
+	if len(open) <= field {
 		return
 	}
 	t.d.fixes |= fixTruncated
-	root := &t.nodes[open[0]]
-	if root.first == open[1] {
-		root.first, root.last = 0, 0
+	parent, cut := &t.nodes[open[field-1]], open[field]
+	if parent.first == cut {
+		parent.first, parent.last = 0, 0
 		return
 	}
-	for i := root.first; i != 0; i = t.nodes[i].next {
-		if t.nodes[i].next == open[1] {
-			t.nodes[i].next, root.last = 0, i
+	for i := parent.first; i != 0; i = t.nodes[i].next {
+		if t.nodes[i].next == cut {
+			t.nodes[i].next, parent.last = 0, i
 		}
 	}
 }
