@@ -40,6 +40,8 @@ func TestSanitize(t *testing.T) {
 		{"pixels", `a<img src=/1.gif width=1 height="1"><img src=/2.gif height=0><img src=/3.gif style="width: 1px; height:1px">b`, `ab`},
 		{"trackers", `<img src="https://feeds.feedburner.com/~r/x/~4/y"><img src="http://www.pixel.wp.com/g.gif">`, ``},
 		{"a rule is no pixel", `<img src=/hr.gif width=400 height=1>`, `<img src="https://blog.example/hr.gif" width="400" height="1">`},
+		{"nothing left of a share button", `a <a href="/share"><img src="http://feeds.feedburner.com/~ff/x?d=1"></a>b`, `a b`},
+		{"hidden text stays hidden", `a<div style="display:none!important">spam</div>b<span style="display:inline">c</span>`, `abc`},
 		// SEC-15
 		{"links", `<a href="x" target=_blank rel=opener>a</a>`, `<a href="https://blog.example/2009/x"` + relAttr + `>a</a>`},
 		{"mailto", `<a href="mailto:a@b.example?subject=x y">a</a>`, `<a href="mailto:a@b.example?subject=x%20y"` + relAttr + `>a</a>`},

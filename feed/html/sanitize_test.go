@@ -29,6 +29,19 @@ func reparse(t testing.TB, s string) string {
 	return strings.ReplaceAll(b.String(), "/>", ">")
 }
 
+// sorted is s with the attributes of each tag in order: x/net/html reorders those
+// of links.
+func sorted(s string) string {
+	var b strings.Builder
+	z := html.NewTokenizer(strings.NewReader(s))
+	for z.Next() != html.ErrorToken {
+		tok := z.Token()
+		slices.SortFunc(tok.Attr, func(a, b html.Attribute) int { return strings.Compare(a.Key, b.Key) })
+		b.WriteString(tok.String())
+	}
+	return b.String()
+}
+
 // holds states what must be true of every sanitised text.
 func holds(t testing.TB, in feed.Text) {
 	t.Helper()
@@ -42,7 +55,7 @@ func holds(t testing.TB, in feed.Text) {
 	if again := Sanitize(feed.Text{Type: feed.HTML, Value: out}, p); again != out { // SEC-16
 		t.Errorf("not idempotent\n in    %q\n once  %q\n twice %q", in.Value, out, again)
 	}
-	if r := reparse(t, out); r != out { // SEC-16
+	if r := reparse(t, out); r != out && sorted(r) != sorted(out) { // SEC-16
 		t.Errorf("changes when parsed\n in     %q\n out    %q\n parsed %q", in.Value, out, r)
 	}
 	inert(t, in.Value, out)
@@ -108,7 +121,7 @@ func TestSanitizeRandomNesting(t *testing.T) {
 	}
 	for range n {
 		var b strings.Builder
-		for range 1 + r.IntN(14) {
+		for range 1 + r.IntN(30) {
 			b.WriteString(pieces[r.IntN(len(pieces))])
 		}
 		holds(t, feed.Text{Type: feed.HTML, Value: b.String(), Base: "https://blog.example/2009/"})

@@ -55,15 +55,38 @@ func (s *scanner) text() string { return string(s.z.Text()) }
 // notRaw makes what follows a tag such as iframe ordinary markup.
 func (s *scanner) notRaw() { s.z.NextIsNotRawText() }
 
-// attrs are the attributes of the current tag, names in lower case, values
-// decoded.
+// attrNames are the attributes that are looked at.
+var attrNames = func() map[string]string {
+	names := map[string]string{}
+	for _, name := range []string{
+		"style", "hidden", "src", "srcset", "data-src", "data-lazy-src", "data-original", "data-srcset", "data-lazy-srcset",
+	} {
+		names[name] = name
+	}
+	for name := range global {
+		names[name] = name
+	}
+	for _, el := range elements {
+		for name := range el.attrs {
+			names[name] = name
+		}
+	}
+	return names
+}()
+
+// attrs are those attributes of the current tag that the package knows, and event
+// handlers without their value: names in lower case, values decoded.
 func (s *scanner) attrs() iter.Seq2[string, string] {
 	if !s.listed {
 		s.listed = true
 		for more := s.hasAttrs; more; {
 			var key, val []byte
 			key, val, more = s.z.TagAttr()
-			s.list = append(s.list, html.Attribute{Key: string(key), Val: string(val)})
+			if name, ok := attrNames[string(key)]; ok {
+				s.list = append(s.list, html.Attribute{Key: name, Val: string(val)})
+			} else if len(key) > 2 && key[0] == 'o' && key[1] == 'n' {
+				s.list = append(s.list, html.Attribute{Key: string(key)})
+			}
 		}
 	}
 	return func(yield func(string, string) bool) {
@@ -73,6 +96,19 @@ func (s *scanner) attrs() iter.Seq2[string, string] {
 			}
 		}
 	}
+}
+
+// attr is the value of one attribute; "" if there is none.
+func (s *scanner) attr(name string) string {
+	if !s.hasAttrs {
+		return ""
+	}
+	for key, val := range s.attrs() {
+		if key == name {
+			return val
+		}
+	}
+	return ""
 }
 
 // unclosed reports whether no end tag of the current element follows. The search
@@ -87,6 +123,43 @@ func (s *scanner) unclosed() bool {
 		s.last[s.tag] = at
 	}
 	return at < s.pos
+}
+
+// hidden reports whether the current element is one that a browser would not show
+// and that can be left out safely: its end is not implied by other tags. The post's
+// author hid it, or whoever broke into the blog.
+func (s *scanner) hidden() bool {
+	switch s.tag {
+	case atom.Div, atom.Span, atom.Section, atom.Aside:
+	default:
+		return false
+	}
+	if !s.hasAttrs || s.selfClosing {
+		return false
+	}
+	for key, val := range s.attrs() {
+		switch key {
+		case "hidden":
+			return !s.unclosed()
+		case "style":
+			if v, _ := styleValue(strings.ToLower(val), "display"); v == "none" {
+				return !s.unclosed()
+			}
+		}
+	}
+	return false
+}
+
+// swallows reports whether everything up to the end tag of the current element is
+// its content: scripts and the like go to the end of the text if need be, as in a
+// browser; others without an end are taken for empty, so that the text after them
+// is not lost.
+func (s *scanner) swallows() bool {
+	switch s.tag {
+	case atom.Script, atom.Style, atom.Title, atom.Textarea:
+		return !s.selfClosing || !s.unclosed()
+	}
+	return !s.unclosed()
 }
 
 // lastEndTag is the offset of the last "</name" in s, -1 if there is none.

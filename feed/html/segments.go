@@ -61,6 +61,7 @@ func Segments(t feed.Text) []Segment {
 func walk(t feed.Text, mark bool) *plainWriter {
 	w := &plainWriter{marking: mark, out: make([]byte, 0, len(t.Value)/2+64)}
 	if t.Type == feed.HTML || t.Type == feed.XHTML {
+		w.xml = t.Type == feed.XHTML
 		w.markup(t.Value)
 	} else {
 		w.plain(t.Value)
@@ -84,6 +85,8 @@ var between = [...]string{none: "", space: " ", cell: "\t", line: "\n", block: "
 // plainWriter collects plain text. Breaks are pending until a word follows, so
 // that none stand at the ends and the strongest of several wins.
 type plainWriter struct {
+	scan    *scanner // of markup
+	xml     bool     // self-closing tags count
 	out     []byte
 	pending brk
 
@@ -99,6 +102,7 @@ type plainWriter struct {
 	// of its name that are open; 0 if none is.
 	dropped atom.Atom
 	depth   int
+	lastAlt string
 }
 
 // mark is where a segment begins in the text.
@@ -123,25 +127,19 @@ func (w *plainWriter) plain(s string) {
 }
 
 func (w *plainWriter) markup(s string) {
-	z := html.NewTokenizer(strings.NewReader(s))
+	w.scan = newScanner(s)
 	for {
-		switch z.Next() {
+		switch w.scan.next() {
 		case html.ErrorToken:
 			return
 		case html.TextToken:
 			if w.dropped == 0 {
-				w.text(string(z.Text()))
+				w.text(w.scan.text())
 			}
-		case html.StartTagToken, html.SelfClosingTagToken:
-			name, attrs := z.TagName()
-			a := atom.Lookup(name)
-			if a == atom.Noscript {
-				z.NextIsNotRawText()
-			}
-			w.start(a, attrs, z)
+		case html.StartTagToken:
+			w.start(w.scan.tag)
 		case html.EndTagToken:
-			name, _ := z.TagName()
-			w.end(atom.Lookup(name))
+			w.end(w.scan.tag)
 		}
 	}
 }
@@ -176,7 +174,7 @@ var plainKinds = map[atom.Atom]plainKind{
 	atom.Svg: drop, atom.Audio: drop, atom.Video: drop, atom.Canvas: drop, atom.Object: drop, atom.Rp: drop,
 }
 
-func (w *plainWriter) start(a atom.Atom, attrs bool, z *html.Tokenizer) {
+func (w *plainWriter) start(a atom.Atom) {
 	if w.dropped == atom.Head && a == atom.Body {
 		w.dropped = 0 // the end tag of head may be omitted
 	}
@@ -186,8 +184,16 @@ func (w *plainWriter) start(a atom.Atom, attrs bool, z *html.Tokenizer) {
 		}
 		return
 	}
+	if w.scan.hidden() {
+		w.dropped, w.depth = a, 1
+		return
+	}
 	switch kind := plainKinds[a]; kind {
 	case drop:
+		if w.xml && w.scan.selfClosing || !w.scan.swallows() {
+			w.scan.notRaw()
+			return
+		}
 		w.dropped, w.depth = a, 1
 		return
 	case paragraph:
@@ -201,11 +207,9 @@ func (w *plainWriter) start(a atom.Atom, attrs bool, z *html.Tokenizer) {
 	case atom.Br:
 		w.br()
 	case atom.Img:
-		if alt := attr(z, attrs, "alt"); alt != "" {
-			w.alt(alt)
-		}
+		w.alt(w.scan.attr("alt"))
 	case atom.A:
-		if attr(z, attrs, "href") != "" {
+		if w.scan.attr("href") != "" {
 			w.links = 1 // links don't nest: a new one ends the one before
 		}
 	}
@@ -251,18 +255,6 @@ func (w *plainWriter) count(a atom.Atom, n int) {
 	}
 }
 
-// attr is the value of the attribute name of the tag that z stands on.
-func attr(z *html.Tokenizer, more bool, name string) string {
-	for more {
-		var key, val []byte
-		key, val, more = z.TagAttr()
-		if string(key) == name {
-			return string(val)
-		}
-	}
-	return ""
-}
-
 // text writes text between tags.
 func (w *plainWriter) text(s string) {
 	if w.pres == 0 {
@@ -282,11 +274,12 @@ func (w *plainWriter) text(s string) {
 }
 
 // alt writes the alternative text of an image, set apart from the words around
-// it. A file name is none.
+// it. A file name is none, and an image that noscript repeats is told once.
 func (w *plainWriter) alt(s string) {
-	if fileName(s) {
+	if s == "" || fileName(s) || s == w.lastAlt {
 		return
 	}
+	w.lastAlt = s
 	w.brk(space)
 	w.cur.Alt = true
 	w.words(s)
@@ -423,13 +416,16 @@ func isSpace(r rune) bool {
 }
 
 // invisible characters carry no text: controls, the soft hyphen, the zero width
-// space, the word joiner, the byte order mark, and the overrides of direction
-// that exist to deceive (CONFORMANCE SEC-32). ZWNJ, ZWJ, LRM and RLM are kept.
+// space, the word joiner, the byte order mark, tag characters, what is no
+// character at all, and the overrides of direction that exist to deceive
+// (CONFORMANCE SEC-32). ZWNJ, ZWJ, LRM and RLM are kept.
 func invisible(r rune) bool {
 	switch {
 	case r < ' ', 0x7f <= r && r < 0xa0:
 		return true
-	case r == 0xad, r == 0x200b, r == 0x2060, r == 0xfeff:
+	case r == 0xad, r == 0x200b, r == 0x2060, r == 0xfeff, 0xfff9 <= r && r <= 0xfffb:
+		return true
+	case 0xe0000 <= r && r <= 0xe007f, 0xfdd0 <= r && r <= 0xfdef, r&0xfffe == 0xfffe:
 		return true
 	}
 	return 0x202a <= r && r <= 0x202e || 0x2066 <= r && r <= 0x2069

@@ -38,6 +38,11 @@ func TestPlain(t *testing.T) {
 		{"less than", "1 < 2 and a<b", "1 < 2 and a"},
 		{"noscript", "a <noscript><img alt=map> text</noscript>", "a map text"},
 		{"wrong UTF-8", "a\xffb", "a\uFFFDb"},
+		{"lazy image told once", `<img alt="A map" data-src=x><noscript><img alt="A map" src=x></noscript>.`, "A map ."},
+		{"hidden", `a<div style="Display: none">spam<div>more</div></div><span hidden>x</span>b`, "ab"},
+		{"hidden without end", `a <div hidden>text`, "a\n\ntext"},
+		{"frame and svg without end", `a <iframe src=x /> b <svg/> c <select> d`, "a b c d"},
+		{"script without end", `a<script>var x = "<b>"`, "a"},
 		{"upper case", "<P>One<BR>two<SCRIPT>x</SCRIPT></P>", "One\ntwo"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

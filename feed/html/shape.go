@@ -56,6 +56,8 @@ type entry struct {
 	silent  bool      // its tags are not written
 	closing bool      // its end tag came while a block in it was open
 	again   bool      // may go on after a misplaced tag
+	at      int       // offset of the start tag
+	body    int       // and after it
 	media   *player
 }
 
@@ -119,6 +121,10 @@ func (w *shaper) start() {
 		}
 		return
 	}
+	if w.scan.hidden() {
+		w.drop, w.drops = a, 1
+		return
+	}
 	if el.kind&(dropped|framelike) != 0 {
 		w.remove(a, el)
 		return
@@ -179,20 +185,14 @@ func (w *shaper) remove(a atom.Atom, el *element) {
 	} else if a != atom.Title && a != atom.Head {
 		w.report.Active++
 	}
-	if el.kind&dropped != 0 && !(w.scan.selfClosing && (w.xml || w.scan.unclosed())) {
-		switch a {
-		case atom.Script, atom.Style, atom.Title, atom.Textarea:
-			// Unclosed, they go to the end of the text, as in a browser.
-		default:
-			if w.scan.unclosed() {
-				w.scan.notRaw()
-				return
-			}
-		}
-		w.drop, w.drops = a, 1
-	} else if el.kind&dropped != 0 {
-		w.scan.notRaw()
+	if el.kind&dropped == 0 {
+		return
 	}
+	if w.xml && w.scan.selfClosing || !w.scan.swallows() {
+		w.scan.notRaw()
+		return
+	}
+	w.drop, w.drops = a, 1
 }
 
 // block opens an element that ends a paragraph.
@@ -201,13 +201,7 @@ func (w *shaper) block(a atom.Atom, el *element) {
 	w.closeP()
 	switch {
 	case el.kind&heading != 0:
-		i := len(w.stack) - 1
-		for i >= 0 && w.stack[i].silent {
-			i--
-		}
-		if i >= 0 && isHeading(w.stack[i].a) {
-			w.popTo(i, false)
-		}
+		w.closeHeading()
 	case el.kind&item != 0:
 		w.closeItem(a)
 	}
@@ -236,6 +230,7 @@ func (w *shaper) inline(a atom.Atom, el *element) {
 		if !w.rubyPart() {
 			return
 		}
+		w.reopen = w.reopen[:0] // parts stand in the ruby itself
 	case a == atom.A:
 		w.closeA()
 		if w.has(atom.A) {
@@ -272,6 +267,7 @@ func (w *shaper) push(a atom.Atom, el *element) {
 		}
 		w.out = append(w.out, '>')
 	}
+	e.at, e.body = at, len(w.out)
 	w.stack = append(w.stack, e)
 }
 
@@ -290,7 +286,11 @@ func (w *shaper) pop() {
 		n := len(w.stack) - 1
 		e := w.stack[n]
 		w.stack = w.stack[:n]
-		if !e.silent {
+		switch {
+		case e.silent:
+		case e.a == atom.A && len(w.out) == e.body:
+			w.out = w.out[:e.at] // around an image that was left out
+		default:
 			w.out = append(w.out, "</"...)
 			w.out = append(w.out, e.a.String()...)
 			w.out = append(w.out, '>')
@@ -443,6 +443,21 @@ func (w *shaper) closeP() {
 	}
 }
 
+// closeHeading ends the headings that the current element is. That one ends may
+// end what was only open because of it, and another is current.
+func (w *shaper) closeHeading() {
+	for {
+		i := len(w.stack) - 1
+		for i >= 0 && w.stack[i].silent {
+			i--
+		}
+		if i < 0 || !isHeading(w.stack[i].a) {
+			return
+		}
+		w.popTo(i, false)
+	}
+}
+
 // closeItem ends the li, or dt or dd, before a new one.
 func (w *shaper) closeItem(a atom.Atom) {
 	for i := len(w.stack) - 1; i >= 0; i-- {
@@ -474,6 +489,9 @@ func (w *shaper) closeA() {
 func (w *shaper) rubyPart() bool {
 	for i := len(w.stack) - 1; i >= 0; i-- {
 		if w.stack[i].a == atom.Ruby {
+			if w.stack[i].closing {
+				return false // it ends before a part could be in it
+			}
 			for len(w.stack) > i+1 {
 				w.pop()
 			}

@@ -1,0 +1,104 @@
+package html
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// Differences are in words, and read as a person would mark them.
+func TestDiff(t *testing.T) {
+	for _, tt := range []struct{ name, a, b, want string }{
+		{"empty", "", "", ""},
+		{"equal", "a b", "a b", "=[a b]"},
+		{"word", "at least seven residents are dead", "at least eleven residents are dead", "=[at least ]-[seven]+[eleven]=[ residents are dead]"},
+		{"words in a row", "one two three four", "one 2 3 four", "=[one ]-[two three]+[2 3]=[ four]"},
+		{"inserted", "a c", "a b c", "=[a ]+[b ]=[c]"},
+		{"deleted paragraph", "one\n\ntwo\n\nthree", "one\n\nthree", "=[one\n\n]-[two\n\n]=[three]"},
+		{"appended", "one", "one\n\nUpdate: two", "=[one]+[\n\nUpdate: two]"},
+		{"punctuation", "he said, no", "he said no", "=[he said]-[,]=[ no]"},
+		{"apostrophe", "it’s so", "it’s not so", "=[it’s ]+[not ]=[so]"},
+		{"all new", "", "new", "+[new]"},
+		{"Persian", "برادرش چهل سال بود", "برادرش سی\u200cوشش سال بود", "=[برادرش ]-[چهل]+[سی\u200cوشش]=[ سال بود]"},
+		{"Han", "我在北京", "我在南京", "=[我在]-[北]+[南]=[京]"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var b strings.Builder
+			for _, c := range Diff(tt.a, tt.b) {
+				fmt.Fprintf(&b, "%v[%s]", c.Op, c.Text)
+			}
+			if got := b.String(); got != tt.want {
+				t.Errorf("got  %s\nwant %s", got, tt.want)
+			}
+		})
+	}
+}
+
+// applies fails unless the changes lead from a to b and alternate.
+func applies(t testing.TB, a, b string, changes []Change) {
+	t.Helper()
+	var older, newer strings.Builder
+	for i, c := range changes {
+		if c.Text == "" || i > 0 && (changes[i-1].Op == c.Op || changes[i-1].Op == Insert && c.Op == Delete) {
+			t.Errorf("change %d of %q to %q: %v", i, a, b, changes)
+		}
+		if c.Op != Insert {
+			older.WriteString(c.Text)
+		}
+		if c.Op != Delete {
+			newer.WriteString(c.Text)
+		}
+	}
+	if d := cmp.Diff([]string{a, b}, []string{older.String(), newer.String()}); d != "" {
+		t.Errorf("%v does not lead from the one to the other:\n%s", changes, d)
+	}
+}
+
+// A text edited in a few places gives about as many changes.
+func TestDiffEdits(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	words := make([]string, 3000)
+	for i := range words {
+		words[i] = fmt.Sprintf("w%d", r.IntN(400))
+		if i%60 == 59 {
+			words[i] += "\n\n"
+		}
+	}
+	edited := append([]string(nil), words...)
+	for range 20 {
+		edited[r.IntN(len(edited))] = "changed"
+	}
+	a, b := strings.Join(words, " "), strings.Join(edited, " ")
+	changes := Diff(a, b)
+	applies(t, a, b, changes)
+	if len(changes) > 70 {
+		t.Errorf("%d changes for 20 edits", len(changes))
+	}
+}
+
+// Texts that have nothing in common, however long, take bounded time.
+func TestDiffHostile(t *testing.T) {
+	var x, y strings.Builder
+	for i := range 200_000 {
+		fmt.Fprintf(&x, "a%d ", i)
+		fmt.Fprintf(&y, "b%d ", i%7)
+	}
+	start := time.Now()
+	applies(t, x.String(), y.String(), Diff(x.String(), y.String()))
+	if took := time.Since(start); took > 20*time.Second {
+		t.Errorf("took %v", took)
+	}
+}
+
+// Changes always lead from the one text to the other.
+func FuzzDiff(f *testing.F) {
+	f.Add("one two\nthree", "one 2\nthree four")
+	f.Add("a b a b a", "b a b")
+	f.Add("\n\n\n", " \n")
+	f.Add("\xff\xfe a", "a\xff")
+	f.Fuzz(func(t *testing.T, a, b string) { applies(t, a, b, Diff(a, b)) })
+}
