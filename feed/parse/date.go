@@ -60,7 +60,7 @@ func readDate(s string, habit order) (t time.Time, flag string, ok bool) {
 	if !ok || t.Year() > 9999 {
 		return time.Time{}, "", false
 	}
-	if t.Year() < 1900 { // the zero time of some program
+	if t.Year() < 1000 { // the zero time of some program
 		return time.Time{}, flagRange, false
 	}
 	if t.Year() < 1990 && flag == "" {
@@ -115,15 +115,16 @@ type dateReader struct {
 	zoned    bool
 	unknown  bool // an unknown zone
 	week     int
-	timeAt   int // how many numbers stood before the time
 	hasMaybe bool
 	maybeAt  int
 	letterT  bool
+	century  bool // the date begins with a hyphen: ISO 8601 without its century
 }
 
 // tokens reads s from left to right and reports whether it can be a date.
 func (r *dateReader) tokens(s string) bool {
-	s = asciiDigits(s)
+	s = strings.TrimSpace(asciiDigits(s))
+	r.century = strings.HasPrefix(s, "-")
 	for i := 0; i < len(s); {
 		c := s[i]
 		switch {
@@ -135,7 +136,7 @@ func (r *dateReader) tokens(s string) bool {
 			i = n
 		case (c == '+' || c == '-' || strings.HasPrefix(s[i:], "−")) && r.clock && !r.zoned && offsetLen(s[i:]) > 0:
 			n := offsetLen(s[i:])
-			r.offset(s[i:i+n], 0)
+			r.offset(s[i : i+n])
 			i += n
 		case c == '(': // a comment: the zone in words
 			j := strings.IndexByte(s[i:], ')')
@@ -220,7 +221,6 @@ func (r *dateReader) number(s string, i int) int {
 		if num.digits == 6 {
 			r.s = atoi(s[i+4 : j])
 		}
-		r.timeAt = len(r.nums)
 		return j
 	}
 	r.nums = append(r.nums, num)
@@ -229,7 +229,7 @@ func (r *dateReader) number(s string, i int) int {
 
 // time reads h:mm, h:mm:ss and fractions; j is at the first colon.
 func (r *dateReader) time(s string, i, h, j int) int {
-	r.clock, r.h, r.timeAt = true, h, len(r.nums)
+	r.clock, r.h = true, h
 	k := j + 1
 	for k < len(s) && s[k] >= '0' && s[k] <= '9' {
 		k++
@@ -268,6 +268,9 @@ func (r *dateReader) word(s string, i, j int) (int, bool) {
 		return j, true
 	}
 	w := foldDate(s[i:j])
+	if r.clock && !r.zoned && isASCIIUpper(s[i:j]) && (j-i == 1 || zoneKnown(s[i:j])) && !(j-i == 1 && r.h <= 12 && (w == "a" || w == "p") && j < len(s)) {
+		return r.afterTime(s, i, j, w)
+	}
 	if w == "t" && len(r.nums) > 0 && !r.clock {
 		r.letterT = true
 		return j, true
@@ -311,25 +314,37 @@ func (r *dateReader) word(s string, i, j int) (int, bool) {
 		return j, true // "+0200 CEST"
 	}
 	if r.clock || len(r.nums) >= 2 {
-		if r.zoneName(s[i:j]) {
-			if n := offsetLen(s[j:]); n > 0 && (w == "gmt" || w == "utc" || w == "ut") {
-				r.offset(s[j:j+n], 0)
-				j += n
-			} else if n := offsetLen(s[j:]); n > 2 { // "MST-0700"
-				r.offset(s[j:j+n], 0)
-				j += n
-			}
-			return j, true
+		return r.afterTime(s, i, j, w)
+	}
+	return j, false
+}
+
+func zoneKnown(s string) bool {
+	_, ok := zones[s]
+	return ok
+}
+
+// afterTime reads a word as a zone, with the offset that may follow it.
+func (r *dateReader) afterTime(s string, i, j int, w string) (int, bool) {
+	if w == "etc" && strings.HasPrefix(s[j:], "/") { // Etc/GMT
+		return j + 1, true
+	}
+	if r.zoneName(s[i:j]) {
+		// "GMT+2" and "MST-0700" are offsets with a name before them.
+		if n := offsetLen(s[j:]); n > 0 && (w == "gmt" || w == "utc" || w == "ut") || n > 2 {
+			r.offset(s[j : j+n])
+			j += n
 		}
-		// An abbreviation that nobody knows: read as UTC, and said (P-61).
-		if n := j - i; r.clock && n >= 1 && n <= 5 && isASCIIUpper(s[i:j]) {
-			if n := offsetLen(s[j:]); n > 0 {
-				r.offset(s[j:j+n], 0)
-				return j + n, true
-			}
-			r.zone, r.zoned, r.unknown = time.UTC, true, true
-			return j, true
+		return j, true
+	}
+	// An abbreviation that nobody knows: read as UTC, and said (P-61).
+	if r.clock && j-i <= 5 && isASCIIUpper(s[i:j]) {
+		if n := offsetLen(s[j:]); n > 0 {
+			r.offset(s[j : j+n])
+			return j + n, true
 		}
+		r.zone, r.zoned, r.unknown = time.UTC, true, true
+		return j, true
 	}
 	return j, false
 }
@@ -377,7 +392,7 @@ func offsetLen(s string) int {
 }
 
 // offset takes a numeric offset.
-func (r *dateReader) offset(s string, _ int) {
+func (r *dateReader) offset(s string) {
 	neg := !strings.HasPrefix(s, "+")
 	digits := strings.TrimLeft(s, "+-−")
 	h, m := 0, 0
@@ -483,6 +498,12 @@ func (r *dateReader) dayOf(habit order) (y, m, d int, flag string, ok bool) {
 	}
 	switch len(n) {
 	case 1:
+		if r.century && n[0].digits == 4 && !r.clock { // -0312
+			return year(n[0].v/100, 2), n[0].v % 100, 1, "", true
+		}
+		if n[0].digits == 5 && !r.clock { // 03335
+			return ordinal(year(n[0].v/1000, 2), n[0].v%1000)
+		}
 		if n[0].digits == 4 && !r.clock {
 			return n[0].v, 1, 1, "", true
 		}
@@ -490,6 +511,12 @@ func (r *dateReader) dayOf(habit order) (y, m, d int, flag string, ok bool) {
 			return ordinal(n[0].v/1000, n[0].v%1000)
 		}
 	case 2:
+		if r.century && n[0].digits == 2 && n[1].digits == 2 && !r.clock { // -03-12
+			return year(n[0].v, 2), n[1].v, 1, "", true
+		}
+		if n[0].digits == 2 && n[1].digits == 3 && n[1].before == '-' { // 03-335
+			return ordinal(year(n[0].v, 2), n[1].v)
+		}
 		if n[0].digits == 4 && n[1].digits == 3 {
 			return ordinal(n[0].v, n[1].v)
 		}
@@ -526,9 +553,6 @@ func (r *dateReader) named() (y, m, d int, flag string, ok bool) {
 func (r *dateReader) numeric(habit order) (y, m, d int, flag string, ok bool) {
 	a, b, c := r.nums[0], r.nums[1], r.nums[2]
 	if a.digits > 2 {
-		if b.v > 12 && c.v <= 12 { // 2003-31-12
-			return a.v, c.v, b.v, flagOrder, true
-		}
 		return a.v, b.v, c.v, "", a.digits == 4
 	}
 	if b.before == '-' && c.before == '-' && c.digits <= 2 { // 03-12-31
