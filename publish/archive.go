@@ -21,6 +21,7 @@ type past struct {
 	gen     uint64
 	pending map[feed.ItemID]bool // in the feed, and in no archive document as they are
 	left    []event              // newest last
+	last    time.Time            // of the newest event
 }
 
 // past gives the history of a feed as it is now; the zero value if it has none.
@@ -32,7 +33,7 @@ func (p *Publisher) past(f *shelf) past {
 	gen := c.gen.Load()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	out := past{chain: c.id, pages: c.pages, gen: gen, pending: map[feed.ItemID]bool{}, left: slices.Clone(c.recent)}
+	out := past{chain: c.id, pages: c.pages, gen: gen, pending: map[feed.ItemID]bool{}, left: slices.Clone(c.recent), last: c.last}
 	for _, e := range c.pending {
 		if e.kind == left {
 			delete(out.pending, e.item)

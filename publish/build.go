@@ -100,7 +100,7 @@ func (p *Publisher) build(ctx context.Context, f *shelf) (*snapshot, error) {
 		return nil, err
 	}
 	rf.Entries = entries
-	rf.Updated = f.updated(members)
+	rf.Updated = f.updated(members, past)
 	if err := p.tellPast(ctx, rf, f, past); err != nil {
 		return nil, err
 	}
@@ -198,17 +198,19 @@ func bound(entries []render.Entry, limit int, size int64, past past) []render.En
 }
 
 // updated is the newest change that altered the feed (PUB-03).
-func (f *shelf) updated(members []member) time.Time {
+func (f *shelf) updated(members []member, past past) time.Time {
 	t := f.since
-	for _, u := range []time.Time{f.left} {
+	later := func(u time.Time) {
 		if u.After(t) {
 			t = u
 		}
 	}
+	later(past.last)
+	if past.chain == "" {
+		later(f.left) // a feed without a history of its own
+	}
 	for _, m := range members {
-		if m.changed.After(t) {
-			t = m.changed
-		}
+		later(m.changed)
 	}
 	if t.IsZero() {
 		// An empty feed that never changed: the Unix epoch, as the element must be

@@ -91,7 +91,8 @@ type chain struct {
 	cursor  store.Cursor // of what is in pages and pending
 	pages   int
 	pending []event
-	recent  []event // entries that left, for tombstones; newest last
+	recent  []event   // entries that left, for tombstones; newest last
+	last    time.Time // of the newest event
 	// in holds the stories that are in the feed, by key, with a print of the item
 	// and revision that carries each: 12 bytes a story where ids would be 40.
 	in    map[uint64]uint32
@@ -222,6 +223,9 @@ func (p *Publisher) retire(ctx context.Context, name, chain, why string) error {
 // note takes an event into in and recent.
 func (c *chain) note(e event) {
 	k := storyKey(e.story)
+	if e.at.After(c.last) {
+		c.last = e.at
+	}
 	if e.kind == left {
 		delete(c.in, k)
 		c.recent = append(c.recent, e)
@@ -317,9 +321,9 @@ func (p *Publisher) catchUp(ctx context.Context, st *state) error {
 		}
 		if h.at >= store.Cursor(p.cursor.Load()) {
 			p.history = h
-			p.step.Unlock()
 			p.told(&p.chronicled, h.at)
 			p.log.LogAttrs(ctx, slog.LevelDebug, "history caught up", slog.Uint64("cursor", uint64(h.at)), slog.Int("feeds", len(h.all)))
+			p.step.Unlock()
 			return nil
 		}
 		p.step.Unlock()
@@ -436,6 +440,7 @@ func (p *Publisher) advance(ctx context.Context, st *state, c *chain, ch *change
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var events []event
+	at := ch.at.Truncate(time.Millisecond) // as it is kept
 	guarded := false
 	for _, story := range ids {
 		was, present := c.in[storyKey(story)]
@@ -451,17 +456,17 @@ func (p *Publisher) advance(ctx context.Context, st *state, c *chain, ch *change
 				delete(c.in, storyKey(story)) // it is in the feed as part of another story
 				continue
 			}
-			events = append(events, c.record(event{left, gone, story, 0, ch.at}))
+			events = append(events, c.record(event{left, gone, story, 0, at}))
 		case !present:
-			events = append(events, c.record(event{entered, now.head.ID, story, uint32(now.head.Revision), ch.at})) //nolint:gosec // revisions are counted
+			events = append(events, c.record(event{entered, now.head.ID, story, uint32(now.head.Revision), at})) //nolint:gosec // revisions are counted
 			guarded = guarded || ch.at.Sub(now.head.Effective) > st.cfg.LateAfter
 		case was != print32(now.head.ID, now.head.Revision):
 			kind := revised
 			if before := find(list, was); !before.IsZero() && before != now.head.ID {
-				events = append(events, c.record(event{left, before, story, 0, ch.at}))
+				events = append(events, c.record(event{left, before, story, 0, at}))
 				kind = entered
 			}
-			events = append(events, c.record(event{kind, now.head.ID, story, uint32(now.head.Revision), ch.at})) //nolint:gosec // revisions are counted
+			events = append(events, c.record(event{kind, now.head.ID, story, uint32(now.head.Revision), at})) //nolint:gosec // revisions are counted
 		}
 	}
 	if len(events) == 0 {

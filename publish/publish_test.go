@@ -1,6 +1,7 @@
 package publish
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"net/url"
@@ -11,6 +12,7 @@ import (
 
 	"chancery/feed"
 	"chancery/store"
+	"chancery/store/storetest"
 )
 
 // jsonTitles reads the titles of a JSON Feed, in order.
@@ -260,14 +262,48 @@ func TestFollowEqualsRead(t *testing.T) {
 		for _, n := range names {
 			got[n] = w.titles(n)
 		}
+		other := fork(t, w.store)
 		fresh := &world{t: t, store: w.store, now: w.now}
-		fresh.start(cfg, testTopics())
+		fresh.startOn(cfg, testTopics(), other)
 		for _, n := range names {
 			if want := fresh.titles(n); !slices.Equal(got[n], want) {
 				t.Fatalf("step %d: %s follows %q, a fresh publisher reads %q", step, n, got[n], want)
 			}
 		}
+		fresh.stop()
 	}
+}
+
+// forked is an archive with a ledger of its own, as two publishers cannot have one.
+type forked struct {
+	*storetest.Model
+	ledger *storetest.Model
+}
+
+func fork(t *testing.T, m *storetest.Model) *forked {
+	f := &forked{m, storetest.NewModel()}
+	for _, space := range []string{ledgerSpace, historySpace} {
+		all, err := m.LedgerScan(t.Context(), space, "", "", 100_000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := f.ledger.LedgerWrite(t.Context(), all); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return f
+}
+
+func (f *forked) LedgerGet(ctx context.Context, space, key string) ([]byte, error) {
+	return f.ledger.LedgerGet(ctx, space, key)
+}
+
+func (f *forked) LedgerScan(ctx context.Context, space, prefix, after string, n int) ([]store.LedgerEntry, error) {
+	return f.ledger.LedgerScan(ctx, space, prefix, after, n)
+}
+
+func (f *forked) LedgerWrite(ctx context.Context, w []store.LedgerEntry) error {
+	return f.ledger.LedgerWrite(ctx, w)
 }
 
 func tags(ids []feed.TopicID) []feed.Tag {

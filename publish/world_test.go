@@ -8,10 +8,12 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"sync"
 	"testing"
 	"time"
 
 	"chancery/feed"
+	"chancery/publish/render"
 	"chancery/store"
 	"chancery/store/storetest"
 )
@@ -26,6 +28,7 @@ type world struct {
 	pub   *Publisher
 	web   http.Handler
 	now   time.Time
+	stop  func() // the publisher; may be called twice
 }
 
 // post is what a test says of a post; the rest is made up from it.
@@ -62,22 +65,28 @@ func newWorld(t testing.TB, cfg Config, defs Definitions) *world {
 }
 
 // start puts a publisher on the archive, as at a restart.
-func (w *world) start(cfg Config, defs Definitions) {
+func (w *world) start(cfg Config, defs Definitions) { w.startOn(cfg, defs, w.store) }
+
+func (w *world) startOn(cfg Config, defs Definitions, archive Archive) {
 	w.t.Helper()
-	pub, err := New(cfg, defs, w.store, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	if w.stop != nil {
+		w.stop()
+	}
+	pub, err := New(cfg, defs, archive, slog.New(slog.NewTextHandler(io.Discard, nil)))
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	w.pub, w.web = pub, pub.Handler()
-	ctx, stop := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- pub.Run(ctx) }()
-	w.t.Cleanup(func() {
-		stop()
+	w.stop = sync.OnceFunc(func() {
+		cancel()
 		if err := <-done; err != context.Canceled { //nolint:errorlint // Run returns the cause itself
 			w.t.Errorf("Run = %v, want context.Canceled", err)
 		}
 	})
+	w.t.Cleanup(w.stop)
 	if err := pub.Ready(w.t.Context()); err != nil {
 		w.t.Fatal(err)
 	}
@@ -218,3 +227,5 @@ func (w *world) fill(source string, n int, topics ...feed.TopicID) {
 	}
 	w.add(posts...)
 }
+
+func entryID(it *feed.Item) string { return render.EntryID(it) }
