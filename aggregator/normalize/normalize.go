@@ -7,9 +7,7 @@
 package normalize
 
 import (
-	"crypto/sha256"
 	"encoding/binary"
-	"hash"
 	"slices"
 	"strings"
 
@@ -53,45 +51,55 @@ func PlainOf(e *feed.Entry) Plain {
 // request (PEERS part 5, 47, 48 and 57), so a date alone never says that a post
 // was edited.
 func Version(e *feed.Entry, p Plain) feed.Digest {
-	h := sha256.New()
-	field(h, 't', fold(p.Title))
-	field(h, 's', fold(p.Summary))
-	field(h, 'c', fold(p.Content))
-	field(h, 'u', canonicalOr(e.URL))
+	b := make([]byte, 0, len(p.Title)+len(p.Summary)+len(p.Content)+1024)
+	b = field(b, 't', p.Title)
+	b = field(b, 's', p.Summary)
+	b = field(b, 'c', p.Content)
+	b = field(b, 'u', canonicalOr(e.URL))
 	for _, t := range []feed.Text{e.Summary, e.Content} {
 		if t.Type == feed.HTML || t.Type == feed.XHTML {
 			for _, l := range targets(t.Value) {
-				field(h, 'l', l)
+				b = field(b, 'l', l)
 			}
 		}
 	}
 	for _, a := range e.Authors {
 		if !a.Inherited {
-			field(h, 'a', fold(a.Name))
+			b = field(b, 'a', a.Name)
 		}
 	}
 	for _, c := range sortedTerms(e.Categories) {
-		field(h, 'k', c)
+		b = field(b, 'k', c)
 	}
 	for _, en := range e.Enclosures {
-		field(h, 'e', canonicalOr(en.URL))
+		b = field(b, 'e', canonicalOr(en.URL))
 	}
-	var d feed.Digest
-	h.Sum(d[:0])
-	return d
+	return feed.DigestOf(b)
 }
 
-// field writes one value so that no two lists of values hash alike.
-func field(h hash.Hash, name byte, value string) {
-	var head [9]byte
-	head[0] = name
-	binary.BigEndian.PutUint64(head[1:], uint64(len(value)))
-	h.Write(head[:])
-	h.Write([]byte(value))
+// field appends one value, white space folded, with its length and name behind
+// it, so that no two lists of values read alike.
+func field(b []byte, name byte, value string) []byte {
+	start := len(b)
+	b = appendFolded(b, value)
+	b = binary.BigEndian.AppendUint64(b, uint64(len(b)-start))
+	return append(b, name)
 }
 
-// fold makes one space of each run of white space.
-func fold(s string) string { return strings.Join(strings.Fields(s), " ") }
+// appendFolded makes one space of each run of white space and none at the ends.
+func appendFolded(b []byte, s string) []byte {
+	start := len(b)
+	for word := range strings.FieldsSeq(s) {
+		if len(b) > start {
+			b = append(b, ' ')
+		}
+		b = append(b, word...)
+	}
+	return b
+}
+
+// fold is appendFolded as a string.
+func fold(s string) string { return string(appendFolded(nil, s)) }
 
 func canonicalOr(raw string) string {
 	if c := CanonicalURL(raw); c != "" {
