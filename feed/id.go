@@ -37,7 +37,7 @@ func ValidID(s string) bool {
 type ItemID [16]byte
 
 // NewItemID makes an id: t to the millisecond, n to tell apart and order what came
-// in one commit (the entry's position in its document), and the native id's hash. It depends on
+// in one commit (how many new ones came before it), and the native id's hash. It depends on
 // nothing else, so the same document with the same time of record gives the same
 // ids again (CONFORMANCE P-74). A time before 1970 counts as 1970.
 func NewItemID(t time.Time, n uint16, source SourceID, native string) ItemID {

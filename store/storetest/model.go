@@ -217,7 +217,7 @@ func (m *Model) take(id feed.SourceID, b store.Batch, seen []int, at time.Time) 
 	var raw store.Cursor
 	if d := b.Document; d != nil && d.Body != nil {
 		k := sourceDigest{id, feed.DigestOf(d.Body)}
-		if raw = m.docs[k]; raw == 0 {
+		if raw = m.docs[k]; raw == 0 && !m.withheld(id, b) {
 			d.Source = id
 			raw = m.record(store.Record{Kind: store.KindRaw, Time: at, Source: id}, d)
 			m.docs[k] = raw
@@ -225,8 +225,9 @@ func (m *Model) take(id feed.SourceID, b store.Batch, seen []int, at time.Time) 
 	}
 	relink := m.regenerated(id, b.Drafts, seen)
 	out := make([]store.Outcome, len(b.Drafts))
+	created := 0
 	for i, d := range b.Drafts {
-		out[i] = m.decide(id, i, d, relink[i], raw, at)
+		out[i] = m.decide(id, &created, d, relink[i], raw, at)
 		if d.Part >= 0 {
 			k := sourceDigest{id, b.Document.Parts[d.Part].Digest}
 			if _, ok := m.parts[k]; !ok {
@@ -240,6 +241,22 @@ func (m *Model) take(id feed.SourceID, b store.Batch, seen []int, at time.Time) 
 		}
 	}
 	return out
+}
+
+// withheld reports whether a document carries a post that was taken down and whose
+// bytes cannot be left out.
+func (m *Model) withheld(id feed.SourceID, b store.Batch) bool {
+	for _, d := range b.Drafts {
+		for _, k := range d.Keys {
+			if h, ok := m.keys[sourceKey{id, k}]; ok {
+				if m.items[h].takenDown && len(b.Document.Parts) == 0 {
+					return true
+				}
+				break
+			}
+		}
+	}
+	return false
 }
 
 func (it *item) see(at time.Time) {
@@ -284,7 +301,7 @@ func (it *item) last() *feed.Item { return &it.revs[len(it.revs)-1] }
 // that changes to and fro does not grow (PEERS part 5, 56).
 const flips = 16
 
-func (m *Model) decide(src feed.SourceID, pos int, d store.Draft, known feed.ItemID, raw store.Cursor, at time.Time) store.Outcome {
+func (m *Model) decide(src feed.SourceID, created *int, d store.Draft, known feed.ItemID, raw store.Cursor, at time.Time) store.Outcome {
 	for _, k := range d.Keys {
 		if h, ok := m.keys[sourceKey{src, k}]; ok {
 			known = h
@@ -292,7 +309,7 @@ func (m *Model) decide(src feed.SourceID, pos int, d store.Draft, known feed.Ite
 		}
 	}
 	if known.IsZero() {
-		return m.create(src, pos, d, raw, at)
+		return m.create(src, created, d, raw, at)
 	}
 	it := m.items[known]
 	it.see(at)
@@ -339,18 +356,16 @@ func (m *Model) learn(src feed.SourceID, id feed.ItemID, d store.Draft) (learned
 	return learned
 }
 
-func (m *Model) create(src feed.SourceID, pos int, d store.Draft, raw store.Cursor, at time.Time) store.Outcome {
+func (m *Model) create(src feed.SourceID, created *int, d store.Draft, raw store.Cursor, at time.Time) store.Outcome {
 	first := at
 	if !d.FirstSeen.IsZero() {
 		first = d.FirstSeen.UTC()
 	}
-	if d.Part >= 0 {
-		pos = d.Part
-	}
 	id := d.ID
-	for n := uint16(pos); id.IsZero() || m.items[id] != nil; n++ {
+	for n := uint16(*created); id.IsZero() || m.items[id] != nil; n++ {
 		id = feed.NewItemID(first, n, src, d.Native)
 	}
+	*created++
 	it := &item{lastSeen: at, story: id, topics: retag(nil, d.Topics), raw: []store.Cursor{raw}}
 	out := store.Outcome{ID: id, State: store.New, Revision: 1}
 	for _, k := range d.Story {
@@ -508,8 +523,8 @@ func (m *Model) takeDown(id feed.ItemID) {
 	it := m.items[id]
 	it.takenDown = true
 	strip := func(v *feed.Item) {
-		v.Entry = feed.Entry{Published: feed.Date{Time: v.Effective()}}
-		v.Native, v.TakenDown = "", true
+		v.Entry = feed.Entry{Published: feed.Date{Time: v.Effective()}, Language: v.Language}
+		v.Native, v.Method, v.TakenDown = "", "", true
 	}
 	for i := range it.revs {
 		strip(&it.revs[i])
@@ -521,16 +536,6 @@ func (m *Model) takeDown(id feed.ItemID) {
 				strip(&v)
 			}
 			m.log[i].Item = &v
-		}
-	}
-	for k, of := range m.parts {
-		if of != id {
-			continue
-		}
-		for i, l := range m.log {
-			if l.doc != nil && l.Source == k.source && slices.ContainsFunc(l.doc.Parts, func(p store.Part) bool { return p.Digest == k.digest }) {
-				m.log[i].doc = nil
-			}
 		}
 	}
 	for _, at := range it.raw {
@@ -644,7 +649,13 @@ func (m *Model) document(at store.Cursor) (store.Document, error) {
 	if at == 0 || int(at) > len(m.log) || m.log[at-1].doc == nil {
 		return store.Document{}, fmt.Errorf("document at %d: %w", at, store.ErrNotFound)
 	}
-	return clone(*m.log[at-1].doc), nil
+	l := m.log[at-1]
+	for _, p := range l.doc.Parts {
+		if it := m.items[m.parts[sourceDigest{l.Source, p.Digest}]]; it != nil && it.takenDown {
+			return store.Document{}, fmt.Errorf("document at %d: an entry of it was taken down: %w", at, store.ErrNotFound)
+		}
+	}
+	return clone(*l.doc), nil
 }
 
 // Heads implements store.Archive.

@@ -1,0 +1,478 @@
+package bolt
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"chancery/feed"
+	"chancery/store"
+)
+
+// Known implements store.Archive.
+func (s *Store) Known(ctx context.Context, id feed.SourceID, digests []feed.Digest) ([]bool, error) {
+	if err := ctxErr(ctx); err != nil {
+		return nil, err
+	}
+	out := make([]bool, len(digests))
+	err := s.viewCatalog(func(c *catalogTx) error {
+		src := c.source(id)
+		if src == nil {
+			return nil
+		}
+		for i, d := range digests {
+			p, ok := c.part(src.num, shorten(d))
+			out[i] = ok && !p.item.IsZero()
+		}
+		return nil
+	})
+	return out, err
+}
+
+// Append implements store.Archive.
+func (s *Store) Append(ctx context.Context, b store.Batch) ([]store.Outcome, error) {
+	in := &intake{source: b.Source, batch: &b}
+	if in.source == "" && b.Document != nil {
+		in.source = b.Document.Source
+	}
+	if err := s.hasSource(in.source); err != nil {
+		return nil, err
+	}
+	if err := s.prepare(in); err != nil {
+		return nil, err
+	}
+	var out []store.Outcome
+	err := s.submit(ctx, &job{run: func(t *txn) (err error) {
+		out, err = t.take(in, t.at(b.At))
+		return err
+	}})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (s *Store) hasSource(id feed.SourceID) error {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.closed {
+		return store.ErrClosed
+	}
+	if s.mem.sources[id] == nil {
+		return fmt.Errorf("source %q: %w", id, store.ErrNotFound)
+	}
+	return nil
+}
+
+// clockStep is by how much the clock may have been put back without the order of
+// arrival noticing: records are then given the time of the last one.
+const clockStep = time.Hour
+
+// at is the time of record: what was recorded before, or now.
+func (t *txn) at(recorded time.Time) time.Time {
+	if !recorded.IsZero() {
+		return recorded.UTC()
+	}
+	if last := instant(t.counts.Last); last.After(t.now) && last.Sub(t.now) < clockStep {
+		return last
+	}
+	return t.now
+}
+
+// Change implements store.Archive.
+func (s *Store) Change(ctx context.Context, edits []store.Edit) error {
+	if len(edits) == 0 {
+		return ctxErr(ctx)
+	}
+	takedown := false
+	err := s.submit(ctx, &job{run: func(t *txn) error {
+		takedown = false
+		for i := range edits {
+			if err := t.checkEdit(&edits[i]); err != nil {
+				return fmt.Errorf("edit %d (%v): %w", i, edits[i].Kind, err)
+			}
+		}
+		for i := range edits {
+			takedown = takedown || edits[i].Kind == store.KindTakedown
+			if err := t.edit(&edits[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	}})
+	if err != nil || !takedown {
+		return err
+	}
+	// The decision is durable; now the content goes. Open does it again if this is interrupted.
+	return s.submit(ctx, &job{care: s.finishTakedowns})
+}
+
+// edit emits the record of one decision.
+func (t *txn) edit(e *store.Edit) error {
+	h := header{kind: e.Kind, time: nanos(t.at(time.Time{})), items: e.Items, rules: e.Digest}
+	b := editBody{State: e.State, Rules: e.Rules, Reason: e.Reason, By: e.By}
+	switch e.Kind {
+	case store.KindSource:
+		h.source, b.Source = e.Source.ID, e.Source
+	case store.KindTopics:
+		r, err := t.mustRow(e.Items[0])
+		if err != nil {
+			return err
+		}
+		h.source = t.sourceName(r.source)
+		if h.tags = retag(nil, e.Topics); e.By == "rule" {
+			h.tags = retag(tagsOf(&r, t.label), e.Topics)
+		}
+	}
+	p, err := t.jsonRecord(h, b)
+	if err != nil {
+		return err
+	}
+	return t.emit(p)
+}
+
+// End implements store.Archive.
+func (s *Store) End(ctx context.Context) (store.Cursor, error) {
+	if err := ctxErr(ctx); err != nil {
+		return 0, err
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.closed {
+		return 0, store.ErrClosed
+	}
+	return store.Cursor(s.end), nil
+}
+
+// followDefault is how many records Follow gives when it is not told.
+const followDefault = 1000
+
+// Follow implements store.Archive.
+func (s *Store) Follow(ctx context.Context, after store.Cursor, kinds store.Kinds, limit int) ([]store.Record, store.Cursor, error) {
+	if limit <= 0 {
+		limit = followDefault
+	}
+	for {
+		if err := ctxErr(ctx); err != nil {
+			return nil, after, err
+		}
+		s.mu.RLock()
+		end, grown, closed := s.end, s.grown, s.closed
+		s.mu.RUnlock()
+		if closed {
+			return nil, after, store.ErrClosed
+		}
+		var out []store.Record
+		for uint64(after) < end && len(out) < limit {
+			if ctx.Err() != nil {
+				break
+			}
+			r, ok, err := s.record(uint64(after)+1, kinds)
+			if err != nil {
+				return out, after, err
+			}
+			after++
+			if ok {
+				out = append(out, r)
+			}
+		}
+		if len(out) > 0 {
+			return out, after, nil
+		}
+		if uint64(after) < end {
+			continue // ctx ended
+		}
+		select {
+		case <-ctx.Done():
+			return nil, after, context.Cause(ctx)
+		case <-grown:
+		}
+	}
+}
+
+// record reads one record for a follower; false if it is of a kind not asked for.
+func (s *Store) record(seq uint64, kinds store.Kinds) (store.Record, bool, error) {
+	v, err := s.volume(seq)
+	if err != nil {
+		return store.Record{}, false, err
+	}
+	h, f, err := v.read(seq)
+	if err != nil || !kinds.Has(f.kind) {
+		return store.Record{}, false, err
+	}
+	r := store.Record{Seq: store.Cursor(seq), Kind: f.kind, Time: instant(h.time), Source: h.source}
+	switch f.kind {
+	case store.KindItem, store.KindRevision, store.KindReparsed:
+		it, err := s.itemAt(v, &h, f)
+		if err != nil {
+			return r, false, err
+		}
+		if f.kind != store.KindItem {
+			// What the first record knows, later ones do not repeat.
+			err := s.viewCatalog(func(c *catalogTx) error {
+				row, ok, err := c.row(h.item)
+				if ok {
+					it.FirstSeen = instant(row.firstSeen)
+				}
+				return err
+			})
+			if err != nil {
+				return r, false, err
+			}
+		}
+		it.LastSeen, it.Story, it.Topics, it.Revisions = r.Time, h.storyOf(), h.tags, it.Revision
+		r.Item = &it
+	case store.KindRaw, store.KindPoll:
+	case store.KindSeen:
+		r.Edit = &store.Edit{Kind: f.kind, Items: []feed.ItemID{h.item}, Reason: "known by further keys"}
+	default:
+		if r.Edit, err = v.editOf(&h, f); err != nil {
+			return r, false, err
+		}
+	}
+	return r, true, nil
+}
+
+func (h *header) storyOf() feed.ItemID {
+	if h.story.IsZero() {
+		return h.item
+	}
+	return h.story
+}
+
+// itemAt is the item that a record of one holds: what is the revision's own.
+func (s *Store) itemAt(v *volume, h *header, f framed) (feed.Item, error) {
+	it := feed.Item{
+		ID: h.item, Source: h.source, FirstSeen: instant(h.firstSeen), Revised: instant(h.firstSeen),
+		Revision: int(h.revision), Digest: h.version,
+	}
+	if f.kind != store.KindItem {
+		it.Revised = instant(h.time)
+	}
+	plain, err := v.plain(h.seq, f)
+	if err != nil {
+		return it, err
+	}
+	if plain == nil {
+		// Taken down. The date stays, so that it keeps its place in every list.
+		it.TakenDown = true
+		it.Entry = feed.Entry{Published: feed.Date{Time: instant(h.effective)}, Language: h.language}
+		return it, nil
+	}
+	b, err := decodeBody(plain)
+	if err != nil {
+		return it, damaged(v.where(h.seq), err)
+	}
+	it.Native, it.Method, it.Entry = b.native, b.method, b.entry
+	return it, nil
+}
+
+// maxIDs is how many items one call may ask for.
+const maxIDs = 1000
+
+// versions reads what the catalog has on items.
+type located struct {
+	id      feed.ItemID
+	row     row
+	source  feed.SourceID
+	topics  []feed.Tag
+	seqs    []uint64 // of the revisions wanted
+	members []located
+}
+
+func (c *catalogTx) locate(id feed.ItemID, withStory bool) (l located, ok bool, err error) {
+	r, ok, err := c.row(id)
+	if err != nil || !ok {
+		return l, false, err
+	}
+	l = located{id: id, row: r, source: c.sourceName(r.source), topics: tagsOf(&r, c.label), seqs: []uint64{r.last}}
+	if withStory {
+		for _, m := range c.members(r.story) {
+			if m == id {
+				continue
+			}
+			ml, ok, err := c.locate(m, false)
+			if err != nil {
+				return l, false, err
+			}
+			if ok {
+				l.members = append(l.members, ml)
+			}
+		}
+	}
+	return l, true, nil
+}
+
+// Items implements store.Archive.
+func (s *Store) Items(ctx context.Context, ids []feed.ItemID, want store.Fields) ([]feed.Item, error) {
+	if len(ids) > maxIDs {
+		return nil, fmt.Errorf("%d ids, at most %d", len(ids), maxIDs)
+	}
+	if err := ctxErr(ctx); err != nil {
+		return nil, err
+	}
+	found := make([]located, 0, len(ids))
+	err := s.viewCatalog(func(c *catalogTx) error {
+		for _, id := range ids {
+			l, ok, err := c.locate(id, want&store.WithStory != 0)
+			if err != nil {
+				return err
+			}
+			if ok {
+				found = append(found, l)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	out := make([]feed.Item, 0, len(found))
+	for i := range found {
+		it, err := s.item(&found[i], found[i].row.last, want)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, it)
+	}
+	return out, nil
+}
+
+// item is the revision in record seq with what is known of the item today.
+func (s *Store) item(l *located, seq uint64, want store.Fields) (feed.Item, error) {
+	v, err := s.volume(seq)
+	if err != nil {
+		return feed.Item{}, err
+	}
+	h, f, err := v.read(seq)
+	if err != nil {
+		return feed.Item{}, err
+	}
+	it, err := s.itemAt(v, &h, f)
+	if err != nil {
+		return it, err
+	}
+	it.FirstSeen, it.LastSeen, it.Revisions = instant(l.row.firstSeen), instant(l.row.lastSeen), int(l.row.revisions)
+	it.Topics, it.Story, it.Withdrawn, it.TakenDown = slices.Clone(l.topics), l.row.story, l.row.withdrawn, l.row.takenDown
+	if want&store.WithContent == 0 {
+		it.Summary, it.Content, it.Extensions = feed.Text{}, feed.Text{}, nil
+	}
+	for i := range l.members {
+		m := &l.members[i]
+		o, err := s.item(m, m.row.last, 0)
+		if err != nil {
+			return it, err
+		}
+		it.AlsoIn = append(it.AlsoIn, feed.Sighting{ID: m.id, Source: m.source, URL: o.URL, FirstSeen: instant(m.row.firstSeen)})
+	}
+	return it, nil
+}
+
+// revision finds the records of an item's revisions, first to last.
+func (c *catalogTx) revisions(id feed.ItemID, r *row) []uint64 {
+	out := []uint64{r.first}
+	for n := uint32(2); n <= r.revisions; n++ {
+		if v := c.b[bRevs].Get(revRow(id, n)); len(v) == 8 {
+			out = append(out, getSeq(v))
+		}
+	}
+	return out
+}
+
+// Revisions implements store.Archive.
+func (s *Store) Revisions(ctx context.Context, id feed.ItemID) ([]feed.Item, error) {
+	if err := ctxErr(ctx); err != nil {
+		return nil, err
+	}
+	var l located
+	err := s.viewCatalog(func(c *catalogTx) (err error) {
+		var ok bool
+		if l, ok, err = c.locate(id, true); err != nil {
+			return err
+		} else if !ok {
+			return fmt.Errorf("item %v: %w", id, store.ErrNotFound)
+		}
+		l.seqs = c.revisions(id, &l.row)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	out := make([]feed.Item, 0, len(l.seqs))
+	for _, seq := range l.seqs {
+		it, err := s.item(&l, seq, store.AllFields)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, it)
+	}
+	return out, nil
+}
+
+// Stats implements store.Keeper.
+func (s *Store) Stats(ctx context.Context) (store.Stats, error) {
+	if err := ctxErr(ctx); err != nil {
+		return store.Stats{}, err
+	}
+	var out store.Stats
+	err := s.viewCatalog(func(c *catalogTx) error {
+		n := c.counts
+		out = store.Stats{Items: n.Items, Revisions: n.Revisions, Stories: n.Stories, Raw: n.Raw, Records: int64(c.end), Volumes: len(s.vols)}
+		if c.end > 0 {
+			out.First, out.Last = instant(n.First), instant(n.Last)
+		}
+		for _, src := range c.mem.sources {
+			if !src.source.Removed {
+				out.Sources++
+			}
+		}
+		for _, v := range s.vols {
+			out.Bytes += allocated(v.path)
+		}
+		out.Bytes += allocated(s.cat.Path())
+		if s.led != nil {
+			out.Bytes += allocated(s.led.Path())
+		}
+		return nil
+	})
+	return out, err
+}
+
+// Ping implements store.Keeper.
+func (s *Store) Ping(ctx context.Context) error {
+	if err := ctxErr(ctx); err != nil {
+		return err
+	}
+	return s.viewCatalog(func(c *catalogTx) error {
+		if c.end == 0 {
+			return nil
+		}
+		_, err := s.vols[len(s.vols)-1].last()
+		return err
+	})
+}
+
+// Lookup implements store.Archive.
+func (s *Store) Lookup(ctx context.Context, source feed.SourceID, keys [][]store.Key) ([]feed.ItemID, error) {
+	if err := ctxErr(ctx); err != nil {
+		return nil, err
+	}
+	out := make([]feed.ItemID, len(keys))
+	err := s.viewCatalog(func(c *catalogTx) error {
+		src := c.source(source)
+		if src == nil {
+			return nil
+		}
+		for i, list := range keys {
+			for _, k := range list {
+				if v := c.b[bKeys].Get(keyRow(src.num, k)); v != nil {
+					out[i] = feed.ItemID(v)
+					break
+				}
+			}
+		}
+		return nil
+	})
+	return out, err
+}

@@ -1,0 +1,634 @@
+package bolt
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"go.etcd.io/bbolt"
+	"golang.org/x/mod/sumdb/tlog"
+
+	"chancery/feed"
+	"chancery/store"
+)
+
+// catalogFormat rises when a catalog of before must be made anew.
+const catalogFormat = 1
+
+// buckets of the catalog.
+const (
+	bItems = iota
+	bRevs
+	bKeys
+	bStory
+	bMembers
+	bByDate
+	bBySource
+	bParts
+	bDocs
+	bSources
+	bState
+	bTopics
+	bTree
+	bNear
+	bCounts
+	bPending
+	bucketCount
+)
+
+var catalogBuckets = [bucketCount][]byte{
+	bItems: []byte("items"), bRevs: []byte("revs"), bKeys: []byte("keys"), bStory: []byte("story"),
+	bMembers: []byte("members"), bByDate: []byte("bydate"), bBySource: []byte("bysource"), bParts: []byte("parts"),
+	bDocs: []byte("docs"), bSources: []byte("sources"), bState: []byte("state"), bTopics: []byte("topics"),
+	bTree: []byte("tree"), bNear: []byte("near"), bCounts: []byte("counts"), bPending: []byte("pending"),
+}
+
+// buckets whose keys come in order, or nearly so, are filled further.
+var inOrder = map[int]bool{bItems: true, bTree: true, bByDate: true}
+
+var (
+	keyEnd    = []byte("end")
+	keyCounts = []byte("counts")
+)
+
+// counts are what Stats gives without counting.
+type counts struct {
+	Items, Revisions, Stories, Raw int64
+	First, Last                    int64 // instants of the records at both ends
+}
+
+func (c *counts) encode() []byte {
+	var b []byte
+	for _, n := range []int64{c.Items, c.Revisions, c.Stories, c.Raw, c.First, c.Last} {
+		b = binary.BigEndian.AppendUint64(b, uint64(n))
+	}
+	return b
+}
+
+func decodeCounts(b []byte) (c counts) {
+	for _, p := range []*int64{&c.Items, &c.Revisions, &c.Stories, &c.Raw, &c.First, &c.Last} {
+		if len(b) >= 8 {
+			*p, b = int64(binary.BigEndian.Uint64(b)), b[8:]
+		}
+	}
+	return c
+}
+
+// known is a source as it is held in memory. A changed one replaces it, so what was
+// read may be used without a lock; only fence and until belong to Frontier.
+type known struct {
+	num    uint32
+	source store.Source
+	state  store.PollState
+	items  int64
+
+	fence uint64 // of the lease; 0: none. Guarded by Store.mu.
+	until int64  // of the lease, instant
+}
+
+// catalogTx is a write transaction of the catalog with what was changed of the
+// part of it that is held in memory.
+type catalogTx struct {
+	tx      *bbolt.Tx
+	b       [bucketCount]*bbolt.Bucket
+	end     uint64
+	counts  counts
+	mem     *memory // as of the beginning; not changed
+	sources map[feed.SourceID]*known
+	topics  map[feed.TopicID]uint16
+	counted map[uint32]bool        // sources whose number of items changed
+	ended   map[feed.SourceID]bool // sources whose lease ended
+}
+
+// memory is the part of the catalog that is held in memory: everything that is as
+// many as sources or topics.
+type memory struct {
+	sources map[feed.SourceID]*known
+	names   map[uint32]feed.SourceID
+	topics  map[feed.TopicID]uint16
+	labels  map[uint16]feed.TopicID
+}
+
+func newCatalogTx(tx *bbolt.Tx, mem *memory) (*catalogTx, error) {
+	c := &catalogTx{
+		tx: tx, mem: mem, sources: map[feed.SourceID]*known{}, topics: map[feed.TopicID]uint16{}, counted: map[uint32]bool{},
+		ended: map[feed.SourceID]bool{},
+	}
+	for i, name := range catalogBuckets {
+		b := tx.Bucket(name)
+		if b == nil {
+			return nil, damaged("catalog", fmt.Errorf("bucket %s is missing", name))
+		}
+		if tx.Writable() && inOrder[i] {
+			b.FillPercent = 0.9
+		}
+		c.b[i] = b
+	}
+	meta := tx.Bucket(bucketMeta)
+	if v := meta.Get(keyEnd); len(v) == 8 {
+		c.end = binary.BigEndian.Uint64(v)
+	}
+	c.counts = decodeCounts(meta.Get(keyCounts))
+	return c, nil
+}
+
+// finish writes what was gathered; the transaction can be committed after it.
+func (c *catalogTx) finish() error {
+	meta := c.tx.Bucket(bucketMeta)
+	if err := errors.Join(meta.Put(keyEnd, be64(c.end)), meta.Put(keyCounts, c.counts.encode())); err != nil {
+		return err
+	}
+	for _, s := range c.sources {
+		if c.counted[s.num] {
+			if err := c.b[bCounts].Put(num4(s.num), be64(uint64(s.items))); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// merge makes what the transaction changed part of memory; called after the
+// commit, under Store.mu.
+func (c *catalogTx) merge() {
+	for id, s := range c.sources {
+		if old := c.mem.sources[id]; old != nil && !s.source.Removed && !c.ended[id] {
+			s.fence, s.until = old.fence, old.until
+		}
+		c.mem.sources[id] = s
+		c.mem.names[s.num] = id
+	}
+	for t, n := range c.topics {
+		c.mem.topics[t] = n
+		c.mem.labels[n] = t
+	}
+}
+
+func num4(n uint32) []byte { return binary.BigEndian.AppendUint32(nil, n) }
+
+// source is a source as the transaction sees it; nil if there is none.
+func (c *catalogTx) source(id feed.SourceID) *known {
+	if s := c.sources[id]; s != nil {
+		return s
+	}
+	return c.mem.sources[id]
+}
+
+// edit gives a copy of a source that may be changed.
+func (c *catalogTx) editSource(id feed.SourceID) *known {
+	if s := c.sources[id]; s != nil {
+		return s
+	}
+	s := &known{}
+	if old := c.mem.sources[id]; old != nil {
+		s.num, s.source, s.state, s.items = old.num, old.source, old.state, old.items // the lease stays with old
+	}
+	c.sources[id] = s
+	return s
+}
+
+func (c *catalogTx) sourceName(num uint32) feed.SourceID {
+	if id, ok := c.mem.names[num]; ok {
+		return id
+	}
+	for id, s := range c.sources {
+		if s.num == num {
+			return id
+		}
+	}
+	return ""
+}
+
+// storedSource is a row of the bucket sources.
+type storedSource struct {
+	Num    uint32       `json:"num"`
+	Source store.Source `json:"source"`
+}
+
+// setSource makes or replaces a source.
+func (c *catalogTx) setSource(src store.Source, state *store.PollState) error {
+	isNew := c.source(src.ID) == nil
+	s := c.editSource(src.ID)
+	if isNew {
+		s.num = uint32(len(c.mem.sources)) + 1
+		for id := range c.sources {
+			if c.mem.sources[id] == nil && id != src.ID {
+				s.num++
+			}
+		}
+	}
+	s.source = src
+	if state != nil {
+		s.state = *state
+	}
+	if src.Removed {
+		s.state = store.PollState{}
+	}
+	v, err := json.Marshal(storedSource{s.num, src})
+	if err != nil {
+		return err
+	}
+	if err := c.b[bSources].Put([]byte(src.ID), v); err != nil {
+		return err
+	}
+	if state != nil || src.Removed {
+		return c.putState(src.ID, s)
+	}
+	return nil
+}
+
+func (c *catalogTx) setState(id feed.SourceID, state store.PollState) error {
+	s := c.editSource(id)
+	s.state = state
+	return c.putState(id, s)
+}
+
+func (c *catalogTx) putState(id feed.SourceID, s *known) error {
+	v, err := json.Marshal(&s.state)
+	if err != nil {
+		return err
+	}
+	return c.b[bState].Put([]byte(id), v)
+}
+
+// topic is a topic's number; a new one gets the next.
+func (c *catalogTx) topic(id feed.TopicID) (uint16, error) {
+	if n, ok := c.mem.topics[id]; ok {
+		return n, nil
+	}
+	if n, ok := c.topics[id]; ok {
+		return n, nil
+	}
+	n := len(c.mem.topics) + len(c.topics) + 1
+	if n > 65535 {
+		return 0, fmt.Errorf("%w: more than 65535 topics", store.ErrFull)
+	}
+	c.topics[id] = uint16(n)
+	return uint16(n), c.b[bTopics].Put([]byte(id), binary.BigEndian.AppendUint16(nil, uint16(n)))
+}
+
+func (c *catalogTx) rowTags(tags []feed.Tag) ([]rowTag, error) {
+	var out []rowTag
+	for _, t := range tags {
+		n, err := c.topic(t.Topic)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, rowTag{n, t.Score, tagFlags(t)})
+	}
+	return out, nil
+}
+
+func (c *catalogTx) row(id feed.ItemID) (row, bool, error) {
+	v := c.b[bItems].Get(id[:])
+	if v == nil {
+		return row{}, false, nil
+	}
+	r, err := decodeRow(v)
+	if err != nil {
+		return r, false, damaged("catalog: item "+id.String(), err)
+	}
+	return r, true, nil
+}
+
+// mustRow is row for an item that a record names.
+func (c *catalogTx) mustRow(id feed.ItemID) (row, error) {
+	r, ok, err := c.row(id)
+	if err == nil && !ok {
+		err = damaged("catalog", fmt.Errorf("item %v is missing", id))
+	}
+	return r, err
+}
+
+func (c *catalogTx) putRow(id feed.ItemID, r *row) error { return c.b[bItems].Put(id[:], r.encode()) }
+
+func dateKey(effective int64, source feed.SourceID, id feed.ItemID) []byte {
+	s := sortable(effective)
+	k := make([]byte, 0, 8+len(source)+1+16)
+	k = append(append(k, s[:]...), source...)
+	return append(append(k, 0), id[:]...)
+}
+
+func sourceDateKey(num uint32, effective int64, id feed.ItemID) []byte {
+	s := sortable(effective)
+	return append(append(num4(num), s[:]...), id[:]...)
+}
+
+func keyRow(num uint32, k store.Key) []byte {
+	b := make([]byte, 0, 21)
+	b = binary.BigEndian.AppendUint32(b, num)
+	return append(append(b, byte(k.Class)), k.Hash[:]...)
+}
+
+func storyRow(k store.Key) []byte { return append([]byte{byte(k.Class)}, k.Hash[:]...) }
+
+func shortRow(num uint32, d short) []byte { return append(num4(num), d[:]...) }
+
+func revRow(id feed.ItemID, revision uint32) []byte {
+	return binary.BigEndian.AppendUint32(append(make([]byte, 0, 20), id[:]...), revision)
+}
+
+// put writes the rows by date of an item; old, if not nil, are those to take away.
+func (c *catalogTx) putDates(source feed.SourceID, id feed.ItemID, r, old *row) error {
+	if old != nil && old.effective != r.effective {
+		if err := errors.Join(c.b[bByDate].Delete(dateKey(old.effective, source, id)),
+			c.b[bBySource].Delete(sourceDateKey(old.source, old.effective, id))); err != nil {
+			return err
+		}
+	}
+	if err := c.b[bByDate].Put(dateKey(r.effective, source, id), r.topicNumbers()); err != nil {
+		return err
+	}
+	if old != nil && old.effective == r.effective {
+		return nil
+	}
+	return c.b[bBySource].Put(sourceDateKey(r.source, r.effective, id), nil)
+}
+
+// partRow is what is known of an entry's own bytes.
+type partRow struct {
+	seq  uint64      // record that has the bytes; 0: none
+	item feed.ItemID // zero: not recognised
+}
+
+func (c *catalogTx) part(num uint32, d short) (p partRow, ok bool) {
+	v := c.b[bParts].Get(shortRow(num, d))
+	if len(v) != 24 {
+		return p, false
+	}
+	return partRow{binary.BigEndian.Uint64(v), feed.ItemID(v[8:24])}, true
+}
+
+// addPart notes that a record has the bytes (seq not 0), or that they are an
+// item's (item not zero). The first to say either stays.
+func (c *catalogTx) addPart(num uint32, d short, seq uint64, item feed.ItemID) error {
+	old, _ := c.part(num, d)
+	p := old
+	if seq > 0 && (p.seq == 0 || seq < p.seq) {
+		p.seq = seq
+	}
+	if p.item.IsZero() {
+		p.item = item
+	}
+	if p == old {
+		return nil
+	}
+	return c.b[bParts].Put(shortRow(num, d), append(be64(p.seq), p.item[:]...))
+}
+
+// see moves an item's last-seen time.
+func (c *catalogTx) see(id feed.ItemID, at int64) error {
+	r, ok, err := c.row(id)
+	if err != nil || !ok || r.lastSeen >= at {
+		return err
+	}
+	r.lastSeen = at
+	return c.putRow(id, &r)
+}
+
+// apply derives everything from one record: the same for a record just made, one
+// replayed after a crash and one read for a rebuild. Records come in order, except
+// that a raw record may come after the items of its own document. plain gives the body.
+func (c *catalogTx) apply(h *header, head []byte, plain func() ([]byte, error)) error {
+	if c.counts.First == 0 || h.seq == 1 {
+		c.counts.First = h.time
+	}
+	var err error
+	switch h.kind {
+	case store.KindItem:
+		err = c.applyItem(h)
+	case store.KindRevision, store.KindReparsed:
+		err = c.applyRevision(h)
+	case store.KindSeen:
+		err = c.applySeen(h)
+	case store.KindRaw:
+		err = c.applyRaw(h)
+	case store.KindPoll:
+		var b []byte
+		if b, err = plain(); err == nil {
+			var p pollBody
+			if err = json.Unmarshal(b, &p); err == nil && c.source(h.source) != nil {
+				err = c.setState(h.source, p.State)
+			}
+		}
+	case store.KindSource, store.KindTopics, store.KindMerge, store.KindSplit, store.KindWithdrawn, store.KindTakedown:
+		var b []byte
+		if b, err = plain(); err == nil {
+			var e editBody
+			if err = json.Unmarshal(b, &e); err == nil {
+				err = c.applyEdit(h, &e)
+			}
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("record %d (%v): %w", h.seq, h.kind, err)
+	}
+	return nil
+}
+
+// grow adds a record to the Merkle tree and moves the end.
+func (c *catalogTx) grow(seq uint64, kind store.Kind, head []byte, at int64) error {
+	hashes, err := tlog.StoredHashesForRecordHash(int64(seq-1), leafHash(seq, kind, head), c.hashReader())
+	if err != nil {
+		return damaged("catalog: tree", err)
+	}
+	v := make([]byte, 0, len(hashes)*tlog.HashSize)
+	for _, h := range hashes {
+		v = append(v, h[:]...)
+	}
+	if err := c.b[bTree].Put(be64(seq), v); err != nil {
+		return err
+	}
+	c.end, c.counts.Last = seq, at
+	return nil
+}
+
+// hashReader reads stored hashes of the Merkle tree: that of level l and number n
+// stands with the record that completed it.
+func (c *catalogTx) hashReader() tlog.HashReaderFunc { return treeReader(c.b[bTree]) }
+
+func treeReader(b *bbolt.Bucket) tlog.HashReaderFunc {
+	return func(indexes []int64) ([]tlog.Hash, error) {
+		out := make([]tlog.Hash, len(indexes))
+		for i, x := range indexes {
+			level, n := tlog.SplitStoredHashIndex(x)
+			seq := uint64((n + 1) << level)
+			v := b.Get(be64(seq))
+			if len(v) < (level+1)*tlog.HashSize {
+				return nil, fmt.Errorf("hash %d of record %d is missing", level, seq)
+			}
+			copy(out[i][:], v[level*tlog.HashSize:])
+		}
+		return out, nil
+	}
+}
+
+func (c *catalogTx) addKeys(num uint32, h *header) error {
+	for _, k := range h.keys {
+		if kr := keyRow(num, k); c.b[bKeys].Get(kr) == nil {
+			if err := c.b[bKeys].Put(kr, h.item[:]); err != nil {
+				return err
+			}
+		}
+	}
+	for _, k := range h.storyKeys {
+		if kr := storyRow(k); c.b[bStory].Get(kr) == nil {
+			if err := c.b[bStory].Put(kr, h.item[:]); err != nil {
+				return err
+			}
+		}
+	}
+	if h.part != (short{}) {
+		seq := uint64(0)
+		if h.partKept {
+			seq = h.seq
+		}
+		return c.addPart(num, h.part, seq, h.item)
+	}
+	return nil
+}
+
+func (c *catalogTx) sourceOf(h *header) (*known, error) {
+	s := c.source(h.source)
+	if s == nil {
+		return nil, damaged("log", fmt.Errorf("record %d names source %q, which no record has made", h.seq, h.source))
+	}
+	return s, nil
+}
+
+func (c *catalogTx) applyItem(h *header) error {
+	if _, err := c.sourceOf(h); err != nil {
+		return err
+	}
+	s := c.editSource(h.source)
+	s.items++
+	c.counted[s.num] = true
+	tags, err := c.rowTags(h.tags)
+	if err != nil {
+		return err
+	}
+	r := row{
+		last: h.seq, first: h.seq, source: s.num, revisions: 1, effective: h.effective,
+		firstSeen: h.firstSeen, lastSeen: h.time, revised: h.firstSeen, story: h.story,
+		language: h.language, tags: tags, versions: []short{shorten(h.version)},
+	}
+	if r.story.IsZero() {
+		r.story = h.item
+		c.counts.Stories++
+	} else if err := c.join(h.item, r.story); err != nil {
+		return err
+	}
+	c.counts.Items++
+	c.counts.Revisions++
+	if err := c.putRow(h.item, &r); err != nil {
+		return err
+	}
+	if err := c.putDates(h.source, h.item, &r, nil); err != nil {
+		return err
+	}
+	if err := c.addNear(h, nil); err != nil {
+		return err
+	}
+	return c.addKeys(s.num, h)
+}
+
+// join adds an item to a story's members. A story of one has no rows.
+func (c *catalogTx) join(id, story feed.ItemID) error {
+	m := c.b[bMembers]
+	return errors.Join(m.Put(slices.Concat(story[:], story[:]), nil), m.Put(slices.Concat(story[:], id[:]), nil))
+}
+
+func (c *catalogTx) applyRevision(h *header) error {
+	s, err := c.sourceOf(h)
+	if err != nil {
+		return err
+	}
+	r, err := c.mustRow(h.item)
+	if err != nil {
+		return err
+	}
+	old := r
+	r.last, r.revisions, r.revised, r.lastSeen = h.seq, h.revision, h.time, max(r.lastSeen, h.time)
+	r.effective, r.language = h.effective, h.language
+	if r.tags, err = c.rowTags(h.tags); err != nil {
+		return err
+	}
+	r.versions = append(slices.Clone(r.versions), shorten(h.version))
+	r.versions = r.versions[max(0, len(r.versions)-flips):]
+	c.counts.Revisions++
+	if err := c.b[bRevs].Put(revRow(h.item, h.revision), be64(h.seq)); err != nil {
+		return err
+	}
+	if err := c.putRow(h.item, &r); err != nil {
+		return err
+	}
+	if err := c.putDates(h.source, h.item, &r, &old); err != nil {
+		return err
+	}
+	if err := c.addNear(h, &old); err != nil {
+		return err
+	}
+	return c.addKeys(s.num, h)
+}
+
+func (c *catalogTx) applySeen(h *header) error {
+	s, err := c.sourceOf(h)
+	if err != nil {
+		return err
+	}
+	if err := c.see(h.item, h.time); err != nil {
+		return err
+	}
+	return c.addKeys(s.num, h)
+}
+
+func (c *catalogTx) applyRaw(h *header) error {
+	s, err := c.sourceOf(h)
+	if err != nil {
+		return err
+	}
+	c.counts.Raw++
+	if err := c.b[bDocs].Put(shortRow(s.num, shorten(h.doc)), be64(h.seq)); err != nil {
+		return err
+	}
+	for _, i := range h.inline {
+		if i >= len(h.parts) {
+			return damaged("log", fmt.Errorf("record %d has no part %d", h.seq, i))
+		}
+		if err := c.addPart(s.num, h.parts[i], h.seq, feed.ItemID{}); err != nil {
+			return err
+		}
+	}
+	for _, f := range h.found {
+		if f.part >= len(h.parts) {
+			return damaged("log", fmt.Errorf("record %d has no part %d", h.seq, f.part))
+		}
+		if err := c.addPart(s.num, h.parts[f.part], 0, f.item); err != nil {
+			return err
+		}
+	}
+	for _, d := range h.parts {
+		if p, ok := c.part(s.num, d); ok && !p.item.IsZero() {
+			if err := c.see(p.item, h.time); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// members are the items of a story, itself among them.
+func (c *catalogTx) members(story feed.ItemID) []feed.ItemID {
+	var out []feed.ItemID
+	cur := c.b[bMembers].Cursor()
+	for k, _ := cur.Seek(story[:]); len(k) == 32 && bytes.Equal(k[:16], story[:]); k, _ = cur.Next() {
+		out = append(out, feed.ItemID(k[16:]))
+	}
+	if out == nil {
+		out = []feed.ItemID{story}
+	}
+	return out
+}

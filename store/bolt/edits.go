@@ -1,0 +1,230 @@
+package bolt
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+
+	"chancery/feed"
+	"chancery/store"
+)
+
+// editBody is the body of a record of a decision; the items concerned are in the header.
+type editBody struct {
+	Source *store.Source    `json:"source,omitempty"`
+	State  *store.PollState `json:"state,omitempty"`
+	Topics []feed.Tag       `json:"topics,omitempty"`
+	Rules  []byte           `json:"rules,omitempty"`
+	Reason string           `json:"reason,omitempty"`
+	By     string           `json:"by,omitempty"`
+	Undo   bool             `json:"undo,omitempty"`
+}
+
+// pollBody is the body of a poll record.
+type pollBody struct {
+	State store.PollState `json:"state"`
+}
+
+// checkEdit refuses what cannot be recorded, before anything is written.
+func (c *catalogTx) checkEdit(e *store.Edit) error {
+	least := 1
+	switch e.Kind {
+	case store.KindSource:
+		if e.Source == nil || !feed.ValidID(string(e.Source.ID)) {
+			return errors.New("no source with a valid id")
+		}
+		return nil
+	case store.KindRuleset:
+		return nil
+	case store.KindTopics:
+		if len(e.Items) != 1 {
+			return fmt.Errorf("%d items, want one", len(e.Items))
+		}
+	case store.KindMerge:
+		least = 2
+	case store.KindSplit, store.KindWithdrawn, store.KindTakedown:
+	default:
+		return errors.New("not a decision that can be recorded")
+	}
+	if len(e.Items) < least {
+		return fmt.Errorf("%d items, want %d or more", len(e.Items), least)
+	}
+	for _, id := range e.Items {
+		if _, ok, err := c.row(id); err != nil {
+			return err
+		} else if !ok {
+			return fmt.Errorf("item %v: %w", id, store.ErrNotFound)
+		}
+	}
+	return nil
+}
+
+func (c *catalogTx) applyEdit(h *header, e *editBody) error {
+	switch h.kind {
+	case store.KindSource:
+		if e.Source == nil {
+			return damaged("log", fmt.Errorf("record %d has no source", h.seq))
+		}
+		return c.setSource(*e.Source, e.State)
+	case store.KindTopics:
+		for _, id := range h.items {
+			if err := c.setTags(id, h.tags); err != nil {
+				return err
+			}
+		}
+	case store.KindWithdrawn:
+		for _, id := range h.items {
+			r, err := c.mustRow(id)
+			if err != nil {
+				return err
+			}
+			r.withdrawn = !e.Undo
+			if err := c.putRow(id, &r); err != nil {
+				return err
+			}
+		}
+	case store.KindTakedown:
+		for _, id := range h.items {
+			r, err := c.mustRow(id)
+			if err != nil {
+				return err
+			}
+			r.takenDown = true
+			if err := c.putRow(id, &r); err != nil {
+				return err
+			}
+		}
+		return c.b[bPending].Put(be64(h.seq), nil) // content is removed after the commit
+	case store.KindMerge:
+		var all []feed.ItemID
+		for _, id := range h.items {
+			r, err := c.mustRow(id)
+			if err != nil {
+				return err
+			}
+			all = append(all, c.members(r.story)...)
+		}
+		return c.regroup(all)
+	case store.KindSplit:
+		seen := map[feed.ItemID]bool{}
+		groups := [][]feed.ItemID{slices.Clone(h.items)}
+		for _, id := range h.items {
+			r, err := c.mustRow(id)
+			if err != nil {
+				return err
+			}
+			if !seen[r.story] {
+				seen[r.story] = true
+				groups = append(groups, slices.DeleteFunc(c.members(r.story), func(m feed.ItemID) bool { return slices.Contains(h.items, m) }))
+			}
+		}
+		return c.regroup(groups...)
+	}
+	return nil
+}
+
+func compareIDs(a, b feed.ItemID) int { return bytes.Compare(a[:], b[:]) }
+
+// regroup makes a story of each group, named after the first of its items. The
+// groups together are whole stories of before.
+func (c *catalogTx) regroup(groups ...[]feed.ItemID) error {
+	m := c.b[bMembers]
+	before := map[feed.ItemID]bool{}
+	for _, ids := range groups {
+		for _, id := range ids {
+			r, err := c.mustRow(id)
+			if err != nil {
+				return err
+			}
+			before[r.story] = true
+		}
+	}
+	for story := range before {
+		for _, id := range c.members(story) {
+			if err := m.Delete(slices.Concat(story[:], id[:])); err != nil {
+				return err
+			}
+		}
+	}
+	c.counts.Stories -= int64(len(before))
+	for _, ids := range groups {
+		if len(ids) == 0 {
+			continue
+		}
+		slices.SortFunc(ids, compareIDs)
+		ids = slices.Compact(ids)
+		c.counts.Stories++
+		for _, id := range ids {
+			r, err := c.mustRow(id)
+			if err != nil {
+				return err
+			}
+			r.story = ids[0]
+			if err := c.putRow(id, &r); err != nil {
+				return err
+			}
+			if len(ids) > 1 {
+				if err := m.Put(slices.Concat(ids[0][:], id[:]), nil); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func (c *catalogTx) setTags(id feed.ItemID, tags []feed.Tag) error {
+	r, err := c.mustRow(id)
+	if err != nil {
+		return err
+	}
+	if r.tags, err = c.rowTags(tags); err != nil {
+		return err
+	}
+	if err := c.putRow(id, &r); err != nil {
+		return err
+	}
+	return c.b[bByDate].Put(dateKey(r.effective, c.sourceName(r.source), id), r.topicNumbers())
+}
+
+// tagsOf gives the tags of a row in the words of feed.
+func tagsOf(r *row, label func(uint16) feed.TopicID) []feed.Tag {
+	var out []feed.Tag
+	for _, t := range r.tags {
+		out = append(out, feed.Tag{Topic: label(t.topic), Score: t.score, About: t.flags&1 != 0, Manual: t.flags&2 != 0})
+	}
+	slices.SortFunc(out, func(a, b feed.Tag) int { return cmp.Compare(a.Topic, b.Topic) })
+	return out
+}
+
+func (c *catalogTx) label(n uint16) feed.TopicID {
+	if t, ok := c.mem.labels[n]; ok {
+		return t
+	}
+	for t, m := range c.topics {
+		if m == n {
+			return t
+		}
+	}
+	return ""
+}
+
+// retag gives the tags that an item has when a rule says tags: what a person
+// decided stays (PEERS part 5, 64).
+func retag(old, tags []feed.Tag) []feed.Tag {
+	var out []feed.Tag
+	for _, t := range old {
+		if t.Manual {
+			out = append(out, t)
+		}
+	}
+	for _, t := range tags {
+		if !slices.ContainsFunc(out, func(o feed.Tag) bool { return o.Topic == t.Topic }) {
+			out = append(out, t)
+		}
+	}
+	slices.SortFunc(out, func(a, b feed.Tag) int { return cmp.Compare(a.Topic, b.Topic) })
+	return out
+}

@@ -1,0 +1,64 @@
+package bolt
+
+import (
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"strings"
+	"syscall"
+
+	"go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
+
+	"chancery/store"
+)
+
+// system gives an error of the system or of bbolt the class of store's closed set
+// that it belongs to, if any.
+func system(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT), errors.Is(err, syscall.EFBIG):
+		return fmt.Errorf("%w: %w", store.ErrFull, err)
+	case errors.Is(err, syscall.EROFS), errors.Is(err, berrors.ErrDatabaseReadOnly), errors.Is(err, berrors.ErrTxNotWritable):
+		return fmt.Errorf("%w: %w", store.ErrReadOnly, err)
+	case errors.Is(err, berrors.ErrTimeout):
+		return fmt.Errorf("%w: %w", store.ErrBusy, err)
+	case errors.Is(err, berrors.ErrInvalid), errors.Is(err, berrors.ErrChecksum), errors.Is(err, berrors.ErrVersionMismatch),
+		errors.Is(err, berrors.ErrInvalidMapping):
+		return fmt.Errorf("%w: %w", store.ErrCorrupt, err)
+	case errors.Is(err, berrors.ErrDatabaseNotOpen):
+		return fmt.Errorf("%w: %w", store.ErrClosed, err)
+	}
+	return err
+}
+
+// damaged is an error of the kind ErrCorrupt that names the place.
+func damaged(where string, err error) error {
+	if errors.Is(err, store.ErrCorrupt) {
+		return err
+	}
+	return fmt.Errorf("%w: %s: %w", store.ErrCorrupt, where, err)
+}
+
+// guard turns a panic of bbolt over a damaged page, or a fault in its mapping,
+// into store.ErrCorrupt. It is deferred by everything that touches a database; a
+// panic from anywhere else goes on.
+func guard(where string, err *error) {
+	r := recover()
+	if r == nil {
+		return
+	}
+	if !strings.Contains(string(debug.Stack()), "go.etcd.io/bbolt") {
+		panic(r)
+	}
+	*err = fmt.Errorf("%w: %s: %v", store.ErrCorrupt, where, r)
+}
+
+// view runs f in a read transaction.
+func view(db *bbolt.DB, where string, f func(tx *bbolt.Tx) error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer guard(where, &err)
+	return system(db.View(f))
+}

@@ -1,0 +1,225 @@
+package bolt
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"chancery/feed"
+	"chancery/store"
+)
+
+// sourceState copies a source out, so that nothing in it is shared.
+func (k *known) sourceState() store.SourceState {
+	return store.SourceState{Source: copySource(k.source), State: copyState(k.state), Items: k.items}
+}
+
+func copySource(s store.Source) store.Source {
+	s.Topics = slices.Clone(s.Topics)
+	s.Headers = maps.Clone(s.Headers)
+	s.Moves = slices.Clone(s.Moves)
+	return s
+}
+
+func copyState(s store.PollState) store.PollState {
+	s.Schedule = slices.Clone(s.Schedule)
+	return s
+}
+
+// Sources implements store.Frontier.
+func (s *Store) Sources(ctx context.Context) ([]store.SourceState, error) {
+	if err := ctxErr(ctx); err != nil {
+		return nil, err
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.closed {
+		return nil, store.ErrClosed
+	}
+	out := make([]store.SourceState, 0, len(s.mem.sources))
+	for _, k := range s.mem.sources {
+		if !k.source.Removed || k.items > 0 {
+			out = append(out, k.sourceState())
+		}
+	}
+	slices.SortFunc(out, func(a, b store.SourceState) int { return cmp.Compare(a.ID, b.ID) })
+	return out, nil
+}
+
+// Source implements store.Frontier.
+func (s *Store) Source(ctx context.Context, id feed.SourceID) (store.SourceState, error) {
+	if err := ctxErr(ctx); err != nil {
+		return store.SourceState{}, err
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.closed {
+		return store.SourceState{}, store.ErrClosed
+	}
+	k := s.mem.sources[id]
+	if k == nil || k.source.Removed && k.items == 0 {
+		return store.SourceState{}, fmt.Errorf("source %q: %w", id, store.ErrNotFound)
+	}
+	return k.sourceState(), nil
+}
+
+// defaultTTL is how long a lease holds when the query names no time.
+const defaultTTL = 10 * time.Minute
+
+// Lease implements store.Frontier. Leases are held in memory: a restart ends them
+// all, and whoever held one is gone with the process.
+func (s *Store) Lease(ctx context.Context, q store.LeaseQuery) ([]store.Lease, error) {
+	if err := ctxErr(ctx); err != nil {
+		return nil, err
+	}
+	if s.opts.ReadOnly {
+		return nil, store.ErrReadOnly
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil, store.ErrClosed
+	}
+	named := make(map[feed.SourceID]bool, len(q.Sources))
+	for _, id := range q.Sources {
+		if k := s.mem.sources[id]; k == nil || k.source.Removed {
+			return nil, fmt.Errorf("source %q: %w", id, store.ErrNotFound)
+		}
+		named[id] = true
+	}
+	now := nanos(q.Now)
+	var due []*known
+	s.leased = 0
+	for id, k := range s.mem.sources {
+		out := k.fence != 0 && k.until > now
+		if out {
+			s.leased++
+		}
+		switch {
+		case out || k.source.Removed || k.source.Address() == "" || k.state.NotBefore.After(q.Now):
+		case len(named) > 0 && !named[id]:
+		case k.source.Disabled && !named[id]:
+		case !q.All && !named[id] && k.state.NextDue.After(q.Now):
+		default:
+			due = append(due, k)
+		}
+	}
+	slices.SortFunc(due, func(a, b *known) int {
+		return cmp.Or(a.state.NextDue.Compare(b.state.NextDue), cmp.Compare(a.source.ID, b.source.ID))
+	})
+	if q.N > 0 {
+		due = due[:min(q.N, len(due))]
+	}
+	if q.TTL <= 0 {
+		q.TTL = defaultTTL
+	}
+	out := make([]store.Lease, 0, len(due))
+	for _, k := range due {
+		s.fence++
+		s.leased++
+		k.fence, k.until = s.fence, nanos(q.Now.Add(q.TTL))
+		out = append(out, store.Lease{Source: copySource(k.source), State: copyState(k.state), Fence: k.fence, Until: q.Now.Add(q.TTL)})
+	}
+	return out, nil
+}
+
+// holds reports whether a lease is still its holder's.
+func (s *Store) holds(l *store.Lease) error {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.closed {
+		return store.ErrClosed
+	}
+	if k := s.mem.sources[l.Source.ID]; k == nil || k.fence == 0 || k.fence != l.Fence {
+		return fmt.Errorf("source %q: %w", l.Source.ID, store.ErrLeaseLost)
+	}
+	return nil
+}
+
+// Finish implements store.Frontier.
+func (s *Store) Finish(ctx context.Context, l store.Lease, r store.PollResult) ([]store.Outcome, error) {
+	if s.opts.ReadOnly {
+		return nil, store.ErrReadOnly
+	}
+	if err := s.holds(&l); err != nil {
+		return nil, err
+	}
+	id := l.Source.ID
+	if r.Source != nil && r.Source.ID != id {
+		return nil, fmt.Errorf("source %q: the poll replaces it by %q", id, r.Source.ID)
+	}
+	if r.Batch == nil && len(r.Seen) > 0 {
+		return nil, fmt.Errorf("seen: no part %d", r.Seen[0])
+	}
+	in := &intake{source: id, batch: r.Batch, seen: r.Seen}
+	if err := s.prepare(in); err != nil {
+		return nil, err
+	}
+	var out []store.Outcome
+	var recorded time.Time
+	if r.Batch != nil {
+		recorded = r.Batch.At
+	}
+	err := s.submit(ctx, &job{
+		quiet: r.Batch == nil && r.Source == nil,
+		run: func(t *txn) error {
+			if t.ended[id] {
+				return fmt.Errorf("source %q: %w", id, store.ErrLeaseLost)
+			}
+			if err := s.holds(&l); err != nil {
+				return err
+			}
+			at := t.at(recorded)
+			n := t.next
+			if r.Source != nil {
+				p, err := t.jsonRecord(header{kind: store.KindSource, time: nanos(at), source: id}, editBody{Source: r.Source})
+				if err != nil {
+					return err
+				}
+				if err := t.emit(p); err != nil {
+					return err
+				}
+			}
+			var err error
+			if out, err = t.take(in, at); err != nil {
+				return err
+			}
+			t.dirty = true
+			t.ended[id] = true
+			if t.next == n {
+				return t.setState(id, r.State)
+			}
+			p, err := t.jsonRecord(header{kind: store.KindPoll, time: nanos(at), source: id}, pollBody{State: r.State})
+			if err != nil {
+				return err
+			}
+			return t.emit(p)
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// Release implements store.Frontier.
+func (s *Store) Release(ctx context.Context, l store.Lease) error {
+	if err := ctxErr(ctx); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return store.ErrClosed
+	}
+	k := s.mem.sources[l.Source.ID]
+	if k == nil || k.fence == 0 || k.fence != l.Fence {
+		return fmt.Errorf("source %q: %w", l.Source.ID, store.ErrLeaseLost)
+	}
+	k.fence = 0
+	s.leased--
+	return nil
+}

@@ -1,0 +1,85 @@
+package bolt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"chancery/store"
+)
+
+// lockFile is the right to an archive: an flock on DIR/lock, whose text says for
+// people who has it.
+type lockFile struct{ f *os.File }
+
+// takeLock takes the lock of an archive, trying again for up to wait. waiting is
+// called once, with who has it, when it has to wait.
+func takeLock(ctx context.Context, dir, command string, readOnly bool, wait time.Duration, waiting func(who string)) (*lockFile, error) {
+	path := filepath.Join(dir, "lock")
+	how := syscall.LOCK_EX
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
+	if readOnly {
+		how = syscall.LOCK_SH
+		if err != nil { // a read-only disk, or another user's archive
+			f, err = os.Open(path)
+			if errors.Is(err, fs.ErrNotExist) {
+				return &lockFile{}, nil
+			}
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("lock: %w", system(err))
+	}
+	deadline := time.Now().Add(wait)
+	for told := false; ; {
+		err = syscall.Flock(int(f.Fd()), how|syscall.LOCK_NB)
+		if err == nil {
+			break
+		}
+		who := "another process"
+		if b, rerr := io.ReadAll(io.NewSectionReader(f, 0, 200)); rerr == nil && strings.TrimSpace(string(b)) != "" {
+			pid, cmd, _ := strings.Cut(strings.TrimSpace(string(b)), " ")
+			who = fmt.Sprintf("%s (pid %s)", cmd, pid)
+		}
+		if !errors.Is(err, syscall.EWOULDBLOCK) || !time.Now().Before(deadline) {
+			_ = f.Close()
+			if errors.Is(err, syscall.EWOULDBLOCK) {
+				return nil, fmt.Errorf("%s: %w by %s", dir, store.ErrBusy, who)
+			}
+			return nil, fmt.Errorf("lock %s: %w", path, err)
+		}
+		if !told {
+			told = true
+			waiting(who)
+		}
+		t := time.NewTimer(100 * time.Millisecond)
+		select {
+		case <-ctx.Done():
+			t.Stop()
+			_ = f.Close()
+			return nil, context.Cause(ctx)
+		case <-t.C:
+		}
+	}
+	l := &lockFile{f}
+	if !readOnly {
+		// The text is a courtesy: that it cannot be written (a full disk) is no
+		// reason not to open.
+		_ = f.Truncate(0)
+		_, _ = f.WriteAt(fmt.Appendf(nil, "%d %s\n", os.Getpid(), command), 0)
+	}
+	return l, nil
+}
+
+func (l *lockFile) release() {
+	if l.f != nil {
+		_ = l.f.Close() // ends the flock
+	}
+}

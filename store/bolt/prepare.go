@@ -1,0 +1,278 @@
+package bolt
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"chancery/feed"
+	"chancery/store"
+)
+
+// intake is a batch on its way in: what could be computed before the writer has it.
+type intake struct {
+	source feed.SourceID
+	batch  *store.Batch
+	seen   []int
+
+	doc     feed.Digest // of the whole body
+	drafts  []ready     // by draft
+	raw     *packed     // nil: the document is there already, or not kept
+	rawPlan rawPlan
+	content feed.Digest // of raw
+	volume  uint32      // for whose dictionary all was packed
+	created int         // items that it has made so far; the writer's
+}
+
+// ready is the body of a draft, packed; pack is nil when the draft seemed to
+// bring nothing new.
+type ready struct {
+	pack    *packed
+	content feed.Digest
+	kept    bool // the entry's own bytes are in it
+}
+
+// rawPlan says where the parts of a document are: inline holds the numbers of
+// those that its own record must carry.
+type rawPlan struct {
+	digests []short
+	inline  []int
+}
+
+// checkBatch refuses a batch that no pipeline should have made, before anything is written.
+func checkBatch(b *store.Batch, seen []int) error {
+	var parts []store.Part
+	if d := b.Document; d != nil {
+		parts = d.Parts
+		end := 0
+		for i, p := range parts {
+			if d.Body == nil {
+				break
+			}
+			if p.Start < end || p.End < p.Start || p.End > len(d.Body) {
+				return fmt.Errorf("part %d: [%d:%d] is out of order or outside the document", i, p.Start, p.End)
+			}
+			if feed.DigestOf(d.Body[p.Start:p.End]) != p.Digest {
+				return fmt.Errorf("part %d: the digest is not that of its bytes", i)
+			}
+			end = p.End
+		}
+	}
+	for i := range b.Drafts {
+		d := &b.Drafts[i]
+		if len(d.Keys) == 0 {
+			return fmt.Errorf("draft %d: no keys", i)
+		}
+		if d.Part >= len(parts) || d.Part < -1 {
+			return fmt.Errorf("draft %d: part %d of %d", i, d.Part, len(parts))
+		}
+	}
+	for _, i := range seen {
+		if i < 0 || i >= len(parts) {
+			return fmt.Errorf("seen: no part %d", i)
+		}
+	}
+	return nil
+}
+
+// prepare does all that needs no decision: encoding, cutting, compressing and
+// hashing, in the caller's goroutine. It guesses from a snapshot of the catalog what
+// will be new, and is made good under the writer where it guessed wrong.
+func (s *Store) prepare(in *intake) error {
+	if in.batch == nil || (len(in.batch.Drafts) == 0 && in.batch.Document == nil) {
+		return nil
+	}
+	if err := checkBatch(in.batch, in.seen); err != nil {
+		return err
+	}
+	in.drafts = make([]ready, len(in.batch.Drafts))
+	doc := in.batch.Document
+	if doc != nil {
+		in.rawPlan.digests = make([]short, len(doc.Parts))
+		for i, p := range doc.Parts {
+			in.rawPlan.digests[i] = shorten(p.Digest)
+		}
+		if doc.Body != nil {
+			in.doc = feed.DigestOf(doc.Body)
+		}
+	}
+	live := s.live()
+	in.volume = live.number
+	guess := make([]sighting, len(in.batch.Drafts))
+	var haveDoc bool
+	var stored []bool
+	err := s.viewCatalog(func(c *catalogTx) error {
+		num := uint32(0)
+		if src := c.source(in.source); src != nil {
+			num = src.num
+		}
+		if doc != nil && doc.Body != nil {
+			haveDoc = c.b[bDocs].Get(shortRow(num, shorten(in.doc))) != nil
+			stored = make([]bool, len(doc.Parts))
+			for i, d := range in.rawPlan.digests {
+				p, _ := c.part(num, d)
+				stored[i] = p.seq > 0
+			}
+		}
+		for i := range in.batch.Drafts {
+			var err error
+			if guess[i], err = c.find(num, &in.batch.Drafts[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for i := range in.batch.Drafts {
+		d := &in.batch.Drafts[i]
+		if guess[i].same {
+			if guess[i].row.takenDown && d.Part >= 0 && doc.Body != nil {
+				stored[d.Part] = true
+			}
+			continue
+		}
+		base := uint64(0)
+		if !guess[i].id.IsZero() && guess[i].row.revisions%wholeEvery != 0 {
+			base = guess[i].row.last
+		}
+		in.packDraft(i, live, base)
+		if d.Part >= 0 && doc.Body != nil {
+			stored[d.Part] = true
+			for j, p := range in.rawPlan.digests { // the same bytes twice in one document
+				stored[j] = stored[j] || p == in.rawPlan.digests[d.Part]
+			}
+		}
+	}
+	if doc != nil && doc.Body != nil && !haveDoc {
+		in.packRaw(live, stored)
+	}
+	return nil
+}
+
+// wholeEvery: so often a revision is kept whole, not as a difference to the one before.
+const wholeEvery = 16
+
+// packDraft packs the body of draft i for a volume; base is the record of the
+// revision before, to be kept as the difference to it, or 0.
+func (in *intake) packDraft(i int, v *volume, base uint64) {
+	d := &in.batch.Drafts[i]
+	b := body{native: d.Native, method: d.Method, entry: d.Entry}
+	r := &in.drafts[i]
+	if doc := in.batch.Document; d.Part >= 0 && doc.Body != nil {
+		p := doc.Parts[d.Part]
+		b.recipe = cut(doc.Body[p.Start:p.End], &d.Entry)
+		r.kept = true
+	}
+	plain := b.encode()
+	if base >= v.first && base > 0 && len(plain) >= leastBase {
+		if _, f, err := v.read(base); err == nil {
+			if old, err := v.plain(base, f); err == nil && len(old) >= leastBase {
+				if p, digest, ok := packDelta(plain, old, base); ok {
+					r.pack, r.content = p, digest
+					return
+				}
+			}
+		}
+	}
+	r.pack, r.content = pack(plain, v.dictionary())
+}
+
+func (v *volume) dictionary() *coders {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	return v.dict
+}
+
+// packRaw packs the record of a document whose parts are kept elsewhere where
+// stored says so.
+func (in *intake) packRaw(v *volume, stored []bool) {
+	doc := in.batch.Document
+	in.rawPlan.inline = nil
+	var recipe []byte
+	literal := func(b []byte) {
+		if len(b) > 0 {
+			recipe = binary.AppendUvarint(append(recipe, opBytes), uint64(len(b)))
+			recipe = append(recipe, b...)
+		}
+	}
+	pos := 0
+	var spans []byte
+	inlined := map[short]bool{}
+	for i, p := range doc.Parts {
+		literal(doc.Body[pos:p.Start])
+		spans = binary.AppendUvarint(spans, uint64(p.Start-pos))
+		spans = binary.AppendUvarint(spans, uint64(p.End-p.Start))
+		pos = p.End
+		recipe = binary.AppendUvarint(append(recipe, opPart), uint64(i))
+		if d := in.rawPlan.digests[i]; !stored[i] && !inlined[d] {
+			inlined[d] = true
+			in.rawPlan.inline = append(in.rawPlan.inline, i)
+		}
+	}
+	literal(doc.Body[pos:])
+	r := rawBody{doc: doc, from: in.batch.From, spans: spans, recipe: recipe}
+	for _, i := range in.rawPlan.inline {
+		r.inline = append(r.inline, doc.Body[doc.Parts[i].Start:doc.Parts[i].End])
+	}
+	in.raw, in.content = pack(r.encode(), v.dictionary())
+}
+
+// rawBody is the plain body of a raw record.
+type rawBody struct {
+	doc    *store.Document // without Source, Body and Parts
+	from   string
+	spans  []byte   // of the parts
+	recipe []byte   // of the document
+	inline [][]byte // parts that are kept here, in the order of the header's field 23
+}
+
+func (r *rawBody) fields(c *coder) {
+	status := int64(r.doc.Status)
+	c.str(1, &r.doc.URL)
+	c.str(2, &r.doc.MediaType)
+	c.int(3, &status)
+	r.doc.Status = int(status)
+	c.str(4, &r.doc.ETag)
+	c.str(5, &r.doc.Modified)
+	c.time(6, &r.doc.Received)
+	c.strs(7, &r.doc.Repairs)
+	c.str(10, &r.from)
+}
+
+func (r *rawBody) encode() []byte {
+	var c coder
+	doc := *r.doc
+	cp := *r
+	cp.doc = &doc
+	cp.fields(&c)
+	b := c.out
+	if len(r.spans) > 0 {
+		b = putField(b, 8, r.spans)
+	}
+	b = putField(b, 9, r.recipe)
+	for _, p := range r.inline {
+		b = putField(b, 11, p)
+	}
+	return b
+}
+
+func decodeRaw(plain []byte) (rawBody, error) {
+	r := rawBody{doc: &store.Document{}}
+	c := coder{reading: true}
+	err := fields(plain, func(tag uint64, v []byte) error {
+		switch tag {
+		case 8:
+			r.spans = v
+		case 9:
+			r.recipe = v
+		case 11:
+			r.inline = append(r.inline, v)
+		default:
+			c.tag, c.val = tag, v
+			r.fields(&c)
+		}
+		return nil
+	})
+	return r, err
+}

@@ -1,0 +1,244 @@
+package bolt
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"chancery/feed"
+	"chancery/store"
+)
+
+func getSeq(v []byte) uint64 { return binary.BigEndian.Uint64(v) }
+
+// Raw implements store.Archive.
+func (s *Store) Raw(ctx context.Context, id feed.ItemID, revision int) (store.Document, error) {
+	if err := ctxErr(ctx); err != nil {
+		return store.Document{}, err
+	}
+	var seq uint64
+	err := s.viewCatalog(func(c *catalogTx) error {
+		r, ok, err := c.row(id)
+		if err != nil {
+			return err
+		}
+		if !ok || revision < 0 || revision > int(r.revisions) {
+			return fmt.Errorf("item %v, revision %d: %w", id, revision, store.ErrNotFound)
+		}
+		seqs := c.revisions(id, &r)
+		if revision == 0 {
+			revision = len(seqs)
+		}
+		if revision > len(seqs) {
+			return damaged("catalog", fmt.Errorf("revision %d of item %v is missing", revision, id))
+		}
+		seq = seqs[revision-1]
+		return nil
+	})
+	if err != nil {
+		return store.Document{}, err
+	}
+	v, err := s.volume(seq)
+	if err != nil {
+		return store.Document{}, err
+	}
+	h, _, err := v.read(seq)
+	if err != nil {
+		return store.Document{}, err
+	}
+	if h.raw == 0 {
+		return store.Document{}, fmt.Errorf("item %v, revision %d: the document it came in was not kept: %w", id, revision, store.ErrNotFound)
+	}
+	return s.Document(ctx, store.Cursor(h.raw))
+}
+
+// errGone: bytes that were taken down.
+var errGone = errors.New("was taken down")
+
+// Document implements store.Archive.
+func (s *Store) Document(ctx context.Context, at store.Cursor) (store.Document, error) {
+	if err := ctxErr(ctx); err != nil {
+		return store.Document{}, err
+	}
+	s.mu.RLock()
+	end := s.end
+	s.mu.RUnlock()
+	if at == 0 || uint64(at) > end {
+		return store.Document{}, fmt.Errorf("document at %d: %w", at, store.ErrNotFound)
+	}
+	doc, _, err := s.document(uint64(at))
+	if errors.Is(err, errGone) {
+		return store.Document{}, fmt.Errorf("document at %d: an entry of it %w: %w", at, err, store.ErrNotFound)
+	}
+	return doc, err
+}
+
+// document puts a document together again and checks that it is what was received.
+func (s *Store) document(seq uint64) (doc store.Document, from string, err error) {
+	v, err := s.volume(seq)
+	if err != nil {
+		return doc, "", err
+	}
+	h, f, err := v.read(seq)
+	if err != nil {
+		return doc, "", err
+	}
+	if f.kind != store.KindRaw {
+		return doc, "", fmt.Errorf("document at %d: it is a record of kind %v: %w", seq, f.kind, store.ErrNotFound)
+	}
+	plain, err := v.plain(seq, f)
+	if err != nil {
+		return doc, "", err
+	}
+	if plain == nil {
+		return doc, "", errGone
+	}
+	r, err := decodeRaw(plain)
+	if err != nil {
+		return doc, "", damaged(v.where(seq), err)
+	}
+	doc = *r.doc
+	doc.Source = h.source
+	parts := make([][]byte, len(h.parts))
+	where := make([]uint64, len(h.parts))
+	if len(r.inline) != len(h.inline) {
+		return doc, "", damaged(v.where(seq), errors.New("parts of the document are missing"))
+	}
+	for i, n := range h.inline {
+		if n >= len(parts) {
+			return doc, "", damaged(v.where(seq), fmt.Errorf("it has no part %d", n))
+		}
+		parts[n] = r.inline[i]
+	}
+	err = s.viewCatalog(func(c *catalogTx) error {
+		src := c.source(h.source)
+		if src == nil {
+			return damaged("catalog", fmt.Errorf("source %q is missing", h.source))
+		}
+		for i, d := range h.parts {
+			p, _ := c.part(src.num, d)
+			where[i] = p.seq
+			if r, ok, err := c.row(p.item); err != nil {
+				return err
+			} else if ok && r.takenDown {
+				return errGone
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return doc, "", err
+	}
+	for i := range parts {
+		if parts[i] == nil {
+			if parts[i], err = s.partBytes(where[i], h.parts[i]); err != nil {
+				if errors.Is(err, errGone) {
+					return doc, "", err
+				}
+				return doc, "", damaged(fmt.Sprintf("record %d, part %d", seq, i), err)
+			}
+		}
+	}
+	doc.Body, err = cook(r.recipe, nil, func(i int) ([]byte, error) {
+		if i >= len(parts) {
+			return nil, fmt.Errorf("it has no part %d", i)
+		}
+		return parts[i], nil
+	})
+	if err != nil {
+		return doc, "", damaged(v.where(seq), err)
+	}
+	if doc.Body == nil {
+		doc.Body = []byte{}
+	}
+	if feed.DigestOf(doc.Body) != h.doc {
+		return doc, "", damaged(v.where(seq), errors.New("the document is not what was received"))
+	}
+	pos := 0
+	for spans := r.spans; len(spans) > 0; {
+		var gap, n uint64
+		if gap, spans, err = takeUvarint(spans); err == nil {
+			n, spans, err = takeUvarint(spans)
+		}
+		start := pos + int(gap)
+		pos = start + int(n)
+		if err != nil || start < 0 || pos < start || pos > len(doc.Body) {
+			return doc, "", damaged(v.where(seq), errors.New("places of parts are wrong"))
+		}
+		doc.Parts = append(doc.Parts, store.Part{Start: start, End: pos, Digest: feed.DigestOf(doc.Body[start:pos])})
+	}
+	return doc, r.from, nil
+}
+
+// partBytes gives an entry's own bytes from the record that has them.
+func (s *Store) partBytes(seq uint64, d short) ([]byte, error) {
+	if seq == 0 {
+		return nil, errors.New("no record has its bytes")
+	}
+	v, err := s.volume(seq)
+	if err != nil {
+		return nil, err
+	}
+	h, f, err := v.read(seq)
+	if err != nil {
+		return nil, err
+	}
+	plain, err := v.plain(seq, f)
+	if err != nil {
+		return nil, err
+	}
+	if plain == nil {
+		return nil, errGone
+	}
+	var own []byte
+	if f.kind == store.KindRaw {
+		r, err := decodeRaw(plain)
+		if err != nil {
+			return nil, err
+		}
+		i := slices.IndexFunc(h.inline, func(n int) bool { return n < len(h.parts) && h.parts[n] == d })
+		if i < 0 || i >= len(r.inline) {
+			return nil, fmt.Errorf("record %d has not its bytes", seq)
+		}
+		own = r.inline[i]
+	} else {
+		b, err := decodeBody(plain)
+		if err != nil {
+			return nil, err
+		}
+		if own, err = cook(b.recipe, &b.entry, nil); err != nil {
+			return nil, err
+		}
+	}
+	if shorten(feed.DigestOf(own)) != d {
+		return nil, fmt.Errorf("record %d has other bytes", seq)
+	}
+	return own, nil
+}
+
+// editOf is the decision that a record holds.
+func (v *volume) editOf(h *header, f framed) (*store.Edit, error) {
+	b, err := v.editBody(h.seq, f)
+	if err != nil {
+		return nil, err
+	}
+	return &store.Edit{
+		Kind: f.kind, Source: b.Source, State: b.State, Items: h.items, Topics: h.tags, Rules: b.Rules,
+		Digest: h.rules, Reason: b.Reason, By: b.By,
+	}, nil
+}
+
+func (v *volume) editBody(seq uint64, f framed) (editBody, error) {
+	var b editBody
+	plain, err := v.plain(seq, f)
+	if err != nil || plain == nil {
+		return b, err
+	}
+	if err := json.Unmarshal(plain, &b); err != nil {
+		return b, damaged(v.where(seq), err)
+	}
+	return b, nil
+}

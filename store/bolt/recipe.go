@@ -1,0 +1,198 @@
+package bolt
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"strings"
+
+	"chancery/feed"
+)
+
+// Operations of a recipe: how bytes are made of others that are kept anyway.
+const (
+	opBytes = 0 // these bytes
+	opField = 1 // a text of the same record's entry, escaped
+	opPart  = 2 // a part of the same document, by its number
+)
+
+// Texts of an entry that its own bytes may repeat.
+const (
+	fieldContent = 1
+	fieldSummary = 2
+	fieldTitle   = 3
+)
+
+func fieldText(e *feed.Entry, field uint64) (string, bool) {
+	switch field {
+	case fieldContent:
+		return e.Content.Value, true
+	case fieldSummary:
+		return e.Summary.Value, true
+	case fieldTitle:
+		return e.Title.Value, true
+	}
+	return "", false
+}
+
+// escapers are the ways in which publishers write a text into a document, in the
+// order of their numbers in the format.
+var escapers = []func(string) string{
+	func(s string) string { return s },
+	strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace,
+	strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;").Replace,
+	strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&#34;", "'", "&#39;").Replace,
+	strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;", "'", "&#39;").Replace,
+	strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;", "'", "&apos;").Replace,
+	func(s string) string { return jsonString(s, false, false, false) },
+	func(s string) string { return jsonString(s, true, false, false) },
+	func(s string) string { return jsonString(s, false, true, false) },
+	func(s string) string { return jsonString(s, false, false, true) },
+}
+
+// jsonString is s inside a JSON string: with \/, with <, > and & as \u003c…, with
+// all that is not ASCII as \u….
+func jsonString(s string, slash, html, ascii bool) string {
+	const hex = "0123456789abcdef"
+	b := make([]byte, 0, len(s)+len(s)/8)
+	u16 := func(n uint32) {
+		b = append(b, '\\', 'u', hex[n>>12&15], hex[n>>8&15], hex[n>>4&15], hex[n&15])
+	}
+	for _, r := range s {
+		switch {
+		case r == '"' || r == '\\' || (slash && r == '/'):
+			b = append(b, '\\', byte(r))
+		case r == '\n':
+			b = append(b, '\\', 'n')
+		case r == '\r':
+			b = append(b, '\\', 'r')
+		case r == '\t':
+			b = append(b, '\\', 't')
+		case r < 0x20, html && (r == '<' || r == '>' || r == '&'):
+			u16(uint32(r))
+		case html && (r == 0x2028 || r == 0x2029):
+			u16(uint32(r))
+		case r < 0x80 || !ascii:
+			b = append(b, string(r)...)
+		case r < 0x10000:
+			u16(uint32(r))
+		default:
+			r -= 0x10000
+			u16(0xd800 + uint32(r>>10))
+			u16(0xdc00 + uint32(r&0x3ff))
+		}
+	}
+	return string(b)
+}
+
+// leastCut: a shorter text is not worth an operation.
+const leastCut = 24
+
+// cut makes the recipe of an entry's own bytes: where they repeat one of the
+// entry's texts, verbatim or escaped, the text is referred to.
+func cut(own []byte, e *feed.Entry) []byte {
+	type place struct {
+		start, end    int
+		field, escape int
+	}
+	var places []place
+	for _, field := range []int{fieldContent, fieldSummary, fieldTitle} {
+		text, _ := fieldText(e, uint64(field))
+		if len(text) < leastCut || field == fieldSummary && text == e.Content.Value {
+			continue
+		}
+		// The first bytes decide which escapings are worth making of the whole.
+		probe := text[:strings.LastIndexByte(text[:min(len(text), 64)], ' ')+1]
+		for i, esc := range escapers {
+			if probe != "" && bytes.Index(own, []byte(esc(probe))) < 0 {
+				continue
+			}
+			s := esc(text)
+			if i > 0 && s == text {
+				continue // nothing to escape: it is the verbatim one
+			}
+			at := bytes.Index(own, []byte(s))
+			if at < 0 {
+				continue
+			}
+			clear := true
+			for _, p := range places {
+				clear = clear && (at >= p.end || at+len(s) <= p.start)
+			}
+			if clear {
+				places = append(places, place{at, at + len(s), field, i})
+			}
+			break
+		}
+	}
+	out := make([]byte, 0, 256)
+	literal := func(b []byte) {
+		if len(b) > 0 {
+			out = binary.AppendUvarint(append(out, opBytes), uint64(len(b)))
+			out = append(out, b...)
+		}
+	}
+	pos := 0
+	for len(places) > 0 {
+		first := 0
+		for i := range places {
+			if places[i].start < places[first].start {
+				first = i
+			}
+		}
+		p := places[first]
+		literal(own[pos:p.start])
+		out = append(out, opField, byte(p.field), byte(p.escape))
+		pos = p.end
+		places = append(places[:first], places[first+1:]...)
+	}
+	literal(own[pos:])
+	return out
+}
+
+// cook makes the bytes of a recipe. entry is that of the same record, part gives
+// the bytes of a part; either may be nil where the recipe has no use for it.
+func cook(recipe []byte, entry *feed.Entry, part func(i int) ([]byte, error)) ([]byte, error) {
+	var out []byte
+	for len(recipe) > 0 {
+		op := recipe[0]
+		recipe = recipe[1:]
+		switch op {
+		case opBytes:
+			b, rest, err := takeBytes(recipe)
+			if err != nil {
+				return nil, err
+			}
+			out, recipe = append(out, b...), rest
+		case opField:
+			if len(recipe) < 2 || entry == nil || int(recipe[1]) >= len(escapers) {
+				return nil, errShort
+			}
+			text, ok := fieldText(entry, uint64(recipe[0]))
+			if !ok {
+				return nil, fmt.Errorf("recipe names text %d", recipe[0])
+			}
+			out, recipe = append(out, escapers[recipe[1]](text)...), recipe[2:]
+		case opPart:
+			i, rest, err := takeUvarint(recipe)
+			if err != nil {
+				return nil, err
+			}
+			if part == nil {
+				return nil, errors.New("recipe names a part")
+			}
+			b, err := part(int(i))
+			if err != nil {
+				return nil, err
+			}
+			out, recipe = append(out, b...), rest
+		default:
+			return nil, fmt.Errorf("recipe has operation %d", op)
+		}
+		if len(out) > maxBody {
+			return nil, errors.New("recipe makes too much")
+		}
+	}
+	return out, nil
+}

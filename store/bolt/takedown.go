@@ -1,0 +1,221 @@
+package bolt
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+
+	"go.etcd.io/bbolt"
+
+	"chancery/feed"
+	"chancery/store"
+)
+
+// finishTakedowns removes the content of items whose takedown is recorded. It is
+// the writer's, or Open's, and may be done again: what is gone stays gone.
+func (s *Store) finishTakedowns() error {
+	var todo []uint64
+	err := s.viewCatalog(func(c *catalogTx) error {
+		return c.b[bPending].ForEach(func(k, _ []byte) error {
+			todo = append(todo, getSeq(k))
+			return nil
+		})
+	})
+	if err != nil || len(todo) == 0 {
+		return err
+	}
+	items := map[feed.ItemID]bool{}
+	for _, seq := range todo {
+		v, err := s.volume(seq)
+		if err != nil {
+			return err
+		}
+		h, _, err := v.read(seq)
+		if err != nil {
+			return err
+		}
+		for _, id := range h.items {
+			items[id] = true
+		}
+	}
+	gone, err := s.recordsOf(items)
+	if err != nil {
+		return err
+	}
+	for _, v := range s.vols {
+		var seqs []uint64
+		for _, seq := range gone {
+			if seq >= v.first && (v == s.vols[len(s.vols)-1] || seq < s.vols[slices.Index(s.vols, v)+1].first) {
+				seqs = append(seqs, seq)
+			}
+		}
+		if len(seqs) > 0 {
+			if err := s.strip(v, seqs); err != nil {
+				return err
+			}
+		}
+	}
+	return s.updateCatalog(s.cat, s.mem, func(c *catalogTx) error {
+		for _, seq := range todo {
+			if err := c.b[bPending].Delete(be64(seq)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// recordsOf finds the records that hold content of items: their revisions, the
+// documents that carry bytes of theirs themselves, and those whose entries could not
+// be told apart.
+func (s *Store) recordsOf(items map[feed.ItemID]bool) ([]uint64, error) {
+	var seqs, docs []uint64
+	parts := map[feed.SourceID]map[short]bool{}
+	err := s.viewCatalog(func(c *catalogTx) error {
+		for id := range items {
+			r, ok, err := c.row(id)
+			if err != nil || !ok {
+				return err
+			}
+			seqs = append(seqs, c.revisions(id, &r)...)
+			src := c.sourceName(r.source)
+			if parts[src] == nil {
+				parts[src] = map[short]bool{}
+			}
+			cur := c.b[bParts].Cursor()
+			p := num4(r.source)
+			for k, v := cur.Seek(p); bytes.HasPrefix(k, p) && len(v) == 24; k, v = cur.Next() {
+				if feed.ItemID(v[8:24]) == id {
+					parts[src][short(k[4:20])] = true
+				}
+			}
+		}
+		return c.b[bDocs].ForEach(func(k, v []byte) error {
+			if parts[c.sourceName(uint32(k[0])<<24|uint32(k[1])<<16|uint32(k[2])<<8|uint32(k[3]))] != nil {
+				docs = append(docs, getSeq(v))
+			}
+			return nil
+		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	came := map[uint64]bool{} // documents that revisions of the items came in
+	for _, seq := range seqs {
+		v, err := s.volume(seq)
+		if err != nil {
+			return nil, err
+		}
+		h, _, err := v.read(seq)
+		if err != nil {
+			return nil, err
+		}
+		came[h.raw] = true
+	}
+	slices.Sort(docs)
+	for _, seq := range docs {
+		v, err := s.volume(seq)
+		if err != nil {
+			return nil, err
+		}
+		h, _, err := v.read(seq)
+		if err != nil {
+			return nil, err
+		}
+		if len(h.parts) == 0 && came[seq] || slices.ContainsFunc(h.inline, func(i int) bool {
+			return i < len(h.parts) && parts[h.source][h.parts[i]]
+		}) {
+			seqs = append(seqs, seq)
+		}
+	}
+	slices.Sort(seqs)
+	return slices.Compact(seqs), nil
+}
+
+// strip takes salt and body out of records, and makes sure that no trace is left in
+// free pages: the volume is written anew beside the old file and put in its place.
+func (s *Store) strip(v *volume, seqs []uint64) (err error) {
+	defer guard(v.path, &err)
+	gone := make(map[uint64]bool, len(seqs))
+	for _, seq := range seqs {
+		gone[seq] = true
+	}
+	tmp := v.path + ".tmp"
+	_ = os.Remove(tmp)
+	out, err := openVolumeDB(tmp, false)
+	if err != nil {
+		return err
+	}
+	err = copyVolume(v, out, func(seq uint64, b []byte) ([]byte, error) {
+		if !gone[seq] {
+			return b, nil
+		}
+		f, err := unframe(seq, b)
+		if err != nil {
+			return nil, damaged(v.where(seq), err)
+		}
+		return frame(seq, f.kind, f.head, nil), nil
+	})
+	if err = errors.Join(err, out.Close()); err != nil {
+		_ = os.Remove(tmp)
+		return fmt.Errorf("%s: %w", tmp, system(err))
+	}
+	readOnly := v != s.vols[len(s.vols)-1]
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if err := v.db.Close(); err != nil {
+		return system(err)
+	}
+	rerr := os.Rename(tmp, v.path)
+	if rerr == nil {
+		rerr = syncDir(s.dir + "/archive")
+	}
+	db, err := openVolumeDB(v.path, readOnly)
+	if err != nil {
+		return err
+	}
+	v.db = db
+	return system(rerr)
+}
+
+// copyVolume writes the records of a volume, as change gives them, into an empty file.
+func copyVolume(v *volume, out *bbolt.DB, change func(seq uint64, b []byte) ([]byte, error)) error {
+	return v.view(func(tx *bbolt.Tx) error {
+		for _, name := range [][]byte{bucketMeta, bucketDict, bucketLog} {
+			src := tx.Bucket(name)
+			cur := src.Cursor()
+			k, val := cur.First()
+			for first := true; first || k != nil; first = false {
+				err := out.Update(func(w *bbolt.Tx) error {
+					dst, err := w.CreateBucketIfNotExists(name)
+					if err != nil {
+						return err
+					}
+					dst.FillPercent = 1.0
+					for n := 0; k != nil && n < 16<<20; k, val = cur.Next() {
+						b := val
+						if string(name) == string(bucketLog) {
+							if b, err = change(getSeq(k), val); err != nil {
+								return err
+							}
+						}
+						if err := dst.Put(k, b); err != nil {
+							return err
+						}
+						n += len(b)
+					}
+					return nil
+				})
+				if err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+}
+
+// takenDown reports whether a record says that items were taken down.
+func takenDown(h *header) bool { return h.kind == store.KindTakedown }

@@ -1,0 +1,350 @@
+package bolt
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"chancery/store"
+)
+
+// Format is the archive format that this program writes; see docs/archive-format.md.
+const Format = 1
+
+var (
+	bucketMeta = []byte("meta")
+	bucketLog  = []byte("log")
+	bucketDict = []byte("dict")
+
+	keyFormat  = []byte("format")
+	keyArchive = []byte("archive")
+	keyNumber  = []byte("number")
+	keyFirst   = []byte("first")
+	keySealed  = []byte("sealed")
+)
+
+// volume is one file of the log.
+type volume struct {
+	path    string
+	number  uint32
+	first   uint64
+	archive [16]byte
+	sealed  bool
+
+	mu   sync.RWMutex // guards db: a rewrite swaps it
+	db   *bbolt.DB
+	dict *coders // of dictionary 1; nil: none yet. Set before the first record that needs it.
+}
+
+// dictSize is how much of a volume's first items makes its dictionary (FIGURES part 2.1).
+const dictSize = 112 << 10
+
+func volumePath(dir string, number uint32) string {
+	return filepath.Join(dir, "archive", fmt.Sprintf("v%06d.bolt", number))
+}
+
+// mapSize is address space, not memory: a file that outgrows its mapping makes
+// the writer wait for every reader, and readers for the writer.
+func mapSize(n int) int {
+	if runtime.GOARCH == "386" || runtime.GOARCH == "arm" || runtime.GOARCH == "mips" || runtime.GOARCH == "mipsle" {
+		return 0
+	}
+	return n
+}
+
+func openVolumeDB(path string, readOnly bool) (db *bbolt.DB, err error) {
+	defer guard(path, &err)
+	db, err = bbolt.Open(path, 0o644, &bbolt.Options{
+		Timeout: time.Second, PageSize: 16 << 10, ReadOnly: readOnly,
+		NoFreelistSync: true, FreelistType: bbolt.FreelistMapType, InitialMmapSize: mapSize(4 << 30),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, system(err))
+	}
+	db.AllocSize = 1 << 20
+	return db, nil
+}
+
+// createVolume makes an empty volume, whole or not at all.
+func createVolume(dir string, number uint32, first uint64, archive [16]byte) (*volume, error) {
+	path := volumePath(dir, number)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return nil, system(err)
+	}
+	tmp := path + ".tmp"
+	_ = os.Remove(tmp)
+	db, err := openVolumeDB(tmp, false)
+	if err != nil {
+		return nil, err
+	}
+	err = db.Update(func(tx *bbolt.Tx) error {
+		meta, err := tx.CreateBucket(bucketMeta)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.CreateBucket(bucketLog); err != nil {
+			return err
+		}
+		if _, err := tx.CreateBucket(bucketDict); err != nil {
+			return err
+		}
+		return errors.Join(
+			meta.Put(keyFormat, binary.AppendUvarint(nil, Format)),
+			meta.Put(keyArchive, archive[:]),
+			meta.Put(keyNumber, binary.AppendUvarint(nil, uint64(number))),
+			meta.Put(keyFirst, be64(first)),
+		)
+	})
+	err = errors.Join(err, db.Close())
+	if err == nil {
+		err = os.Rename(tmp, path)
+	}
+	if err == nil {
+		err = syncDir(filepath.Dir(path))
+	}
+	if err != nil {
+		_ = os.Remove(tmp)
+		return nil, fmt.Errorf("%s: %w", path, system(err))
+	}
+	return openVolume(path, false)
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// openVolume opens a volume and checks that it is one that this program can read.
+func openVolume(path string, readOnly bool) (*volume, error) {
+	db, err := openVolumeDB(path, readOnly)
+	if err != nil {
+		return nil, err
+	}
+	v := &volume{path: path, db: db}
+	err = view(db, path, func(tx *bbolt.Tx) error {
+		meta := tx.Bucket(bucketMeta)
+		if meta == nil || tx.Bucket(bucketLog) == nil {
+			return damaged(path, errors.New("not a volume of an archive"))
+		}
+		if f := getUint(meta.Get(keyFormat)); f > Format {
+			return fmt.Errorf("%s: %w: %d, this program knows %d", path, store.ErrNewer, f, Format)
+		}
+		if len(meta.Get(keyArchive)) != 16 || len(meta.Get(keyFirst)) != 8 {
+			return damaged(path, errors.New("meta is incomplete"))
+		}
+		copy(v.archive[:], meta.Get(keyArchive))
+		v.number = uint32(getUint(meta.Get(keyNumber)))
+		v.first = binary.BigEndian.Uint64(meta.Get(keyFirst))
+		v.sealed = meta.Get(keySealed) != nil
+		if b := tx.Bucket(bucketDict); b != nil {
+			if d := b.Get([]byte{1}); d != nil {
+				c := newCoders(slices.Clone(d))
+				v.dict = &c
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		_ = db.Close()
+		return nil, err
+	}
+	return v, nil
+}
+
+func (v *volume) close() error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.db.Close()
+}
+
+// last is the sequence number of the volume's last record, first−1 if it is empty.
+func (v *volume) last() (last uint64, err error) {
+	last = v.first - 1
+	err = v.view(func(tx *bbolt.Tx) error {
+		if k, _ := tx.Bucket(bucketLog).Cursor().Last(); k != nil {
+			if len(k) != 8 {
+				return damaged(v.path, errors.New("a key of the log has not 8 bytes"))
+			}
+			last = binary.BigEndian.Uint64(k)
+		}
+		return nil
+	})
+	return last, err
+}
+
+func (v *volume) view(f func(tx *bbolt.Tx) error) error {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	return view(v.db, v.path, f)
+}
+
+// entry is a record to be written.
+type entry struct {
+	seq   uint64
+	value []byte
+}
+
+// write adds records, in one commit. dict, if not nil, becomes the volume's dictionary with it.
+func (v *volume) write(recs []entry, dict []byte) (err error) {
+	defer guard(v.path, &err)
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	err = v.db.Update(func(tx *bbolt.Tx) error {
+		b := tx.Bucket(bucketLog)
+		b.FillPercent = 1.0
+		for _, r := range recs {
+			if err := b.Put(be64(r.seq), r.value); err != nil {
+				return err
+			}
+		}
+		if dict != nil {
+			return tx.Bucket(bucketDict).Put([]byte{1}, dict)
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("%s: %w", v.path, system(err))
+	}
+	return nil
+}
+
+// get gives a copy of a record's bytes.
+func (v *volume) get(seq uint64) (b []byte, err error) {
+	err = v.view(func(tx *bbolt.Tx) error {
+		b = slices.Clone(tx.Bucket(bucketLog).Get(be64(seq)))
+		return nil
+	})
+	if err == nil && b == nil {
+		err = damaged(v.path, fmt.Errorf("record %d is missing", seq))
+	}
+	return b, err
+}
+
+// read gives a record with its header.
+func (v *volume) read(seq uint64) (header, framed, error) {
+	b, err := v.get(seq)
+	if err != nil {
+		return header{}, framed{}, err
+	}
+	f, err := unframe(seq, b)
+	if err != nil {
+		return header{}, f, damaged(v.where(seq), err)
+	}
+	h, err := decodeHeader(seq, f.kind, f.head)
+	if err != nil {
+		return h, f, damaged(v.where(seq), err)
+	}
+	return h, f, nil
+}
+
+func (v *volume) where(seq uint64) string { return fmt.Sprintf("%s: record %d", v.path, seq) }
+
+// plain unpacks a record's body; nil without error if it has none or it was taken down.
+func (v *volume) plain(seq uint64, f framed) ([]byte, error) {
+	if f.pack == nil {
+		return nil, nil
+	}
+	b, err := unpack(f.pack, v.coders, func(base uint64) ([]byte, error) {
+		if base >= seq {
+			return nil, fmt.Errorf("body of record %d builds on %d", seq, base)
+		}
+		_, bf, err := v.read(base)
+		if err != nil {
+			return nil, err
+		}
+		return v.plain(base, bf)
+	})
+	if err != nil {
+		return nil, damaged(v.where(seq), err)
+	}
+	return b, nil
+}
+
+func (v *volume) coders(n uint64) (*coders, error) {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	if n != 1 || v.dict == nil {
+		return nil, fmt.Errorf("dictionary %d is missing", n)
+	}
+	return v.dict, nil
+}
+
+// openVolumes opens all volumes of an archive, in order. A volume that is missing
+// between others is an error that names it.
+func openVolumes(dir string, readOnly bool, log *slog.Logger) (vols []*volume, err error) {
+	defer func() {
+		if err != nil {
+			for _, v := range vols {
+				_ = v.close()
+			}
+			vols = nil
+		}
+	}()
+	names, err := filepath.Glob(filepath.Join(dir, "archive", "v*"))
+	if err != nil {
+		return nil, err
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		if strings.HasSuffix(name, ".tmp") {
+			if !readOnly {
+				log.Warn("removed an unfinished file", "file", name)
+				_ = os.Remove(name)
+			}
+			continue
+		}
+		if name != volumePath(dir, uint32(len(vols)+1)) {
+			return vols, damaged(volumePath(dir, uint32(len(vols)+1)), errors.New("the volume is missing"))
+		}
+		v, err := openVolume(name, true)
+		if err != nil {
+			return vols, err
+		}
+		vols = append(vols, v)
+		switch {
+		case v.number != uint32(len(vols)):
+			return vols, damaged(name, fmt.Errorf("says that it is volume %d", v.number))
+		case v.archive != vols[0].archive:
+			return vols, damaged(name, errors.New("belongs to another archive"))
+		case len(vols) > 1:
+			last, err := vols[len(vols)-2].last()
+			if err != nil {
+				return vols, err
+			}
+			if v.first != last+1 {
+				return vols, damaged(name, fmt.Errorf("begins with record %d, the volume before ends with %d", v.first, last))
+			}
+		}
+	}
+	if n := len(vols); n > 0 && !readOnly {
+		// Only the last one is written.
+		live := vols[n-1]
+		if err := live.close(); err != nil {
+			return vols, err
+		}
+		if vols[n-1], err = openVolume(live.path, false); err != nil {
+			vols = vols[:n-1]
+			return vols, err
+		}
+	}
+	return vols, nil
+}
+
+func newArchiveID() (id [16]byte) {
+	_, _ = rand.Read(id[:])
+	return id
+}

@@ -1,0 +1,380 @@
+package bolt
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"chancery/store"
+)
+
+// Bounds of a group commit (HOUSE part 5).
+const (
+	maxGroup = 200
+	linger   = 20 * time.Millisecond
+)
+
+// job is something to be done by the writer. run decides and emits; it may be
+// called twice, the second time alone.
+type job struct {
+	run  func(t *txn) error
+	// care, instead of run, is work outside a transaction.
+	care func() error
+	err  error
+	done chan struct{}
+	// quiet: only poll state is written, and nobody waits for it to be seen. The
+	// writer gathers such jobs for a moment.
+	quiet bool
+}
+
+// submit hands a job to the writer and waits until it is durable or has failed.
+func (s *Store) submit(ctx context.Context, j *job) error {
+	if s.opts.ReadOnly {
+		return store.ErrReadOnly
+	}
+	if err := ctxErr(ctx); err != nil {
+		return err
+	}
+	j.done = make(chan struct{})
+	select {
+	case <-s.quit:
+		return store.ErrClosed
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case s.jobs <- j:
+	}
+	// It will be done whatever becomes of ctx, so the caller learns what happened.
+	select {
+	case <-j.done:
+		return j.err
+	case <-s.stopped:
+	}
+	select {
+	case <-j.done:
+		return j.err
+	default:
+		return store.ErrClosed
+	}
+}
+
+// write is the writer goroutine. It ends when it is told to and everything that
+// was handed to it is done.
+func (s *Store) write() {
+	defer close(s.stopped)
+	for {
+		select {
+		case j := <-s.jobs:
+			s.commit(s.gather(j))
+			continue
+		case <-s.quit:
+		}
+		for {
+			select {
+			case j := <-s.jobs:
+				s.commit(s.gather(j))
+				continue
+			default:
+				return
+			}
+		}
+	}
+}
+
+// gather takes what is queued. While there are only polls that brought nothing,
+// and more polls are under way, it waits a moment for them: a thousand answers
+// "not modified" are a few commits.
+func (s *Store) gather(first *job) []*job {
+	group := []*job{first}
+	quiet := first.quiet
+	for len(group) < maxGroup {
+		select {
+		case j := <-s.jobs:
+			group = append(group, j)
+			quiet = quiet && j.quiet
+			continue
+		default:
+		}
+		break
+	}
+	if !quiet || len(group) >= maxGroup || s.leases() <= len(group) {
+		return group
+	}
+	t := time.NewTimer(linger)
+	defer t.Stop()
+	for len(group) < maxGroup {
+		select {
+		case j := <-s.jobs:
+			group = append(group, j)
+			if !j.quiet {
+				return group
+			}
+		case <-t.C:
+			return group
+		case <-s.quit:
+			return group
+		}
+	}
+	return group
+}
+
+func (s *Store) leases() int {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.leased
+}
+
+// commit does a group of jobs, in one commit if none of them fails half-way.
+func (s *Store) commit(all []*job) {
+	var group []*job
+	for _, j := range all {
+		if j.care == nil {
+			group = append(group, j)
+		}
+	}
+	if len(group) > 0 && !s.attempt(group) {
+		for _, j := range group {
+			j.err = nil
+			s.attempt([]*job{j})
+		}
+	}
+	for _, j := range all {
+		if j.care != nil {
+			j.err = j.care()
+		}
+		close(j.done)
+	}
+}
+
+// attempt tries to do jobs in one commit. False: one of several failed after it
+// had changed something; nothing was done, and each must be tried alone.
+func (s *Store) attempt(group []*job) bool {
+	all := func(err error) bool {
+		if len(group) > 1 {
+			return false
+		}
+		for _, j := range group {
+			j.err = err
+		}
+		return true
+	}
+	if s.behind {
+		if err := s.catchUp(); err != nil {
+			return all(err)
+		}
+	}
+	err := s.transact(group)
+	if err != nil {
+		s.noteDamage(err)
+		return all(err)
+	}
+	return true
+}
+
+// transact runs the jobs of a group and commits. An error means that none is done.
+func (s *Store) transact(group []*job) (err error) {
+	defer guard("archive", &err)
+	tx, err := s.cat.Begin(true)
+	if err != nil {
+		return system(err)
+	}
+	defer func() { _ = tx.Rollback() }()
+	c, err := newCatalogTx(tx, s.mem)
+	if err != nil {
+		return err
+	}
+	t := &txn{catalogTx: c, s: s, live: s.vols[len(s.vols)-1], next: c.end + 1, now: time.Now().UTC()}
+	changed := false
+	for _, j := range group {
+		t.dirty = false
+		j.err = j.run(t)
+		if j.err != nil && t.dirty {
+			return j.err
+		}
+		changed = changed || t.dirty
+	}
+	if !changed {
+		return nil
+	}
+	if err := t.finish(); err != nil {
+		return system(err)
+	}
+	if len(t.recs) > 0 {
+		if err := t.live.write(t.recs, nil); err != nil {
+			s.behind = true // it may be there all the same
+			return err
+		}
+	}
+	// Volume first, catalog second. What readers find in the catalog must be in memory.
+	s.mu.Lock()
+	t.merge()
+	s.mu.Unlock()
+	if err := tx.Commit(); err != nil {
+		s.behind = true
+		return fmt.Errorf("catalog: %w", system(err))
+	}
+	if len(t.recs) > 0 {
+		s.announce(t.end)
+		s.grow(t)
+	}
+	return nil
+}
+
+// announce wakes followers.
+func (s *Store) announce(end uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.end = end
+	if !s.closed {
+		close(s.grown)
+		s.grown = make(chan struct{})
+	}
+}
+
+// catchUp makes the catalog and memory agree with the log after a commit that failed.
+func (s *Store) catchUp() error {
+	mem, err := loadMemory(s.cat)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	for id, k := range s.mem.sources { // leases outlive it
+		if n := mem.sources[id]; n != nil {
+			n.fence, n.until = k.fence, k.until
+		}
+	}
+	s.mem = mem
+	s.mu.Unlock()
+	last, err := s.vols[len(s.vols)-1].last()
+	if err != nil {
+		return err
+	}
+	if err := s.replay(context.Background(), "replay", s.cat, s.mem, last); err != nil {
+		return err
+	}
+	s.behind = false
+	s.announce(last)
+	return nil
+}
+
+// noteDamage leaves a mark when the catalog is broken, so that the next Open makes it anew.
+func (s *Store) noteDamage(err error) {
+	if errors.Is(err, store.ErrCorrupt) {
+		s.log.Error("the archive is damaged", "error", err.Error())
+		_ = os.WriteFile(s.catalogPath()+".damaged", []byte(err.Error()+"\n"), 0o644)
+	}
+}
+
+// dictAfter is how much of a volume's items must be there before its dictionary is made.
+const dictAfter = 512 << 10
+
+// grow is what is due after a commit: a dictionary for a young volume, the next
+// volume after a full one. Neither undoes the commit if it fails.
+func (s *Store) grow(t *txn) {
+	live := t.live
+	if live.dictionary() == nil {
+		s.plain += t.size
+		if s.plain >= dictAfter/4 {
+			if err := s.makeDict(live); err != nil {
+				s.log.Error("no dictionary for the volume", "volume", live.number, "error", err.Error())
+			}
+			s.plain = 0
+		}
+	}
+	if size, err := fileSize(live.path); err == nil && size >= s.opts.VolumeSize {
+		if err := s.seal(live); err != nil {
+			s.log.Error("the volume is not sealed", "volume", live.number, "error", err.Error())
+		}
+	}
+}
+
+func fileSize(path string) (int64, error) {
+	fi, err := os.Stat(path)
+	if err != nil {
+		return 0, err
+	}
+	return fi.Size(), nil
+}
+
+// makeDict gives a volume its dictionary, once it has enough items to make one of.
+func (s *Store) makeDict(v *volume) error {
+	var bodies [][]byte
+	total := 0
+	last, err := v.last()
+	if err != nil {
+		return err
+	}
+	for seq := v.first; seq <= last && total < 2*dictAfter; seq++ {
+		_, f, err := v.read(seq)
+		if err != nil {
+			return err
+		}
+		if f.kind != store.KindItem {
+			continue
+		}
+		b, err := v.plain(seq, f)
+		if err != nil {
+			return err
+		}
+		bodies = append(bodies, b)
+		total += len(b)
+	}
+	if total < dictAfter {
+		return nil
+	}
+	// Equal shares of items far apart, so that one loquacious feed does not fill it.
+	share := max(1<<10, dictSize/len(bodies))
+	var dict []byte
+	for stride := max(1, len(bodies)*share/dictSize); len(dict) < dictSize && len(bodies) > 0; {
+		for i := 0; i < len(bodies) && len(dict) < dictSize; i += stride {
+			b := bodies[i]
+			dict = append(dict, b[:min(len(b), share, dictSize-len(dict))]...)
+		}
+		break
+	}
+	if err := v.write(nil, dict); err != nil {
+		return err
+	}
+	c := newCoders(dict)
+	v.mu.Lock()
+	v.dict = &c
+	v.mu.Unlock()
+	return nil
+}
+
+// seal ends a volume and begins the next.
+func (s *Store) seal(v *volume) error {
+	last, err := v.last()
+	if err != nil {
+		return err
+	}
+	next, err := createVolume(s.dir, v.number+1, last+1, v.archive)
+	if err != nil {
+		return err
+	}
+	digest, n, err := v.leafDigest()
+	if err != nil {
+		_ = next.close()
+		return err
+	}
+	m := putField(nil, 1, be64(last))
+	m = putField(m, 2, binary.AppendUvarint(nil, n))
+	m = putField(m, 3, digest[:])
+	v.mu.RLock()
+	err = v.db.Update(func(tx *bbolt.Tx) error { return tx.Bucket(bucketMeta).Put(keySealed, m) })
+	v.mu.RUnlock()
+	if err != nil {
+		_ = next.close()
+		return system(err)
+	}
+	s.mu.Lock()
+	s.vols = append(s.vols, next)
+	s.mu.Unlock()
+	s.plain = 0
+	s.log.Info("sealed a volume", "volume", v.number, "records", n)
+	return nil
+}
