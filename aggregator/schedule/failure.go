@@ -21,11 +21,11 @@ func (f *finisher) failed() {
 	st, m, o := &f.d.State, &f.m, f.o
 	own := f.own()
 	st.Class, st.LastError = o.Class, o.Error
+	m.Since304 = time.Time{} // F-13 is about answers 304 and nothing else
 	if o.Class == "not-a-feed" && !o.NotModified {
 		// F-09: complete, but not readable; its validators save the next download.
 		f.keep()
 		m.Unparsed, m.Parser = o.Error, o.Parser
-		m.Since304 = time.Time{}
 	}
 	if o.Class != "gone" {
 		m.Gone = time.Time{}

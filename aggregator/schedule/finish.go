@@ -113,6 +113,8 @@ func (f *finisher) succeeded() {
 	}
 	if o.Parsed {
 		f.parsed(first)
+	} else if o.NotModified && m.Shrink > 0 {
+		m.Shrink-- // nothing came, so nothing was missed
 	}
 	f.quiet()
 	b := f.c.bounds(f.s, *st, m, o, f.now)
@@ -120,6 +122,9 @@ func (f *finisher) succeeded() {
 	wait, why = f.retry(wait, why)
 	if o.Fresh > unusual {
 		f.note("the server declares the document good for %s", human(o.Fresh))
+	}
+	if wait < slow && eternal(*m, f.now.Add(wait)) {
+		wait, why = slow, "only \"not modified\" for too long to be by chance: asked without validators, so not sooner than in a day"
 	}
 	if m.Expired {
 		why = "the feed says that it has ended (expired)"

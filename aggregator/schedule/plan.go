@@ -25,7 +25,7 @@ func Plan(st store.PollState, parser int, now time.Time) Ask {
 	if m.Unparsed != "" && m.Parser != parser {
 		return Ask{Unconditional: true, Why: "the document could not be read, and the parser is another one now"}
 	}
-	if eternal(m, now) {
+	if eternal(m, now) && !soon(st, now) {
 		return Ask{Unconditional: true, Why: fmt.Sprintf("only \"not modified\" for %s, which is not by chance at its usual rate", human(now.Sub(m.Since304)))}
 	}
 	return Ask{Why: "with the validators of " + st.ValidatorURL}
@@ -34,11 +34,18 @@ func Plan(st store.PollState, parser int, now time.Time) Ask {
 // Asked records that the poll planned by [Plan] is made. Forced polls are counted
 // even if they fail.
 func Asked(st store.PollState, a Ask, now time.Time) store.PollState {
-	if m := recall(st.Schedule); a.Unconditional && eternal(m, now) {
+	if m := recall(st.Schedule); a.Unconditional && eternal(m, now) && !soon(st, now) {
 		m.Forced = now.UTC().Round(0)
 		st.Schedule = m.bytes()
 	}
 	return st
+}
+
+// soon: a request without validators would come too soon after the last one. A
+// poll by hand then stays conditional.
+func soon(st store.PollState, now time.Time) bool {
+	gap := now.Sub(st.Polled)
+	return gap >= 0 && gap < slow
 }
 
 // eternal: F-13.
