@@ -21,7 +21,7 @@ type forms struct {
 	ask      bool // there is anything to ask
 	byStem   map[string][]int32
 
-	slots   []atomic.Uint64
+	slots   []atomic.Uint64 // pairs, the later used word first
 	classes atomic.Pointer[[]*class]
 
 	mu     sync.Mutex // guards number and writing classes
@@ -34,11 +34,11 @@ type class struct {
 	bare     []int32  // terms
 }
 
-// A slot holds 16 bits of class; the hash above them is complete with the slot's
-// own number, of at least as many bits.
+// A slot holds 16 bits of class below 48 bits of hash, which its place completes.
 const (
-	slots    = 1 << 16 // 512 KB a language, which holds the common words of all its texts
-	classMax = 1<<16 - 1
+	slots     = 1 << 17 // 1 MB a language, which holds the words of nearly all its texts
+	classMax  = 1<<16 - 1
+	classMask = 1<<16 - 1
 )
 
 // forms is the forms of a language; those that stem nothing share one.
@@ -73,16 +73,29 @@ func (t *trie) forms(lang string) *forms {
 
 // class is what the word w of s is a form of, or nil.
 func (f *forms) class(s string, w text.Word) *class {
-	const tag = ^uint64(1<<16 - 1)
-	slot := &f.slots[w.Hash%slots]
-	if v := slot.Load(); v&tag == w.Hash&tag && v != 0 {
-		return (*f.classes.Load())[v&^tag-1]
+	at := w.Hash % slots &^ 1
+	one, two := &f.slots[at], &f.slots[at+1]
+	a := one.Load()
+	if a&^classMask == w.Hash&^classMask && a != 0 {
+		return f.numbered(a)
+	}
+	if b := two.Load(); b&^classMask == w.Hash&^classMask && b != 0 {
+		return f.numbered(b)
 	}
 	c, n := f.find(s[w.Start:w.End])
 	if n < classMax {
-		slot.Store(w.Hash&tag | uint64(n+1))
+		two.Store(a)
+		one.Store(w.Hash&^classMask | uint64(n+1))
 	}
 	return c
+}
+
+// numbered is the class that a slot names. Most words are in none.
+func (f *forms) numbered(slot uint64) *class {
+	if slot&classMask == 1 {
+		return nil
+	}
+	return (*f.classes.Load())[slot&classMask-1]
 }
 
 // find computes the class of a word and numbers it.

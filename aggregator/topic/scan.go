@@ -1,6 +1,8 @@
 package topic
 
 import (
+	"time"
+
 	"chancery/feed/query"
 	"chancery/feed/text"
 )
@@ -11,13 +13,14 @@ type hits struct {
 	t           *trie
 	d           *query.Doc
 	list        []hit
-	first, last []int32 // term → its first and last hit, as index + 1; 0 for none
-	count       []int32 // term → hits in the field being scanned
-	found       []int32 // terms with hits
-	counted     []int32 // terms with a count
-	touched     []bool  // rules with hits
-	rules       []int32 // those rules
-	length      [8]int  // field → words
+	first, last []int32         // term → its first and last hit, as index + 1; 0 for none
+	count       []int32         // term → hits in the field being scanned
+	terms       []int32         // terms with hits
+	counted     []int32         // terms with a count
+	found       [][]*query.Term // rule → its terms with hits
+	rules       []int32         // rules with hits
+	numbers     []int32         // of the rule that asks: its terms by their index
+	length      [8]int          // field → words
 	active      []partial
 	next        []partial
 	words       []text.Word
@@ -51,28 +54,28 @@ func (t *trie) scan(d *query.Doc) *hits {
 }
 
 func (t *trie) release(h *hits) {
-	for _, n := range h.found {
+	for _, n := range h.terms {
 		h.first[n], h.last[n] = 0, 0
 	}
 	for _, r := range h.rules {
-		h.touched[r] = false
+		h.found[r] = h.found[r][:0]
 	}
 	h.d = nil
 	const keep = 1 << 16 // hits; one huge text must not hold its memory for ever
 	if cap(h.list) > keep {
 		h.list = nil
 	}
-	h.list, h.found, h.rules = h.list[:0], h.found[:0], h.rules[:0]
+	h.list, h.terms, h.rules = h.list[:0], h.terms[:0], h.rules[:0]
 	t.scratch.Put(h)
 }
 
 // Len is how many words a field has.
 func (h *hits) Len(f query.Field) int { return h.length[f] }
 
-// Places lists the places of a term of the set, in its fields.
+// Places lists the places of a term of the rule that asks, in its fields.
 func (h *hits) Places(term *query.Term) []query.Place {
-	n, ok := h.t.number[term]
-	if !ok {
+	n := h.numbers[term.Index]
+	if h.first[n] == 0 {
 		return nil
 	}
 	var places []query.Place
@@ -83,6 +86,15 @@ func (h *hits) Places(term *query.Term) []query.Place {
 		}
 	}
 	return places
+}
+
+// eval evaluates a rule.
+func (h *hits) eval(r *rule) (query.Match, bool) {
+	h.numbers = r.numbers
+	if r.flat {
+		return query.EvalAny(h.d, h, h.found[r.index], r.weights)
+	}
+	return r.query.Eval(h.d, h, time.Time{})
 }
 
 // field scans one field.
@@ -144,7 +156,7 @@ func (h *hits) follow(field query.Field, f *forms, id uint32, word int, w text.W
 
 func (h *hits) enter(field query.Field, f *forms, p partial, id uint32, end, word int) {
 	t := h.t
-	node := t.edges.get(edge(p.node, id))
+	node := t.next(p.node, id)
 	if node == 0 {
 		return
 	}
@@ -172,12 +184,12 @@ func (h *hits) add(n int32, p query.Place) {
 	i := int32(len(h.list))
 	if h.first[n] == 0 {
 		h.first[n] = i
-		h.found = append(h.found, n)
-		for _, r := range h.t.users[n] {
-			if !h.touched[r] {
-				h.touched[r] = true
-				h.rules = append(h.rules, r)
+		h.terms = append(h.terms, n)
+		for _, u := range h.t.users[n] {
+			if len(h.found[u.rule]) == 0 {
+				h.rules = append(h.rules, u.rule)
 			}
+			h.found[u.rule] = append(h.found[u.rule], u.term)
 		}
 	} else {
 		h.list[h.last[n]-1].next = i

@@ -22,7 +22,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"chancery/feed"
 	"chancery/feed/query"
@@ -76,6 +75,11 @@ type rule struct {
 	// free: the rule can match a text without any of its terms in it, so it is
 	// evaluated always.
 	free bool
+	// flat: the rule is terms joined by OR, as most are. Then only terms that were
+	// found are looked at.
+	flat    bool
+	weights []float64 // of a flat rule's terms
+	numbers []int32   // of its terms in the trie
 }
 
 // Compile checks all rules and makes a set of them. The error joins all faults,
@@ -120,6 +124,7 @@ func Compile(rules []Rule) (*Set, error) {
 		}
 		c.query = q
 		c.free = free(q.Root)
+		c.weights, c.flat = q.Any()
 	}
 	for _, r := range s.rules {
 		if r.query == nil {
@@ -271,10 +276,10 @@ func (s *Set) tag(d *query.Doc, see func(r *rule, m query.Match, matched bool, f
 	h := s.trie.scan(d)
 	defer s.trie.release(h)
 	for _, r := range s.order {
-		if !r.free && !h.touched[r.index] && see == nil {
+		if !r.free && len(h.found[r.index]) == 0 && see == nil {
 			continue
 		}
-		m, ok := r.query.Eval(d, h, time.Time{})
+		m, ok := h.eval(r)
 		if see != nil {
 			see(r, m, ok, h)
 		}

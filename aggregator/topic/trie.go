@@ -19,13 +19,14 @@ import (
 // [forms], once for each distinct word.
 type trie struct {
 	terms   []*query.Term // distinct by Key
-	number  map[*query.Term]int32
-	users   [][]int32 // term → rules
+	users   [][]use       // term → where in rules
 	rules   int
 	extra   []query.Field // fields other than title and text that a term asks for
 	filter  [1 << 10]uint64
 	words   hashTable // hash of a word → word
-	edges   hashTable // node and word → node
+	first   []uint32  // word → node, from the root
+	edges   hashTable // node and word → node, from others
+	bits    []uint64  // a filter by edge: most words that follow one another do so in no rule
 	ends    [][]int32 // node → terms that end there
 	nodes   int
 	prefix  map[string]uint32 // a word of a phrase that may go on → word
@@ -38,8 +39,14 @@ type trie struct {
 
 const root = 0
 
+// use is where a term stands in a rule.
+type use struct {
+	rule int32
+	term *query.Term
+}
+
 func newTrie(rules []*rule) *trie {
-	t := &trie{number: map[*query.Term]int32{}, prefix: map[string]uint32{}, rules: len(rules), nodes: 1}
+	t := &trie{prefix: map[string]uint32{}, rules: len(rules), nodes: 1}
 	total := 0
 	for _, r := range rules {
 		total += len(r.query.Terms())
@@ -62,10 +69,8 @@ func newTrie(rules []*rule) *trie {
 				t.users = append(t.users, nil)
 				t.add(n, term, words, edges)
 			}
-			t.number[term] = n
-			if u := t.users[n]; len(u) == 0 || u[len(u)-1] != int32(r.index) {
-				t.users[n] = append(u, int32(r.index))
-			}
+			r.numbers = append(r.numbers, n)
+			t.users[n] = append(t.users[n], use{int32(r.index), term})
 		}
 	}
 	for f := query.Author; f <= query.URL; f++ {
@@ -86,12 +91,18 @@ func newTrie(rules []*rule) *trie {
 		t.filter[h>>6&(uint64(len(t.filter))-1)] |= 1 << (h & 63)
 		t.words.put(h, id)
 	}
+	t.first = make([]uint32, len(words)+1)
+	for _, id := range words {
+		t.first[id] = edges[edge(root, id)]
+	}
 	t.edges = newHashTable(len(edges))
+	t.bits = make([]uint64, max(1, len(t.edges.slots)/16))
 	for k, node := range edges {
 		t.edges.put(k, node)
+		t.bits[k>>6%uint64(len(t.bits))] |= 1 << (k & 63)
 	}
 	t.scratch.New = func() any {
-		return &hits{t: t, first: make([]int32, len(t.terms)), last: make([]int32, len(t.terms)), count: make([]int32, len(t.terms)), touched: make([]bool, t.rules), words: make([]text.Word, 0, 512)}
+		return &hits{t: t, first: make([]int32, len(t.terms)), last: make([]int32, len(t.terms)), count: make([]int32, len(t.terms)), found: make([][]*query.Term, t.rules), words: make([]text.Word, 0, 512)}
 	}
 	return t
 }
@@ -126,12 +137,28 @@ func edge(node, word uint32) uint64 {
 	return (uint64(node)<<32 | uint64(word)) * 0x9E3779B97F4A7C15 // spread over the table; odd, so no two meet
 }
 
+// next is the node that an edge leads to, or 0.
+func (t *trie) next(node, word uint32) uint32 {
+	if node == root {
+		return t.first[word]
+	}
+	k := edge(node, word)
+	if t.bits[k>>6%uint64(len(t.bits))]&(1<<(k&63)) == 0 {
+		return 0
+	}
+	return t.edges.get(k)
+}
+
 // hashTable is a map from hashes to numbers above 0, by open addressing, half
 // full at most.
 type hashTable struct {
-	keys   []uint64
-	values []uint32
-	shift  uint
+	slots []slot
+	shift uint
+}
+
+type slot struct {
+	key   uint64
+	value uint32
 }
 
 func newHashTable(n int) hashTable {
@@ -139,24 +166,26 @@ func newHashTable(n int) hashTable {
 	for 1<<bits < 2*n {
 		bits++
 	}
-	return hashTable{make([]uint64, 1<<bits), make([]uint32, 1<<bits), 64 - bits}
+	h := hashTable{shift: 64 - bits}
+	h.slots = make([]slot, 1<<bits)
+	return h
 }
 
 func (h *hashTable) put(key uint64, value uint32) {
-	mask := len(h.keys) - 1
+	mask := len(h.slots) - 1
 	for i := int(key >> h.shift); ; i = (i + 1) & mask {
-		if h.values[i] == 0 {
-			h.keys[i], h.values[i] = key, value
+		if s := &h.slots[i]; s.value == 0 {
+			s.key, s.value = key, value
 			return
 		}
 	}
 }
 
 func (h *hashTable) get(key uint64) uint32 {
-	mask := len(h.keys) - 1
+	mask := len(h.slots) - 1
 	for i := int(key >> h.shift); ; i = (i + 1) & mask {
-		if h.values[i] == 0 || h.keys[i] == key {
-			return h.values[i]
+		if s := &h.slots[i]; s.value == 0 || s.key == key {
+			return s.value
 		}
 	}
 }

@@ -92,6 +92,7 @@ type Term struct {
 	Field Field
 	Text  string // as written, without quotes, sign and field
 	Words []Word // its folded words, at least one
+	Index int    // its number among the query's terms, from 0
 	// key tells apart what matters in matching, for sharing work between terms.
 	key string
 }

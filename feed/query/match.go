@@ -58,6 +58,50 @@ func (q *Query) Eval(d *Doc, f Finder, now time.Time) (Match, bool) {
 	return e.result(), true
 }
 
+// Any reports whether the query is nothing but terms joined by OR, weighted or
+// not, and lists their weights by [Term.Index].
+func (q *Query) Any() (weights []float64, ok bool) {
+	nodes := []Node{q.Root}
+	if o, is := q.Root.(*Or); is {
+		nodes = o.Nodes
+	}
+	weights = make([]float64, len(q.terms))
+	for _, n := range nodes {
+		weight := 1.0
+		for w, is := n.(*Weighted); is; w, is = n.(*Weighted) {
+			if w.Weight < 0 && weight < 0 {
+				return nil, false
+			}
+			weight *= w.Weight
+			n = w.Node
+		}
+		t, is := n.(*Term)
+		if !is {
+			return nil, false
+		}
+		weights[t.Index] = weight
+	}
+	return weights, true
+}
+
+// EvalAny is [Query.Eval] for a query of which Any is true, given those of its
+// terms that have places, in any order.
+func EvalAny(d *Doc, f Finder, found []*Term, weights []float64) (Match, bool) {
+	e := evaluation{d: d, f: f}
+	ok := false
+	for _, t := range found {
+		places := f.Places(t)
+		ok = ok || len(places) > 0 && weights[t.Index] >= 0
+		for _, p := range places {
+			e.evidence = append(e.evidence, Evidence{Term: t, Place: p, Weight: weights[t.Index]})
+		}
+	}
+	if !ok {
+		return Match{}, false
+	}
+	return e.result(), true
+}
+
 // verdict is the truth of a node. A node with a negative weight has none.
 type verdict uint8
 
@@ -273,7 +317,7 @@ func (e *evaluation) places(n Node, weight float64) []Evidence {
 
 func sortEvidence(list []Evidence) {
 	slices.SortStableFunc(list, func(a, b Evidence) int {
-		return cmp.Or(cmp.Compare(a.Field, b.Field), cmp.Compare(a.Word, b.Word), cmp.Compare(b.Words, a.Words))
+		return cmp.Or(cmp.Compare(a.Field, b.Field), cmp.Compare(a.Word, b.Word), cmp.Compare(b.Words, a.Words), cmp.Compare(a.Term.Index, b.Term.Index))
 	})
 }
 

@@ -446,6 +446,7 @@ func (p *parser) term(field Field) (Node, error) {
 	if err != nil {
 		return nil, p.fail(start, fmt.Sprintf("%.60q", p.s[start:p.i]), err.Error())
 	}
+	t.Index = len(p.q.terms)
 	p.q.terms = append(p.q.terms, t)
 	return t, nil
 }

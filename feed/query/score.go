@@ -98,71 +98,122 @@ const (
 // lines that end like headlines, not like sentences.
 func listed(s string, start, end int) bool {
 	return row(s, start, end, isListBreak, listWords, listEntries) ||
-		row(s, start, end, func(r rune) bool { return r == '\n' }, linkWords, linkEntries) ||
+		row(s, start, end, isLineBreak, linkWords, linkEntries) ||
 		labeled(s, start)
 }
 
-func isListBreak(r rune) bool { return strings.ContainsRune(",،、;؛|·•‣▪»«/\n\t–—", r) }
+// isListBreak reports whether r parts the entries of a list of names.
+func isListBreak(r rune) bool {
+	switch r {
+	case ',', ';', '|', '/', '\n', '\t', '،', '、', '؛', '；', '，', '·', '•', '‣', '▪', '»', '«', '–', '—':
+		return true
+	}
+	return false
+}
+
+func isLineBreak(r rune) bool { return r == '\n' }
+
+// endsSentence reports whether r is in prose or after a label, not in an entry.
+func endsSentence(r rune) bool {
+	switch r {
+	case '.', '!', '?', ':', '。', '؟', '！', '？', '…':
+		return true
+	}
+	return false
+}
 
 // row counts the entries around the place that have at most maxWords words and no
 // end of a sentence, its own included, and reports whether there are enough. The
-// entries at either end of prose are sentences and break the row.
+// entries at either end of a row in prose are parts of sentences and end it. In
+// prose the first entry is too long after a few words, so this is cheap.
 func row(s string, start, end int, isBreak func(rune) bool, maxWords, enough int) bool {
-	from, to := max(0, start-listReach), min(len(s), end+listReach)
-	left, right := s[from:start], s[end:to]
-	a := strings.LastIndexFunc(left, isBreak)
-	b := strings.IndexFunc(right, isBreak)
-	head, tail := left[a+1:], right
-	if b >= 0 {
-		tail = right[:b]
+	left, w1, ok := back(s, start, isBreak, maxWords)
+	if !ok {
+		return false
 	}
-	if a < 0 && from > 0 || b < 0 && to < len(s) || !short(head+s[start:end]+tail, maxWords) {
+	right, w2, ok := forward(s, end, isBreak, maxWords)
+	if !ok || w1+w2+1 > maxWords {
 		return false
 	}
 	n := 1
-	for a >= 0 && n < enough {
-		left = left[:a]
-		a = strings.LastIndexFunc(left, isBreak)
-		if a < 0 && from > 0 {
+	for left > 0 && n < enough {
+		_, size := utf8.DecodeLastRuneInString(s[:left])
+		at, words, ok := back(s, left-size, isBreak, maxWords)
+		if !ok {
 			break
 		}
-		if entry := strings.TrimSpace(left[a+1:]); entry != "" {
-			if !short(entry, maxWords) {
-				break
-			}
+		if left = at; words > 0 {
 			n++
 		}
 	}
-	for b >= 0 && n < enough {
-		_, w := utf8.DecodeRuneInString(right[b:])
-		right = right[b+w:]
-		b = strings.IndexFunc(right, isBreak)
-		entry := right
-		if b >= 0 {
-			entry = right[:b]
-		} else if to < len(s) {
+	for right < len(s) && n < enough {
+		_, size := utf8.DecodeRuneInString(s[right:])
+		at, words, ok := forward(s, right+size, isBreak, maxWords)
+		if !ok {
 			break
 		}
-		if entry = strings.TrimSpace(entry); entry != "" {
-			if !short(entry, maxWords) {
-				break
-			}
+		if right = at; words > 0 {
 			n++
 		}
 	}
 	return n >= enough
 }
 
-// short reports whether an entry has at most so many words and ends no sentence.
-func short(entry string, maxWords int) bool {
-	entry = strings.TrimSpace(entry)
-	if strings.ContainsAny(entry, ".!?。؟！？…:") {
-		return false
+// back goes from i to the break before it, or the beginning, and counts the words
+// on the way. It gives up where they are too many or a sentence ends. Han and kana
+// have no spaces: three of them count as a word.
+func back(s string, i int, isBreak func(rune) bool, maxWords int) (at, words int, ok bool) {
+	c := counter{limit: maxWords}
+	for i > 0 {
+		r, size := utf8.DecodeLastRuneInString(s[:i])
+		if isBreak(r) {
+			break
+		}
+		if endsSentence(r) || !c.add(r) {
+			return 0, 0, false
+		}
+		i -= size
 	}
-	if r, _ := utf8.DecodeRuneInString(entry); r >= 0x2E80 {
-		return utf8.RuneCountInString(entry) <= 3*maxWords // Han and kana: no spaces to count
+	return i, c.words, true
+}
+
+func forward(s string, i int, isBreak func(rune) bool, maxWords int) (at, words int, ok bool) {
+	c := counter{limit: maxWords}
+	for i < len(s) {
+		r, size := utf8.DecodeRuneInString(s[i:])
+		if isBreak(r) {
+			break
+		}
+		if endsSentence(r) || !c.add(r) {
+			return 0, 0, false
+		}
+		i += size
 	}
-	return len(strings.Fields(entry)) <= maxWords
+	return i, c.words, true
+}
+
+// counter counts words, and gives up beyond a limit or when one never ends.
+type counter struct {
+	limit, words, length, ideographs int
+	inside                           bool
+}
+
+func (c *counter) add(r rune) bool {
+	const longest = 60 // letters of a word
+	switch {
+	case r == ' ' || r == '\t' || r == '\u00a0' || r == '\n':
+		c.inside, c.length = false, 0
+	case r >= 0x2E80 && r <= 0x9FFF:
+		if c.ideographs++; c.ideographs%3 == 1 {
+			c.words++
+		}
+	case !c.inside:
+		c.inside = true
+		c.words++
+	default:
+		c.length++
+	}
+	return c.words <= c.limit && c.length < longest
 }
 
 // labels begin lines that list what a post was filed under or what else there is.

@@ -16,12 +16,14 @@ const sampleBytes = 2000
 // otherwise), else a guess from title and body, else empty.
 func Language(declared, title, body string) string {
 	base := Base(declared)
-	sample := cut(title, sampleBytes/2) + "\n" + cut(body, sampleBytes)
-	script := scriptOf(sample)
-	if base != "" && (script == nil || fits(base, script)) {
-		return base
+	if base != "" {
+		const enough = 240 // bytes: a sentence or two show the script
+		if script := scriptOf(cut(title, enough) + "\n" + cut(body, enough)); script == nil || fits(base, script) {
+			return base
+		}
 	}
-	return detect(sample, script)
+	sample := cut(title, sampleBytes/2) + "\n" + cut(body, sampleBytes)
+	return detect(sample, scriptOf(sample))
 }
 
 // Detect guesses the language of a text by its script, its letters and its
@@ -67,6 +69,12 @@ func scriptOf(s string) *script {
 	other := 0
 letters:
 	for _, r := range s {
+		if r < utf8.RuneSelf {
+			if r|0x20 >= 'a' && r|0x20 <= 'z' {
+				n[0]++ // Latin
+			}
+			continue
+		}
 		if !unicode.IsLetter(r) {
 			continue
 		}

@@ -168,7 +168,7 @@ var (
 		{"و", 4}, {"ب", 4}, {"ل", 4}, {"ف", 4}, {"ك", 4},
 	}
 	arabicSuffixes = []affix{
-		{"ها", 3}, {"هم", 3}, {"ان", 3}, {"ات", 3}, {"ون", 3}, {"ين", 3}, {"يه", 3}, {"ه", 3}, {"ي", 3},
+		{"ها", 3}, {"هم", 3}, {"ان", 4}, {"ات", 3}, {"ون", 3}, {"ين", 3}, {"يه", 3}, {"ه", 3}, {"ي", 3},
 	}
 	// Plural, comparative, possessive and the yeh of relation and indefiniteness.
 	persianSuffixes = []affix{
@@ -181,14 +181,14 @@ var (
 
 func arabicStem(word string) string {
 	word = stripPrefixes(word, arabicPrefixes, 3)
-	return stripSuffixes(word, arabicSuffixes, 2)
+	return stripSuffixes(word, arabicSuffixes, 4)
 }
 
-func persianStem(word string) string { return stripSuffixes(word, persianSuffixes, 2) }
+func persianStem(word string) string { return stripSuffixes(word, persianSuffixes, 4) }
 
 func hebrewStem(word string) string {
 	word = stripPrefixes(word, hebrewPrefixes, 3)
-	return stripSuffixes(word, hebrewSuffixes, 1)
+	return stripSuffixes(word, hebrewSuffixes, 2)
 }
 
 // stripPrefixes takes up to n prefixes off. It goes on from what is left, so that

@@ -63,13 +63,26 @@ func Scan(s string, from int, dst []Word) ([]Word, int) {
 	t := folding()
 	i := from
 	for i < len(s) && len(dst) < cap(dst) {
-		if t.ascii[s[i]] == asciiBreak {
+		f := t.ascii[s[i]]
+		if f == asciiBreak {
 			i++
 			continue
 		}
+		// Most words of most texts are ASCII throughout: a loop of their own.
+		start, h := i, uint64(hashOffset)
+		for f > asciiMultibyte {
+			h = (h ^ uint64(f)) * hashPrime
+			if i++; i == len(s) {
+				break
+			}
+			f = t.ascii[s[i]]
+		}
+		if f != asciiMultibyte {
+			dst = append(dst, Word{h, start, i})
+			continue
+		}
 		var w Word
-		w, i = t.word(s, i)
-		if w.End > w.Start {
+		if w, i = t.word(s, start); w.End > w.Start {
 			dst = append(dst, w)
 		}
 	}
