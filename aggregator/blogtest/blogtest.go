@@ -15,6 +15,8 @@
 package blogtest
 
 import (
+	"chancery/feed"
+	"chancery/feed/opml"
 	"cmp"
 	"embed"
 	"fmt"
@@ -23,9 +25,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"chancery/feed"
-	"chancery/feed/opml"
 )
 
 //go:embed blogs/*.txtar

@@ -2,6 +2,8 @@ package blogtest
 
 import (
 	"bytes"
+	"chancery/feed"
+	"chancery/feed/opml"
 	"compress/gzip"
 	"encoding/json"
 	"encoding/xml"
@@ -15,9 +17,6 @@ import (
 	"time"
 
 	"golang.org/x/net/html/charset"
-
-	"chancery/feed"
-	"chancery/feed/opml"
 )
 
 var base = time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC)

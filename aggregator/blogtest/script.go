@@ -1,6 +1,7 @@
 package blogtest
 
 import (
+	"chancery/feed"
 	"cmp"
 	"fmt"
 	"html"
@@ -10,8 +11,6 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/txtar"
-
-	"chancery/feed"
 )
 
 // A blog's script is a txtar archive. The comment before the first file is its

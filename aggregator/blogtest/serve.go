@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"strconv"
@@ -85,9 +86,7 @@ func (w *World) Handler() http.Handler {
 			panic(http.ErrAbortHandler) // ends the connection without an answer
 		}
 		w.record(req, host, a.status, len(a.body))
-		for name, values := range a.header {
-			rw.Header()[name] = values
-		}
+		maps.Copy(rw.Header(), a.header)
 		rw.WriteHeader(a.status)
 		if req.Method != http.MethodHead {
 			_, _ = rw.Write(a.body) // a client that went away misses it

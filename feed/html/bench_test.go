@@ -1,11 +1,10 @@
 package html
 
 import (
+	"chancery/feed"
 	"fmt"
 	"strings"
 	"testing"
-
-	"chancery/feed"
 )
 
 // article is a post as blogs write them: paragraphs with links, some emphasis, a
@@ -54,7 +53,7 @@ func BenchmarkSanitize(b *testing.B) {
 	}
 }
 
-// BenchmarkShaper is sanitising without the gate.
+// BenchmarkShaper is sanitizing without the gate.
 func BenchmarkShaper(b *testing.B) {
 	in := article(40)
 	p := DefaultPolicy()

@@ -2,6 +2,7 @@ package html
 
 import (
 	"bytes"
+	"chancery/feed"
 	"encoding/json"
 	"encoding/xml"
 	"io/fs"
@@ -9,8 +10,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"chancery/feed"
 
 	"golang.org/x/net/html/charset"
 )
@@ -122,7 +121,7 @@ func TestSanitizeCases(t *testing.T) {
 		t.Fatal(err)
 	}
 	if files == 0 {
-		t.Error("no sanitise cases in the corpus")
+		t.Error("no sanitize cases in the corpus")
 	}
 	t.Logf("%d documents, %d texts", files, n)
 }

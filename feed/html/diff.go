@@ -186,8 +186,8 @@ func lcs(x, y []int) ([]match, bool) {
 // backtrack follows the way that led to the end.
 func backtrack(trace [][]int, i, j int) []match {
 	var runs []match
-	for d := len(trace) - 1; d >= 0; d-- {
-		v, k := trace[d], i-j
+	for d, v := range slices.Backward(trace) {
+		k := i - j
 		at := func(k int) int { // furthest x on diagonal k after step d-1
 			if k < -d || k > d {
 				return -1

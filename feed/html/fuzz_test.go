@@ -1,14 +1,13 @@
 package html
 
 import (
+	"chancery/feed"
 	"strings"
 	"testing"
 	"unicode/utf8"
-
-	"chancery/feed"
 )
 
-// attacks are seeds: shapes that sanitisers have fallen for.
+// attacks are seeds: shapes that sanitizers have fallen for.
 var attacks = []string{
 	`<p>a<b>b<i>c</b>d</i>`,
 	`<noscript><p title="</noscript><img src=x onerror=alert(1)>">`,

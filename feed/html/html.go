@@ -5,7 +5,7 @@
 //
 // Everything here is a pure function of its arguments, safe for concurrent use,
 // and takes time and memory linear in the length of the text, whatever the text
-// is. The original is never changed: sanitising happens at output time, and
+// is. The original is never changed: sanitizing happens at output time, and
 // [PolicyVersion] rises whenever its result may change, so that a better policy
 // applies to the whole archive (CONFORMANCE SEC-11).
 //

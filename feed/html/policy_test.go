@@ -1,10 +1,9 @@
 package html
 
 import (
+	"chancery/feed"
 	"strings"
 	"testing"
-
-	"chancery/feed"
 )
 
 const relAttr = ` rel="noopener noreferrer nofollow"`
@@ -26,16 +25,26 @@ func TestSanitize(t *testing.T) {
 		{"balanced", `<b>a<i>b</b>c</i>`, `<b>a<i>b</i></b><i>c</i>`},
 		{"block in paragraph", `<p>a<div>b</div>c</p>`, `<p>a</p><div>b</div>c`},
 		{"emphasis over paragraphs", `<p><b>a<p>b</b>c`, `<p><b>a</b></p><p><b>b</b>c</p>`},
-		{"video", `<video src="https://x.example/v.mp4" autoplay onplay=f() width=640 poster="p.jpg">old browser</video>`,
-			`<video src="https://x.example/v.mp4" width="640" poster="https://blog.example/2009/p.jpg" controls="" preload="none"></video>`},
-		{"audio with sources", `<audio><source src="https://x.example/a.ogg" type="audio/ogg"><source src="http://x.example/a.mp3"></audio>`,
-			`<audio controls="" preload="none"><source src="https://x.example/a.ogg" type="audio/ogg"></audio>`},
-		{"video by http is a link", `<video title="The visit" src="http://x.example/v.mp4">old</video>`,
-			`<a href="http://x.example/v.mp4"` + relAttr + `>The visit</a>`},
-		{"picture", `<picture><source srcset="/a.webp 2x" type="image/webp"><img src=/a.jpg alt=map></picture>`,
-			`<picture><source srcset="https://blog.example/a.webp 2x" type="image/webp"><img src="https://blog.example/a.jpg" alt="map"></picture>`},
-		{"unclosed video keeps the text", `<video src="https://x.example/v.mp4">text`,
-			`<video src="https://x.example/v.mp4" controls="" preload="none"></video>text`},
+		{
+			"video", `<video src="https://x.example/v.mp4" autoplay onplay=f() width=640 poster="p.jpg">old browser</video>`,
+			`<video src="https://x.example/v.mp4" width="640" poster="https://blog.example/2009/p.jpg" controls="" preload="none"></video>`,
+		},
+		{
+			"audio with sources", `<audio><source src="https://x.example/a.ogg" type="audio/ogg"><source src="http://x.example/a.mp3"></audio>`,
+			`<audio controls="" preload="none"><source src="https://x.example/a.ogg" type="audio/ogg"></audio>`,
+		},
+		{
+			"video by http is a link", `<video title="The visit" src="http://x.example/v.mp4">old</video>`,
+			`<a href="http://x.example/v.mp4"` + relAttr + `>The visit</a>`,
+		},
+		{
+			"picture", `<picture><source srcset="/a.webp 2x" type="image/webp"><img src=/a.jpg alt=map></picture>`,
+			`<picture><source srcset="https://blog.example/a.webp 2x" type="image/webp"><img src="https://blog.example/a.jpg" alt="map"></picture>`,
+		},
+		{
+			"unclosed video keeps the text", `<video src="https://x.example/v.mp4">text`,
+			`<video src="https://x.example/v.mp4" controls="" preload="none"></video>text`,
+		},
 		// SEC-14
 		{"pixels", `a<img src=/1.gif width=1 height="1"><img src=/2.gif height=0><img src=/3.gif style="width: 1px; height:1px">b`, `ab`},
 		{"trackers", `<img src="https://feeds.feedburner.com/~r/x/~4/y"><img src="http://www.pixel.wp.com/g.gif">`, ``},
@@ -49,20 +58,26 @@ func TestSanitize(t *testing.T) {
 		{"links don't nest", `<a href=/a>x<a href=/b>y</a>`, `<a href="https://blog.example/a"` + relAttr + `>x</a><a href="https://blog.example/b"` + relAttr + `>y</a>`},
 		// SEC-17
 		{"iframe", `<iframe src="//www.youtube.com/embed/x" title="Talk"><p>no</p></iframe>`, `<a href="https://www.youtube.com/embed/x"` + relAttr + `>Talk</a>`},
-		{"iframe in a link", `<a href=/a>x<iframe src=/f></iframe></a>`,
-			`<a href="https://blog.example/a"` + relAttr + `>x</a><a href="https://blog.example/f"` + relAttr + `>https://blog.example/f</a>`},
+		{
+			"iframe in a link", `<a href=/a>x<iframe src=/f></iframe></a>`,
+			`<a href="https://blog.example/a"` + relAttr + `>x</a><a href="https://blog.example/f"` + relAttr + `>https://blog.example/f</a>`,
+		},
 		{"iframe without end keeps the text", `<iframe src=/f />text`, `<a href="https://blog.example/f"` + relAttr + `>https://blog.example/f</a>text`},
 		{"embed", `<object><embed src="http://v.example/1"></object>`, `<a href="http://v.example/1"` + relAttr + `>http://v.example/1</a>`},
 		// P-57, P-58
-		{"srcset", `<img src=a.jpg srcset="b,c.jpg 480w,, /d.jpg 2x , data:x 3x, e.jpg">`,
-			`<img src="https://blog.example/2009/a.jpg" srcset="https://blog.example/2009/b,c.jpg 480w, https://blog.example/d.jpg 2x, https://blog.example/2009/e.jpg">`},
+		{
+			"srcset", `<img src=a.jpg srcset="b,c.jpg 480w,, /d.jpg 2x , data:x 3x, e.jpg">`,
+			`<img src="https://blog.example/2009/a.jpg" srcset="https://blog.example/2009/b,c.jpg 480w, https://blog.example/d.jpg 2x, https://blog.example/2009/e.jpg">`,
+		},
 		{"cite", `<blockquote cite="../s">q</blockquote><q cite="javascript:1">r</q>`, `<blockquote cite="https://blog.example/s">q</blockquote><q>r</q>`},
 		{"international host", `<a href="http://خبر.example/صفحه?q=ایران">a</a>`, `<a href="http://xn--ngblk.example/%D8%B5%D9%81%D8%AD%D9%87?q=%D8%A7%DB%8C%D8%B1%D8%A7%D9%86"` + relAttr + `>a</a>`},
 		{"stray percent", `<img src="/100%.png">`, `<img src="https://blog.example/100%25.png">`},
 		{"fragment", `<a href="#fn1" id="r1">1</a>`, `<a href="https://blog.example/2009/#fn1"` + relAttr + `>1</a>`},
 		// Tables, lists, pre, ruby, details.
-		{"table", `<table border=1><tr><td colspan=2>a<td>b<tr><th scope=row>c</table>d`,
-			`<table><tbody><tr><td colspan="2">a</td><td>b</td></tr><tr><th scope="row">c</th></tr></tbody></table>d`},
+		{
+			"table", `<table border=1><tr><td colspan=2>a<td>b<tr><th scope=row>c</table>d`,
+			`<table><tbody><tr><td colspan="2">a</td><td>b</td></tr><tr><th scope="row">c</th></tr></tbody></table>d`,
+		},
 		{"text in a table", `<table>x<tr><td>a</table>`, `<table><tbody><tr><td>x</td></tr><tr><td>a</td></tr></tbody></table>`},
 		{"lists", `<ol start=3 type=a><li>a<li value=7>b<ul><li>c</ol>d`, `<ol start="3" type="a"><li>a</li><li value="7">b<ul><li>c</li></ul></li></ol>d`},
 		{"pre", "<pre>\n\n  a\n</pre>", "<pre>\n\n  a\n</pre>"},

@@ -1,9 +1,8 @@
 package html
 
 import (
-	"strings"
-
 	"chancery/feed"
+	"strings"
 )
 
 // PolicyVersion is the version of what [Sanitize] does. It rises with every
@@ -64,7 +63,7 @@ type Report struct {
 // that parsing and writing it again changes nothing; no style, id, name or event
 // attributes; only absolute URLs, http and https, and mailto in links, which all
 // carry rel="noopener noreferrer nofollow". References are resolved against
-// t.Base; where that is empty, relative ones are dropped. Sanitising the result
+// t.Base; where that is empty, relative ones are dropped. Sanitizing the result
 // again changes nothing (CONFORMANCE SEC-12 to SEC-17).
 //
 // A text of type text is escaped; its blank lines become paragraphs and its line

@@ -1,13 +1,12 @@
 package html
 
 import (
+	"chancery/feed"
 	"strings"
 	"unicode/utf8"
 
 	"golang.org/x/net/html"
 	"golang.org/x/net/html/atom"
-
-	"chancery/feed"
 )
 
 // Segment is a run of a text's plain text with what it stood in. The segments of

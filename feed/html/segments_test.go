@@ -1,10 +1,9 @@
 package html
 
 import (
+	"chancery/feed"
 	"strings"
 	"testing"
-
-	"chancery/feed"
 
 	"github.com/google/go-cmp/cmp"
 )

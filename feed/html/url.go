@@ -126,7 +126,8 @@ func repairURL(s string) string {
 	var b strings.Builder
 	for i := range len(s) {
 		c := s[i]
-		if c == '%' && !(i+2 < len(s) && isHex(s[i+1]) && isHex(s[i+2])) || c <= ' ' || c == 0x7f {
+		begins := i+2 < len(s) && isHex(s[i+1]) && isHex(s[i+2])
+		if c == '%' && !begins || c <= ' ' || c == 0x7f {
 			b.WriteByte('%')
 			b.WriteByte(upperHex[c>>4])
 			b.WriteByte(upperHex[c&15])

@@ -12,11 +12,10 @@
 package opml
 
 import (
+	"chancery/feed"
 	"errors"
 	"fmt"
 	"time"
-
-	"chancery/feed"
 )
 
 // List is a list of subscriptions with its head.

@@ -1,7 +1,7 @@
 package opml
 
 import (
-	"bufio"
+	"bytes"
 	"fmt"
 	"io"
 	"strings"
@@ -12,11 +12,11 @@ import (
 // where its first feed stands. Dates are RFC 822 with four digits of year. It
 // fails if w does, or if an outline has no XMLURL.
 func Write(w io.Writer, l *List) error {
-	b := bufio.NewWriter(w)
+	var b bytes.Buffer
 	b.WriteString("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<opml version=\"2.0\">\n  <head>\n")
 	element := func(name, value string) {
 		if value != "" {
-			fmt.Fprintf(b, "    <%s>%s</%[1]s>\n", name, escape(value))
+			fmt.Fprintf(&b, "    <%s>%s</%[1]s>\n", name, escape(value))
 		}
 	}
 	element("title", l.Title)
@@ -34,9 +34,10 @@ func Write(w io.Writer, l *List) error {
 		}
 		root.add(l.Outlines[i].Folders, &l.Outlines[i])
 	}
-	root.write(b, "    ")
+	root.write(&b, "    ")
 	b.WriteString("  </body>\n</opml>\n")
-	return b.Flush()
+	_, err := w.Write(b.Bytes())
+	return err
 }
 
 // date is t as OPML wants it; empty for the zero time.
@@ -76,7 +77,7 @@ func (f *folder) add(path []string, o *Outline) {
 	f.nodes = append(f.nodes, node{feed: o})
 }
 
-func (f *folder) write(b *bufio.Writer, indent string) {
+func (f *folder) write(b *bytes.Buffer, indent string) {
 	for _, n := range f.nodes {
 		if n.folder != nil {
 			fmt.Fprintf(b, "%s<outline text=\"%s\">\n", indent, escape(n.folder.name))
