@@ -22,9 +22,12 @@ import (
 	"chancery/store"
 )
 
-// pageEvents is how many events make an archive document. The live feed must hold
-// all that are in none yet, so it is not more than the default limit.
+// pageEvents is how many events make an archive document.
 const pageEvents = 50
+
+// pageSize is how many events make an archive document of f. The live feed must
+// hold all that are in none yet, so it is not more than its limit.
+func (f *shelf) pageSize() int { return min(pageEvents, f.limit) }
 
 // maxRevised is how many corrections of old entries wait in the live feed for
 // their archive document; with more of them, a template changed or a blog moved,
@@ -516,8 +519,9 @@ func carries(carrier map[feed.ItemID]*candidate, id feed.ItemID) bool {
 // fillPages writes the documents that are full; with all, one of what is left too.
 // It needs c.mu.
 func (p *Publisher) fillPages(ctx context.Context, c *chain, all bool) error {
-	for len(c.pending) >= pageEvents || all && len(c.pending) > 0 {
-		n := min(len(c.pending), pageEvents)
+	size := c.shelf.pageSize()
+	for len(c.pending) >= size || all && len(c.pending) > 0 {
+		n := min(len(c.pending), size)
 		var b []byte
 		for _, e := range c.pending[:n] {
 			b = appendEvent(b, e)

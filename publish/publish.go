@@ -171,6 +171,15 @@ func (p *Publisher) follow(ctx context.Context, g *errgroup.Group) error {
 	if err := p.readSources(ctx); err != nil {
 		return err
 	}
+	// What was read before the log is followed may have missed something.
+	for _, f := range p.state.Load().all() {
+		f.mu.Lock()
+		f.window = nil
+		f.snap.Store(nil)
+		f.mu.Unlock()
+	}
+	p.evicted.Add(1)
+	p.entries.clear()
 	p.told(&p.cursor, at)
 	st := p.state.Load()
 	g.Go(func() error { return p.catchUp(ctx, st) })

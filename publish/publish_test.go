@@ -3,6 +3,7 @@ package publish
 import (
 	"context"
 	"encoding/json"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"slices"
@@ -374,4 +375,29 @@ func TestExpressionsAreBounded(t *testing.T) {
 	if st := w.pub.state.Load(); len(st.madeBy) != 32 || len(st.order) != 32 {
 		t.Errorf("%d expressions were asked for, %d are kept, want 32", n, len(st.madeBy))
 	}
+}
+
+// What is asked for before the log is followed is not missed afterwards.
+func TestAskedBeforeRun(t *testing.T) {
+	w := newWorld(t, testConfig(), testTopics())
+	w.fill("one", 2, "iran")
+	w.stop()
+	pub, err := New(testConfig(), testTopics(), w.store, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.web = pub.Handler()
+	expect(t, "before", w.titles("iran"), []string{"Post 1 of one", "Post 0 of one"})
+	d := draft(post{source: "one", guid: "late", title: "Between", text: "x", topics: []feed.TopicID{"iran"}, at: start.Add(time.Minute)})
+	if _, err := w.store.Append(t.Context(), store.Batch{At: start.Add(time.Minute), Document: &store.Document{Source: "one", Received: start, Body: []byte("y")}, Drafts: []store.Draft{d}}); err != nil {
+		t.Fatal(err)
+	}
+	w.web, w.pub = pub.Handler(), pub
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { done <- pub.Run(ctx) }()
+	w.sync()
+	expect(t, "after", w.titles("iran"), []string{"Between", "Post 1 of one", "Post 0 of one"})
+	stop()
+	<-done
 }
