@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,6 +32,7 @@ type Config struct {
 	DataDir string         `toml:"data_dir"` // empty: found by dataDir
 	Server  serverConfig   `toml:"server"`
 	Fetch   fetchTable     `toml:"fetch"`
+	Archive archiveConfig  `toml:"archive"`
 	Publish publish.Config `toml:"publish"`
 	Notify  notifyConfig   `toml:"notify"`
 	Topics  []topic.Rule   `toml:"topic"`
@@ -60,6 +62,28 @@ type serverConfig struct {
 	Control        string         `toml:"control"`         // path of the control socket; empty: found by controlPaths
 	TrustedProxies []netip.Prefix `toml:"trusted_proxies"` // peers that are proxies and stand for many clients
 	Access         string         `toml:"access"`          // "public"
+}
+
+// archiveConfig is [archive]: how the archive's files are made, and what one
+// source may bring.
+type archiveConfig struct {
+	VolumeSize      int64 `toml:"volume_size"`       // bytes from which on a volume is sealed
+	ItemsPerDay     int   `toml:"items_per_day"`     // of one source, in 24 hours; 0: no bound
+	RevisionsPerDay int   `toml:"revisions_per_day"` // likewise
+}
+
+func (a archiveConfig) validate() error {
+	var errs []error
+	if a.VolumeSize < 1<<20 {
+		errs = append(errs, fmt.Errorf("volume_size: %d is less than 1 MiB", a.VolumeSize))
+	}
+	if a.ItemsPerDay < 0 {
+		errs = append(errs, fmt.Errorf("items_per_day: %d is negative", a.ItemsPerDay))
+	}
+	if a.RevisionsPerDay < 0 {
+		errs = append(errs, fmt.Errorf("revisions_per_day: %d is negative", a.RevisionsPerDay))
+	}
+	return errors.Join(errs...)
 }
 
 // notifyConfig is [notify]: whom to tell when something needs a person.
@@ -109,7 +133,12 @@ func defaultConfig() *Config {
 			Listen: "127.0.0.1:8080", MetricsListen: "127.0.0.1:9469",
 			TrustedProxies: []netip.Prefix{}, Access: "public",
 		},
-		Fetch:   fetchTable{fetch.DefaultConfig(), schedule.DefaultConfig()},
+		Fetch: fetchTable{fetch.DefaultConfig(), schedule.DefaultConfig()},
+		Archive: archiveConfig{
+			VolumeSize:      1 << 30,
+			ItemsPerDay:     100_000, // no honest source comes near, backfills included
+			RevisionsPerDay: 10_000,
+		},
 		Publish: publish.DefaultConfig(),
 		Notify:  notifyConfig{Command: []string{}},
 	}
@@ -128,6 +157,7 @@ func (c *Config) check(fault func(path, text string)) {
 		{"server", c.Server.validate()},
 		{"fetch", c.Fetch.fetchConfig.Validate()},
 		{"fetch", c.Fetch.scheduleConfig.Validate()},
+		{"archive", c.Archive.validate()},
 		{"publish", c.Publish.Validate()},
 	}
 	for _, t := range tables {
@@ -203,11 +233,22 @@ func (c *Config) checkFeeds(fault func(path, text string)) {
 			fault(at+"."+key, rest)
 		}
 		if f.Query != "" {
-			if _, err := query.Parse(f.Query); err != nil {
+			q, err := query.Parse(f.Query)
+			if err != nil {
 				fault(at+".query", err.Error())
+				continue
+			}
+			for _, id := range q.Topics() {
+				if !c.hasTopic(string(id)) {
+					fault(at+".query", fmt.Sprintf("there is no topic %q", id))
+				}
 			}
 		}
 	}
+}
+
+func (c *Config) hasTopic(id string) bool {
+	return slices.ContainsFunc(c.Topics, func(t topic.Rule) bool { return string(t.ID) == id })
 }
 
 func badID(id string) string {
@@ -311,6 +352,11 @@ func (c *Config) checkSources(fault func(path, text string)) {
 		}
 		if s.Interval < 0 {
 			fault(at+".interval", fmt.Sprintf("%v is negative", s.Interval))
+		}
+		for _, id := range s.Topics {
+			if !c.hasTopic(id) {
+				fault(at+".topics", fmt.Sprintf("there is no topic %q", id))
+			}
 		}
 		switch s.Content {
 		case "", "full", "summary":

@@ -83,7 +83,7 @@ func (p *program) demo(ctx context.Context, listenAt string, step duration) (err
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	archive, err := openArchive(ctx, dir, "chancery demo", false, log)
+	archive, err := openArchive(ctx, c, dir, "chancery demo", false, log, logging(ctx, log))
 	if err != nil {
 		return err
 	}

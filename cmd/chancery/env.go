@@ -9,8 +9,10 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"os/user"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"chancery/aggregator"
@@ -18,14 +20,14 @@ import (
 	"chancery/aggregator/topic"
 	"chancery/cmd/chancery/control"
 	"chancery/store"
-	"chancery/store/storetest"
+	"chancery/store/bolt"
 )
 
 // Env is what a command works with, the same inside the daemon and in a process
 // of its own.
 type Env struct {
 	Config   *Config
-	Archive  store.Store
+	Archive  store.Store // nil for readsIfThere where there is none
 	DataDir  string
 	Out, Err io.Writer
 	Terminal control.Terminal
@@ -104,6 +106,14 @@ func (e *Env) worksOf() (*works, error) {
 	return e.works, nil
 }
 
+// topicSet gives the compiled rules of the configuration.
+func (e *Env) topicSet() (*topic.Set, error) {
+	if e.works != nil {
+		return e.works.topics, nil
+	}
+	return topic.Compile(e.Config.Topics)
+}
+
 // note tells the person something that is no result.
 func (e *Env) note(format string, args ...any) {
 	_, _ = fmt.Fprintf(e.Err, "chancery: "+format+"\n", args...)
@@ -123,6 +133,9 @@ func (e *Env) close() error {
 	if e.works != nil {
 		e.works.fetch.CloseIdle()
 	}
+	if e.Archive == nil {
+		return nil
+	}
 	return e.Archive.Close()
 }
 
@@ -137,15 +150,19 @@ func (p *program) openOrForward(ctx context.Context, c *Config, a access) (*Env,
 	if err != nil {
 		return nil, 0, err
 	}
-	log, err := p.logger(slog.LevelWarn)
+	log, err := p.logger(slog.LevelError) // what fails is in the summary
 	if err != nil {
 		return nil, 0, err
 	}
 	socket := c.controlPath(p.flags.socket, dir, p.getenv)
-	if a == reads {
+	if a != writes {
 		if err := archiveAt(dir); err != nil {
-			if status, ok, ferr := p.forward(ctx, socket); ok || ferr != nil {
+			status, ok, ferr := p.forward(ctx, socket)
+			switch {
+			case ok || ferr != nil:
 				return nil, status, ferr
+			case a == readsIfThere && statusOf(err) == exitUnavailable:
+				return &Env{Config: c, DataDir: dir, Out: p.out, Err: p.err, Terminal: p.terminal, Files: p.files, Log: log}, 0, nil
 			}
 			return nil, 0, err
 		}
@@ -156,7 +173,7 @@ func (p *program) openOrForward(ctx context.Context, c *Config, a access) (*Env,
 		if status, ok, err := p.forward(ctx, socket); ok || err != nil {
 			return nil, status, err
 		}
-		archive, err := openArchive(ctx, dir, p.name(), a == reads, log)
+		archive, err := openArchive(ctx, c, dir, p.name(), a != writes, log, p.opening())
 		if err == nil {
 			return &Env{
 				Config: c, Archive: archive, DataDir: dir, Out: p.out, Err: p.err,
@@ -212,13 +229,67 @@ func archiveAt(dir string) error {
 	return err
 }
 
-// openArchive opens the archive files. The error wraps store.ErrBusy and says
-// who has them if another process does.
-func openArchive(ctx context.Context, dir, command string, readOnly bool, log *slog.Logger) (store.Store, error) {
+// openArchive opens the archive files. The error wraps store.ErrBusy and says who
+// has them if another process does.
+func openArchive(ctx context.Context, c *Config, dir, command string, readOnly bool, log *slog.Logger, progress func(what string, done, total int64)) (store.Store, error) {
 	if !readOnly {
 		if err := os.MkdirAll(dir, 0o750); err != nil {
 			return nil, fmt.Errorf("data directory: %w", err)
 		}
+		if err := foreign(dir); err != nil {
+			return nil, err
+		}
 	}
-	return storetest.NewModel(), nil
+	s, err := bolt.Open(ctx, dir, bolt.Options{
+		ReadOnly: readOnly, Command: command, Log: log.With("part", "archive"), Progress: progress,
+		VolumeSize: c.Archive.VolumeSize, ItemsPerDay: c.Archive.ItemsPerDay, RevisionsPerDay: c.Archive.RevisionsPerDay,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// foreign refuses to write as root into an archive of another user: its daemon
+// could not open the files that root would leave there.
+func foreign(dir string) error {
+	st, err := os.Stat(dir)
+	if err != nil {
+		return err
+	}
+	owner, ok := st.Sys().(*syscall.Stat_t)
+	if !ok || os.Geteuid() != 0 || owner.Uid == 0 {
+		return nil
+	}
+	name := fmt.Sprint(owner.Uid)
+	if u, err := user.LookupId(name); err == nil {
+		name = u.Username
+	}
+	return failWith(exitPermission, fmt.Errorf("the archive in %s belongs to %s; run the command as that user: runuser -u %s -- chancery …", dir, name, name))
+}
+
+// opening tells a person at a terminal of long work at opening an archive.
+func (p *program) opening() func(what string, done, total int64) {
+	var shown *progress
+	return func(what string, done, total int64) {
+		if shown == nil {
+			shown = (&Env{Err: p.err, Terminal: p.terminal}).progress(what, "records")
+		}
+		if shown.verb = what; done >= total && total > 0 {
+			shown.end()
+			return
+		}
+		shown.show(done, total)
+	}
+}
+
+// logging tells the daemon's log of long work at opening an archive.
+func logging(ctx context.Context, log *slog.Logger) func(what string, done, total int64) {
+	last := time.Now()
+	return func(what string, done, total int64) {
+		if time.Since(last) > 5*time.Second { // short work is not worth a line
+			last = time.Now()
+			log.InfoContext(ctx, "opening the archive", "work", what, "done", done, "total", total)
+		}
+	}
 }

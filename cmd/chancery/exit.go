@@ -81,6 +81,8 @@ func statusOf(err error) int {
 		return exitIO
 	case errors.Is(err, control.ErrNoDaemon):
 		return exitUnavailable
+	case errors.Is(err, control.ErrFile):
+		return exitIO
 	case errors.Is(err, context.Canceled):
 		return exitInterrupted
 	}

@@ -112,7 +112,7 @@ func (e *Env) writeOPML(ctx context.Context, w io.Writer) error {
 	}
 	l := &opml.List{Title: "Subscriptions of " + e.Config.Publish.Title, OwnerName: e.Config.Publish.Owner, DateModified: time.Now().UTC()}
 	for _, s := range sources {
-		if s.Removed || s.URL == "" {
+		if state := stateOf(s); state == "removed" || state == "imported" {
 			continue
 		}
 		title := s.Title

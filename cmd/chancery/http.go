@@ -56,7 +56,8 @@ const maxPerPeer = 128
 const maxConnections = 10_000
 
 // limitPeers refuses connections beyond maxPerPeer of one address. Trusted
-// proxies and Unix sockets stand for many clients and are not counted.
+// proxies, this machine itself and Unix sockets stand for many clients and are
+// not counted.
 func limitPeers(l net.Listener, trusted []netip.Prefix) net.Listener {
 	return &peerLimiter{Listener: l, trusted: trusted, open: map[netip.Addr]int{}}
 }
@@ -92,6 +93,9 @@ func (p *peerLimiter) peer(c net.Conn) (addr netip.Addr, counted bool) {
 		return addr, false
 	}
 	addr = ap.Addr().Unmap()
+	if addr.IsLoopback() {
+		return addr, false
+	}
 	for _, t := range p.trusted {
 		if t.Contains(addr) {
 			return addr, false

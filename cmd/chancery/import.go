@@ -57,7 +57,7 @@ func (e *Env) importFiles(ctx context.Context, names []string, source feed.Sourc
 		return sum, false, err
 	}
 	if e.Daemon == nil { // documents belong to configured sources, too
-		if err := e.syncSources(ctx, w); err != nil {
+		if err := e.takeConfig(ctx, w); err != nil {
 			return sum, false, err
 		}
 	}

@@ -3,12 +3,14 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
 
 	"chancery/aggregator"
 	"chancery/feed"
+	"chancery/store"
 )
 
 func (p *program) pollCommand() *cobra.Command {
@@ -49,7 +51,7 @@ func (e *Env) poll(ctx context.Context, names []string, all bool) (aggregator.Su
 		return aggregator.Summary{}, err
 	}
 	if e.Daemon == nil { // the daemon did so when it started
-		if err := e.syncSources(ctx, w); err != nil {
+		if err := e.takeConfig(ctx, w); err != nil {
 			return aggregator.Summary{}, err
 		}
 	}
@@ -60,13 +62,30 @@ func (e *Env) poll(ctx context.Context, names []string, all bool) (aggregator.Su
 	return w.aggregator.Poll(ctx, aggregator.PollOptions{Sources: ids, All: all})
 }
 
-// syncSources brings the configured sources into the archive.
-func (e *Env) syncSources(ctx context.Context, w *works) error {
+// takeConfig brings into the archive what the configuration says: the sources,
+// and which topic rules are in force.
+func (e *Env) takeConfig(ctx context.Context, w *works) error {
 	said, err := w.aggregator.SyncSources(ctx, e.Config.sources())
 	for _, s := range said {
 		e.Log.InfoContext(ctx, "configuration", "change", s)
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	digest := w.topics.Digest().String()
+	was, err := e.Archive.LedgerGet(ctx, "config", "ruleset")
+	if err != nil && !errors.Is(err, store.ErrNotFound) || string(was) == digest {
+		return err
+	}
+	rules, err := json.Marshal(w.topics.Rules())
+	if err != nil {
+		return err
+	}
+	err = e.Archive.Change(ctx, []store.Edit{{Kind: store.KindRuleset, Rules: rules, Digest: w.topics.Digest(), By: "config"}})
+	if err != nil {
+		return err
+	}
+	return e.Archive.LedgerWrite(ctx, []store.LedgerEntry{{Space: "config", Key: "ruleset", Value: []byte(digest)}})
 }
 
 // sourceIDs checks that the sources named on a command line exist.

@@ -119,12 +119,25 @@ func (p *program) local(run func(ctx context.Context, args []string) error) func
 	}
 }
 
+// alone is a local command that needs the configuration but no archive: a draft
+// of it can be tried while the daemon runs on another.
+func (p *program) alone(run func(ctx context.Context, e *Env, args []string) error) func(*cobra.Command, []string) error {
+	return p.local(func(ctx context.Context, args []string) error {
+		c, err := p.loadConfig()
+		if err != nil {
+			return err
+		}
+		return run(ctx, &Env{Config: c, Out: p.out, Err: p.err, Terminal: p.terminal, Files: p.files}, args)
+	})
+}
+
 // access is what a command does to the archive.
 type access int
 
 const (
-	reads  access = iota // never creates an archive
-	writes               // creates one where there is none
+	reads        access = iota // never creates an archive
+	readsIfThere               // works without one too: Env.Archive is nil then
+	writes                     // creates one where there is none
 )
 
 // archive is a command that needs the archive: inside the daemon if there is

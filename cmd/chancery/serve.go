@@ -123,7 +123,7 @@ func (p *program) serve(ctx context.Context, c *Config, log *slog.Logger) (err e
 	}
 	defer notify.Close()
 
-	archive, err := p.takeArchive(ctx, dir, log, notify)
+	archive, err := p.takeArchive(ctx, c, dir, log, notify)
 	if err != nil {
 		return err
 	}
@@ -159,11 +159,11 @@ func (p *program) serve(ctx context.Context, c *Config, log *slog.Logger) (err e
 
 // takeArchive opens the archive for writing. It waits for a command that has it;
 // a second daemon ends at once (CONFORMANCE OPS-24).
-func (p *program) takeArchive(ctx context.Context, dir string, log *slog.Logger, notify *systemd.Notifier) (store.Store, error) {
+func (p *program) takeArchive(ctx context.Context, c *Config, dir string, log *slog.Logger, notify *systemd.Notifier) (store.Store, error) {
 	deadline := time.Now().Add(waitForArchive)
 	told := false
 	for {
-		archive, err := openArchive(ctx, dir, serveName, false, log)
+		archive, err := openArchive(ctx, c, dir, serveName, false, log, logging(ctx, log))
 		if err == nil || !errors.Is(err, store.ErrBusy) {
 			return archive, err
 		}
@@ -275,8 +275,12 @@ func (d *daemon) run(ctx context.Context, c *Config) error {
 		group.Go(func() error { return control.Serve(ctx, d.control, d.handle, d.log) })
 	}
 	group.Go(func() error { return d.supervise(ctx, g) })
-	group.Go(func() error { return d.signals(ctx) })
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGHUP, syscall.SIGUSR1) // before anybody is told that we are ready
+	defer signal.Stop(signals)
+	group.Go(func() error { return d.signals(ctx, signals) })
 	group.Go(func() error { return d.watch(ctx) })
+	group.Go(func() error { return d.care(ctx) })
 
 	listening := []any{"public", addressOf(d.public), "data", d.dir, "pid", os.Getpid()}
 	if d.admin != nil {
@@ -303,7 +307,7 @@ const stopTimeout = 30 * time.Second
 // handler in front of readers.
 func (d *daemon) begin(ctx context.Context, g *generation) error {
 	e := &Env{Config: g.config, Archive: d.archive, Log: d.log}
-	if err := e.syncSources(ctx, g.works); err != nil {
+	if err := e.takeConfig(ctx, g.works); err != nil {
 		return err
 	}
 	d.current.Store(g)
@@ -383,14 +387,12 @@ func (d *daemon) reload(ctx context.Context) (*generation, error) {
 		d.log.ErrorContext(ctx, "reload refused, the old configuration goes on", "error", line)
 	}
 	d.notify.Ready("the new configuration was refused: " + err.Error())
+	d.tell(ctx, notice{Event: "reload-refused", Text: err.Error()})
 	return nil, err
 }
 
 // signals turns SIGHUP into a reload and SIGUSR1 into a summary in the log.
-func (d *daemon) signals(ctx context.Context) error {
-	got := make(chan os.Signal, 1)
-	signal.Notify(got, syscall.SIGHUP, syscall.SIGUSR1)
-	defer signal.Stop(got)
+func (d *daemon) signals(ctx context.Context, got <-chan os.Signal) error {
 	for {
 		select {
 		case <-ctx.Done():
@@ -420,18 +422,31 @@ func (d *daemon) logStatus(ctx context.Context) {
 		"due", r.Due, "lag_seconds", r.LagSeconds, "failing", len(r.Failing))
 }
 
-// watch feeds the watchdog while the archive answers (CONFORMANCE OPS-05).
+// statusEvery is how often the service manager's sentence is renewed
+// (CONFORMANCE OPS-06 allows every 10 s).
+const statusEvery = 30 * time.Second
+
+// watch feeds the watchdog while the archive and the scheduler answer
+// (CONFORMANCE OPS-05): one that hangs stops it here.
 func (d *daemon) watch(ctx context.Context) error {
-	if d.notify.Watchdog <= 0 {
-		return nil
+	every := statusEvery
+	if d.notify.Watchdog > 0 {
+		every = min(every, d.notify.Watchdog/2)
 	}
-	tick := time.NewTicker(d.notify.Watchdog / 2)
+	tick := time.NewTicker(every)
 	defer tick.Stop()
+	var said time.Time
 	for {
+		sources, polling, waiting, lag := d.current.Load().works.aggregator.Load()
 		if err := d.archive.Ping(ctx); err == nil {
 			d.notify.Alive()
 		} else if ctx.Err() == nil {
 			d.log.ErrorContext(ctx, "archive does not answer", "error", err)
+		}
+		if now := time.Now(); now.Sub(said) >= statusEvery {
+			said = now
+			d.notify.Status(fmt.Sprintf("%d sources, %d being polled, %d due, the first for %v; serving at %s",
+				sources, polling, waiting, lag.Round(time.Second), addressOf(d.public)))
 		}
 		select {
 		case <-ctx.Done():

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"chancery/feed"
 	"chancery/store"
@@ -29,14 +28,14 @@ func (p *program) sourcesCommand() *cobra.Command {
 
 	var added store.Source
 	var id string
-	var unchecked bool
+	var unchecked, guess bool
 	add := &cobra.Command{
 		Use:   "add URL",
 		Short: "Subscribe to a feed, or to the feed that a page names",
 		Args:  exactly("URL"),
 		RunE: p.archive(writes, func(ctx context.Context, e *Env, args []string) error {
 			added.ID, added.URL = feed.SourceID(id), args[0]
-			return e.addSource(ctx, added, unchecked)
+			return e.addSource(ctx, added, unchecked, guess)
 		}),
 	}
 	add.Flags().StringVar(&id, "id", "", "the source's `ID` (default: made from the address)")
@@ -44,6 +43,9 @@ func (p *program) sourcesCommand() *cobra.Command {
 	add.Flags().StringVar(&added.Language, "language", "", "`TAG` of the language, for a feed that does not say")
 	add.Flags().DurationVar(&added.Interval, "interval", 0, "poll not more often than this")
 	add.Flags().BoolVar(&unchecked, "unchecked", false, "take the address as it is, without asking it")
+
+	add.Flags().BoolVar(&guess, "guess", false, "ask a page that names no feed for the usual addresses")
+	add.MarkFlagsMutuallyExclusive("guess", "unchecked")
 
 	var reason string
 	change := func(use, short string, do func(s *store.Source)) *cobra.Command {
@@ -63,6 +65,7 @@ func (p *program) sourcesCommand() *cobra.Command {
 		change("enable", "Poll a source again", func(s *store.Source) { s.Disabled = false }),
 		change("disable", "Stop polling a source without removing it", func(s *store.Source) { s.Disabled = true }),
 		p.sourcesSetCommand(),
+		p.sourcesCheckCommand(),
 
 		&cobra.Command{
 			Use:   "opml",
@@ -236,8 +239,9 @@ func (p *program) sourcesSetCommand() *cobra.Command {
 				return usageError("--url %s", text)
 			}
 		}
-		changed := false
-		f.Visit(func(flag *pflag.Flag) { changed = changed || flag.Name != "reason" })
+		changed := slices.ContainsFunc([]string{
+			"url", "title", "site", "language", "content", "credential", "interval", "topics", "undo-move", "accept-move",
+		}, f.Changed)
 		if !changed {
 			return usageError("nothing to set: see \"chancery sources set --help\"")
 		}

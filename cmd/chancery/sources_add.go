@@ -1,20 +1,111 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"errors"
 
+	"chancery/aggregator/discover"
+	"chancery/aggregator/fetch"
+	"chancery/feed/html"
+	"chancery/feed/parse"
 	"chancery/store"
 )
 
-// addSource subscribes to a feed or to the feed of a page.
-func (e *Env) addSource(ctx context.Context, s store.Source, unchecked bool) error {
+// addSource subscribes to a feed, or to the feed that a page names. What was
+// done on the way is told.
+func (e *Env) addSource(ctx context.Context, s store.Source, unchecked, guess bool) error {
 	w, err := e.worksOf()
 	if err != nil {
 		return err
 	}
+	if e.Daemon == nil { // what the configuration subscribes to is no news
+		if err := e.takeConfig(ctx, w); err != nil {
+			return err
+		}
+	}
+	if unchecked {
+		if s.URL, err = discover.Normalize(s.URL); err != nil {
+			return failWith(exitData, err)
+		}
+	} else {
+		found, err := e.discover(ctx, w, s.URL, guess)
+		for _, said := range found.Said {
+			e.note("%s", printable(said))
+		}
+		for _, c := range found.Others {
+			e.note("also there: %s  %s (%s)", printable(c.URL), oneLine(c.Title, 60), c.Kind)
+		}
+		if err != nil {
+			return e.unreachable(ctx, err)
+		}
+		if found.HasExisting {
+			return dataError("source %s has this feed already: %s", found.Existing.ID, found.Existing.Address())
+		}
+		s.URL, s.Title, s.Site = found.Feed.URL, cmp.Or(s.Title, found.Info.Title), found.Info.Site
+	}
 	added, err := w.aggregator.AddSource(ctx, s)
 	if err != nil {
-		return err
+		return failWith(exitData, err)
 	}
 	return e.printf("%s  %s\n", added.ID, added.URL)
+}
+
+// unreachable gives errors of the network their exit status and what to do.
+func (e *Env) unreachable(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if errors.Is(err, discover.ErrNone) {
+		e.note("--guess asks for addresses that feeds usually have; --unchecked takes an address as it is")
+		return failWith(exitData, err)
+	}
+	if fault, ok := errors.AsType[*fetch.Error](err); ok {
+		switch fault.Class {
+		case fetch.BadURL:
+			return failWith(exitData, err)
+		case fetch.Refused:
+			return failWith(exitPermission, err)
+		}
+		return failWith(exitUnavailable, err)
+	}
+	return failWith(exitData, err)
+}
+
+// discover goes from what a person typed to a feed.
+func (e *Env) discover(ctx context.Context, w *works, input string, guess bool) (discover.Result, error) {
+	states, err := e.Archive.Sources(ctx)
+	if err != nil {
+		return discover.Result{}, err
+	}
+	sources := make([]store.Source, len(states))
+	for i, s := range states {
+		sources[i] = s.Source
+	}
+	return discover.Find(ctx, input, discover.Options{
+		Guess: guess, Product: "chancery", Sources: sources,
+		Get: func(ctx context.Context, address string) (discover.Page, error) {
+			resp, err := w.fetch.Get(ctx, fetch.Request{URL: address, Page: true})
+			defer resp.Release()
+			if err != nil {
+				return discover.Page{}, err
+			}
+			p := discover.Page{URL: resp.URL, Header: resp.Header, Body: append([]byte(nil), resp.Body...)}
+			for _, h := range resp.Hops {
+				p.Hops = append(p.Hops, h.URL)
+			}
+			return p, nil
+		},
+		Read: func(p discover.Page) (discover.Info, bool) {
+			d, err := parse.Open(p.Body, parse.Options{ContentType: p.Header.Get("Content-Type"), URL: p.URL})
+			if err != nil {
+				return discover.Info{}, false
+			}
+			f, err := d.Feed(func(int) bool { return false })
+			if err != nil {
+				return discover.Info{}, false
+			}
+			return discover.Info{Title: html.Plain(f.Title), Self: f.Self, Site: f.URL}, true
+		},
+	})
 }

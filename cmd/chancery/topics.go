@@ -20,6 +20,9 @@ func (p *program) topicsCommand() *cobra.Command {
 				return e.listTopics(ctx)
 			}),
 		},
+		p.topicsExplainCommand(),
+		p.topicsTestCommand(),
+		p.topicsRetagCommand(),
 		p.tagCommand("tag", "Say that an item is about a topic; no rule undoes it"),
 		p.tagCommand("untag", "Say that an item is not about a topic; no rule undoes it"),
 	)

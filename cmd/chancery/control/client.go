@@ -22,8 +22,16 @@ var ErrNoDaemon = errors.New("no daemon")
 // [ErrNoDaemon] if there is none, [fs.ErrPermission] if there may be one that
 // this user must not talk to.
 func Dial(ctx context.Context, path string) (*Conn, error) {
+	short, done, err := reachable(path)
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("%w at %s", ErrNoDaemon, path)
+		}
+		return nil, fmt.Errorf("control socket %s: %w", path, err)
+	}
+	defer done()
 	var d net.Dialer
-	c, err := d.DialContext(ctx, "unix", path)
+	c, err := d.DialContext(ctx, "unix", short)
 	switch {
 	case err == nil:
 		return &Conn{c}, nil

@@ -63,14 +63,17 @@ var errorClasses = map[string]error{
 	"deadline":   os.ErrDeadlineExceeded,
 }
 
+// ErrFile is wrapped by every error of a client's file, as the daemon sees it.
+var ErrFile = errors.New("a file of the client")
+
 // remoteError is an error of the client's, as the daemon sees it.
 type remoteError struct {
 	text  string
-	class error // nil or one of errorClasses
+	class error // one of errorClasses, or ErrFile
 }
 
-func (e *remoteError) Error() string { return e.text }
-func (e *remoteError) Unwrap() error { return e.class }
+func (e *remoteError) Error() string   { return e.text }
+func (e *remoteError) Unwrap() []error { return []error{ErrFile, e.class} }
 
 func answerOf(err error) answer {
 	if err == nil {
@@ -89,5 +92,9 @@ func (a answer) err() error {
 	if a.Error == "" {
 		return nil
 	}
-	return &remoteError{a.Error, errorClasses[a.Class]}
+	class, ok := errorClasses[a.Class]
+	if !ok {
+		class = ErrFile
+	}
+	return &remoteError{a.Error, class}
 }

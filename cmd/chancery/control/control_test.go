@@ -232,6 +232,28 @@ func TestNoDaemon(t *testing.T) {
 	}
 }
 
+// A path that is too long for a socket's address works all the same.
+func TestLongPath(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), strings.Repeat("long", 30), strings.Repeat("path", 30))
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "control.sock")
+	if _, err := Dial(t.Context(), path); !errors.Is(err, ErrNoDaemon) {
+		t.Errorf("no file: %v, want ErrNoDaemon", err)
+	}
+	l, err := Listen(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	c, err := Dial(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = c.Close()
+}
+
 // Root, the daemon's user and its group may use the socket; others may not.
 func TestAllowed(t *testing.T) {
 	for _, test := range []struct {

@@ -35,39 +35,59 @@ const maxSessions = 32
 // a daemon that was killed leaves one. The caller must have the archive, so no
 // other daemon can be starting there at the same time.
 func Listen(path string) (*net.UnixListener, error) {
-	if len(path) > maxPath {
-		return nil, fmt.Errorf("control socket %s: the path is longer than %d bytes; set server.control to a shorter one", path, maxPath)
+	l, err := listen(path)
+	if err != nil {
+		return nil, fmt.Errorf("control socket %s: %w", path, err)
 	}
-	if c, err := net.DialTimeout("unix", path, time.Second); err == nil {
+	return l, nil
+}
+
+func listen(path string) (*net.UnixListener, error) {
+	short, done, err := reachable(path)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	if c, err := net.DialTimeout("unix", short, time.Second); err == nil {
 		_ = c.Close()
-		return nil, fmt.Errorf("control socket %s: another process listens there", path)
+		return nil, errors.New("another process listens there")
 	}
 	if st, err := os.Lstat(path); err == nil {
 		if st.Mode()&fs.ModeSocket == 0 {
-			return nil, fmt.Errorf("control socket %s: there is a file of that name that is no socket", path)
+			return nil, errors.New("there is a file of that name that is no socket")
 		}
 		if err := os.Remove(path); err != nil {
-			return nil, fmt.Errorf("control socket: %w", err)
+			return nil, err
 		}
 	}
 	// The socket is made under another name, so that nobody can connect before
 	// its mode is right.
-	tmp := filepath.Join(filepath.Dir(path), fmt.Sprintf(".c%d", os.Getpid()))
+	tmp := filepath.Join(filepath.Dir(short), fmt.Sprintf(".c%d", os.Getpid()))
 	_ = os.Remove(tmp)
-	if len(tmp) > maxPath {
-		return nil, fmt.Errorf("control socket %s: the path is too long", path)
-	}
 	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: tmp, Net: "unix"})
 	if err != nil {
-		return nil, fmt.Errorf("control socket: %w", err)
+		return nil, err
 	}
 	l.SetUnlinkOnClose(false)
-	if err := errors.Join(os.Chmod(tmp, 0o660), os.Rename(tmp, path)); err != nil {
+	if err := errors.Join(os.Chmod(tmp, 0o660), os.Rename(tmp, short)); err != nil {
 		_ = l.Close()
 		_ = os.Remove(tmp)
-		return nil, fmt.Errorf("control socket: %w", err)
+		return nil, err
 	}
 	return l, nil
+}
+
+// reachable gives a name of path that fits into a socket's address: path itself,
+// or one through a descriptor of its directory, which is good until done.
+func reachable(path string) (short string, done func(), err error) {
+	if len(path)+10 <= maxPath { // 10: the name that listen gives it at first may be longer
+		return path, func() {}, nil
+	}
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return "", nil, err
+	}
+	return fmt.Sprintf("/proc/self/fd/%d/%s", dir.Fd(), filepath.Base(path)), func() { _ = dir.Close() }, nil
 }
 
 // Serve answers clients until ctx ends, then waits for the commands that run;
