@@ -62,7 +62,7 @@ func phraseRules(words []string, n int, half bool) []topic.Rule {
 		var terms []string
 		for k := range per {
 			if half && k%2 == i/per%2 {
-				terms = append(terms, words[200+rng.IntN(len(words)-200)])
+				terms = append(terms, words[20_000+rng.IntN(len(words)-20_000)]) // some 40 hits a post, as names have
 				continue
 			}
 			var p []string

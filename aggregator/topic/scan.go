@@ -148,26 +148,28 @@ func (h *hits) step(field query.Field, f *forms, id uint32, c *class, word int, 
 
 // follow takes the edges named id from the root and from all that has begun.
 func (h *hits) follow(field query.Field, f *forms, id uint32, word int, w text.Word) {
-	h.enter(field, f, partial{root, word, w.Start}, id, w.End, word)
+	t := h.t
+	if node := t.first[id]; node != 0 {
+		h.enter(field, f, partial{node, word, w.Start}, word, w.End)
+	}
 	for _, p := range h.active {
-		h.enter(field, f, p, id, w.End, word)
+		if node := t.next(p.node, id); node != 0 {
+			h.enter(field, f, partial{node, p.word, p.start}, word, w.End)
+		}
 	}
 }
 
-func (h *hits) enter(field query.Field, f *forms, p partial, id uint32, end, word int) {
+// enter takes note of what ends at p.node, and of what goes on from it.
+func (h *hits) enter(field query.Field, f *forms, p partial, word, end int) {
 	t := h.t
-	node := t.next(p.node, id)
-	if node == 0 {
-		return
-	}
-	for _, n := range t.ends[node] {
+	for _, n := range t.ends[p.node] {
 		if f.inflects && t.terms[n].Kind == query.Bare {
 			continue // found by its stem
 		}
 		h.add(n, query.Place{Field: field, Word: p.word, Words: word - p.word + 1, Start: p.start, End: end})
 	}
-	if len(h.next) < maxActive {
-		h.next = append(h.next, partial{node, p.word, p.start})
+	if t.inner[p.node] && len(h.next) < maxActive {
+		h.next = append(h.next, p)
 	}
 }
 

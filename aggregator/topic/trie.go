@@ -28,6 +28,7 @@ type trie struct {
 	edges   hashTable // node and word → node, from others
 	bits    []uint64  // a filter by edge: most words that follow one another do so in no rule
 	ends    [][]int32 // node → terms that end there
+	inner   []bool    // node → has edges
 	nodes   int
 	prefix  map[string]uint32 // a word of a phrase that may go on → word
 	lengths []int             // of those, in bytes, ascending
@@ -55,7 +56,8 @@ func newTrie(rules []*rule) *trie {
 	words := make(map[query.Word]uint32, total)
 	edges := make(map[uint64]uint32, total)
 	fields := map[query.Field]bool{}
-	t.ends = make([][]int32, 1, total+1)
+	t.ends = make([][]int32, 1, 2*total+1)
+	t.inner = make([]bool, 1, 2*total+1)
 	for _, r := range rules {
 		for _, term := range r.query.Terms() {
 			if term.Field != query.Anywhere && term.Field != query.Title && term.Field != query.Text {
@@ -96,10 +98,10 @@ func newTrie(rules []*rule) *trie {
 		t.first[id] = edges[edge(root, id)]
 	}
 	t.edges = newHashTable(len(edges))
-	t.bits = make([]uint64, max(1, len(t.edges.slots)/16))
+	t.bits = make([]uint64, max(1, len(t.edges.slots)/16)) // a power of two, as the table is
 	for k, node := range edges {
 		t.edges.put(k, node)
-		t.bits[k>>6%uint64(len(t.bits))] |= 1 << (k & 63)
+		t.bits[k>>6&uint64(len(t.bits)-1)] |= 1 << (k & 63)
 	}
 	t.scratch.New = func() any {
 		return &hits{t: t, first: make([]int32, len(t.terms)), last: make([]int32, len(t.terms)), count: make([]int32, len(t.terms)), found: make([][]*query.Term, t.rules), words: make([]text.Word, 0, 512)}
@@ -123,6 +125,8 @@ func (t *trie) add(n int32, term *query.Term, words map[query.Word]uint32, edges
 			next = uint32(t.nodes)
 			t.nodes++
 			t.ends = append(t.ends, nil)
+			t.inner = append(t.inner, false)
+			t.inner[node] = true
 			edges[k] = next
 		}
 		node = next
@@ -137,13 +141,10 @@ func edge(node, word uint32) uint64 {
 	return (uint64(node)<<32 | uint64(word)) * 0x9E3779B97F4A7C15 // spread over the table; odd, so no two meet
 }
 
-// next is the node that an edge leads to, or 0.
+// next is the node that an edge from another than the root leads to, or 0.
 func (t *trie) next(node, word uint32) uint32 {
-	if node == root {
-		return t.first[word]
-	}
 	k := edge(node, word)
-	if t.bits[k>>6%uint64(len(t.bits))]&(1<<(k&63)) == 0 {
+	if t.bits[k>>6&uint64(len(t.bits)-1)]&(1<<(k&63)) == 0 {
 		return 0
 	}
 	return t.edges.get(k)

@@ -86,11 +86,11 @@ func (e *evaluation) points(p Place) (points float64, deep bool) {
 }
 
 const (
-	listEntries = 4  // entries in a row that make a list of names or labels
-	listWords   = 3  // words of such an entry
-	linkEntries = 3  // lines in a row that make a list of links
-	linkWords   = 16 // words of such a line
-	listReach   = 400
+	listEntries = 4   // entries in a row that make a list of names or labels
+	listWords   = 3   // words of such an entry
+	linkEntries = 3   // lines in a row that make a list of links
+	linkWords   = 16  // words of such a line
+	listReach   = 200 // bytes after a label that it reaches
 )
 
 // listed reports whether s[start:end] stands in a link list or a tag cloud: in a
@@ -221,9 +221,10 @@ var labels = []string{"tags", "tag", "tagged", "filed under", "categories", "cat
 
 // labeled reports whether the line of s in which start lies begins with a label.
 func labeled(s string, start int) bool {
-	line := s[strings.LastIndexByte(s[:start], '\n')+1 : start]
-	if len(line) > listReach {
-		return false
+	near := s[max(0, start-listReach):start]
+	line := near[strings.LastIndexByte(near, '\n')+1:]
+	if len(line) == listReach {
+		return false // the line begins before that
 	}
 	name, _, ok := strings.Cut(line, ":")
 	if !ok {
