@@ -44,3 +44,14 @@ func TestAgainstModel(t *testing.T) {
 		})
 	}
 }
+
+// The engine keeps the contract.
+func TestContract(t *testing.T) {
+	storetest.Run(t, func(t *testing.T) store.Store {
+		s, err := bolt.Open(t.Context(), t.TempDir(), bolt.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	})
+}

@@ -116,7 +116,7 @@ func (c *catalogTx) heads(ctx context.Context, q *store.HeadQuery) ([]store.Head
 // f's false ends it.
 func scan(ctx context.Context, b *bbolt.Bucket, ascending bool, prefix, after []byte, f func(k, v []byte) (bool, error)) error {
 	cur := b.Cursor()
-	var k, v []byte
+	var k, v []byte // of the first key in range
 	next := cur.Next
 	if ascending {
 		start := after
@@ -130,7 +130,7 @@ func scan(ctx context.Context, b *bbolt.Bucket, ascending bool, prefix, after []
 		next = cur.Prev
 		switch {
 		case after != nil:
-			if k, v = cur.Seek(after); k == nil {
+			if k, _ = cur.Seek(after); k == nil {
 				k, v = cur.Last()
 			}
 			for k != nil && bytes.Compare(k, after) >= 0 {
@@ -139,7 +139,7 @@ func scan(ctx context.Context, b *bbolt.Bucket, ascending bool, prefix, after []
 		case prefix != nil:
 			if end := successor(prefix); end == nil {
 				k, v = cur.Last()
-			} else if k, v = cur.Seek(end); k == nil {
+			} else if k, _ = cur.Seek(end); k == nil {
 				k, v = cur.Last()
 			} else {
 				k, v = cur.Prev()

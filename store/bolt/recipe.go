@@ -105,7 +105,7 @@ func cut(own []byte, e *feed.Entry) []byte {
 		// The first bytes decide which escapings are worth making of the whole.
 		probe := text[:strings.LastIndexByte(text[:min(len(text), 64)], ' ')+1]
 		for i, esc := range escapers {
-			if probe != "" && bytes.Index(own, []byte(esc(probe))) < 0 {
+			if probe != "" && !bytes.Contains(own, []byte(esc(probe))) {
 				continue
 			}
 			s := esc(text)

@@ -10,7 +10,6 @@ import (
 	"go.etcd.io/bbolt"
 
 	"chancery/feed"
-	"chancery/store"
 )
 
 // finishTakedowns removes the content of items whose takedown is recorded. It is
@@ -216,6 +215,3 @@ func copyVolume(v *volume, out *bbolt.DB, change func(seq uint64, b []byte) ([]b
 		return nil
 	})
 }
-
-// takenDown reports whether a record says that items were taken down.
-func takenDown(h *header) bool { return h.kind == store.KindTakedown }

@@ -60,7 +60,6 @@ type check struct {
 	levels []int
 	gone   []uint64             // records without the body that their header names
 	taken  map[feed.ItemID]bool // taken down by a record
-	docsOf map[uint64][]feed.ItemID
 }
 
 const maxFaults = 100

@@ -22,7 +22,7 @@ const (
 // job is something to be done by the writer. run decides and emits; it may be
 // called twice, the second time alone.
 type job struct {
-	run  func(t *txn) error
+	run func(t *txn) error
 	// care, instead of run, is work outside a transaction.
 	care func() error
 	err  error
@@ -328,13 +328,11 @@ func (s *Store) makeDict(v *volume) error {
 	}
 	// Equal shares of items far apart, so that one loquacious feed does not fill it.
 	share := max(1<<10, dictSize/len(bodies))
+	stride := max(1, len(bodies)*share/dictSize)
 	var dict []byte
-	for stride := max(1, len(bodies)*share/dictSize); len(dict) < dictSize && len(bodies) > 0; {
-		for i := 0; i < len(bodies) && len(dict) < dictSize; i += stride {
-			b := bodies[i]
-			dict = append(dict, b[:min(len(b), share, dictSize-len(dict))]...)
-		}
-		break
+	for i := 0; i < len(bodies) && len(dict) < dictSize; i += stride {
+		b := bodies[i]
+		dict = append(dict, b[:min(len(b), share, dictSize-len(dict))]...)
 	}
 	if err := v.write(nil, dict); err != nil {
 		return err

@@ -1,0 +1,189 @@
+package bolt_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"chancery/feed"
+	"chancery/store"
+	"chancery/store/bolt"
+	"chancery/store/storetest"
+)
+
+// madeDoc makes a document of n posts of about 5 KB of HTML each, with words drawn
+// as in real text, and the drafts that a pipeline makes of it.
+func madeDoc(r *rand.Rand, source feed.SourceID, n int) store.Batch {
+	var b strings.Builder
+	doc := &store.Document{Source: source, URL: "https://" + string(source) + ".example/feed", Status: 200, MediaType: "application/rss+xml"}
+	batch := store.Batch{Document: doc}
+	fmt.Fprintf(&b, "<rss version=\"2.0\"><channel><title>%s</title><link>https://%s.example/</link>", source, source)
+	zipf := rand.NewZipf(r, 1.05, 3, 30000)
+	for i := range n {
+		var c strings.Builder
+		for range 8 + r.IntN(8) {
+			c.WriteString("<p>")
+			for range 40 + r.IntN(30) {
+				fmt.Fprintf(&c, "w%x ", zipf.Uint64()*2654435761%0xfffff)
+			}
+			fmt.Fprintf(&c, "<a href=\"https://%s.example/%d\">more</a></p>\n", source, r.IntN(1000))
+		}
+		content := c.String()
+		guid := fmt.Sprintf("https://%s.example/%d/%d", source, i, r.Uint64())
+		start := b.Len()
+		esc := strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(content)
+		fmt.Fprintf(&b, "<item><title>Title %d of %s</title><guid>%s</guid><link>%s</link><pubDate>Mon, 02 Jan 2026 15:04:05 GMT</pubDate><description>%s</description></item>", i, source, guid, guid, esc)
+		part := store.Part{Start: start, End: b.Len(), Digest: feed.DigestOf([]byte(b.String()[start:]))}
+		doc.Parts = append(doc.Parts, part)
+		d := store.Draft{
+			Entry: feed.Entry{
+				ID: guid, URL: guid, Title: feed.Text{Value: fmt.Sprintf("Title %d of %s", i, source)},
+				Content: feed.Text{Type: feed.HTML, Value: content}, Links: []feed.Link{{Rel: "alternate", Href: guid}},
+				Published: feed.Date{Time: time.Date(2026, 1, 2, 15, 4, 5, 0, time.UTC), Raw: "Mon, 02 Jan 2026 15:04:05 GMT"}, Bytes: part.Digest,
+			},
+			Native: guid, Method: "guid", Keys: []store.Key{storetest.Hash(store.KeyGUID, guid), storetest.Hash(store.KeyAlias, guid)},
+			Story:   []store.Key{storetest.Hash(store.KeyURL, guid), storetest.Hash(store.KeyText, content)},
+			Version: feed.DigestOf([]byte(content)), Part: i, Topics: []feed.Tag{{Topic: "iran", Score: 1}},
+		}
+		d.Sketch.Words = 300
+		for j := range d.Sketch.Values {
+			d.Sketch.Values[j] = uint8(r.Uint32())
+		}
+		batch.Drafts = append(batch.Drafts, d)
+	}
+	b.WriteString("</channel></rss>")
+	doc.Body = []byte(b.String())
+	return batch
+}
+
+func addSources(tb testing.TB, s store.Store, n int) []feed.SourceID {
+	tb.Helper()
+	var ids []feed.SourceID
+	var edits []store.Edit
+	for i := range n {
+		id := feed.SourceID(fmt.Sprintf("s%04d", i))
+		ids = append(ids, id)
+		edits = append(edits, store.Edit{Kind: store.KindSource, Source: &store.Source{ID: id, URL: "https://" + string(id) + ".example/feed"}})
+	}
+	if err := s.Change(tb.Context(), edits); err != nil {
+		tb.Fatal(err)
+	}
+	return ids
+}
+
+// BenchmarkAppend takes in documents of 20 posts with their raw bytes, four at a time.
+// Bound: 4,000 items a CPU second.
+func BenchmarkAppend(b *testing.B) {
+	s, err := bolt.Open(b.Context(), b.TempDir(), bolt.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	const docs = 200
+	ids := addSources(b, s, docs)
+	r := rand.New(rand.NewPCG(1, 2))
+	var html int
+	for b.Loop() {
+		b.StopTimer()
+		batches := make([]store.Batch, docs)
+		for i := range batches {
+			batches[i] = madeDoc(r, ids[i], 20)
+			for _, d := range batches[i].Drafts {
+				html += len(d.Entry.Content.Value)
+			}
+		}
+		b.StartTimer()
+		cpu := cpuTime()
+		var wg sync.WaitGroup
+		next := make(chan store.Batch)
+		for range 4 {
+			wg.Go(func() {
+				for batch := range next {
+					if _, err := s.Append(b.Context(), batch); err != nil {
+						b.Error(err)
+					}
+				}
+			})
+		}
+		for _, batch := range batches {
+			next <- batch
+		}
+		close(next)
+		wg.Wait()
+		b.ReportMetric(float64(docs*20)/(cpuTime()-cpu).Seconds(), "items/CPU-s")
+	}
+	st, err := s.Stats(b.Context())
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportMetric(float64(st.Bytes)/float64(html), "bytes/HTML-byte")
+	b.ReportMetric(float64(st.Bytes)/float64(st.Items), "bytes/item")
+}
+
+// BenchmarkKnown asks whether entries' bytes were seen. Bound: 100,000 a CPU second.
+func BenchmarkKnown(b *testing.B) {
+	s, err := bolt.Open(b.Context(), b.TempDir(), bolt.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	ids := addSources(b, s, 200)
+	r := rand.New(rand.NewPCG(1, 2))
+	digests := map[feed.SourceID][]feed.Digest{}
+	for _, id := range ids {
+		batch := madeDoc(r, id, 20)
+		for _, p := range batch.Document.Parts {
+			digests[id] = append(digests[id], p.Digest)
+		}
+		if _, err := s.Append(b.Context(), batch); err != nil {
+			b.Fatal(err)
+		}
+	}
+	n := 0
+	cpu := cpuTime()
+	for b.Loop() {
+		id := ids[n/20%len(ids)]
+		if _, err := s.Known(b.Context(), id, digests[id]); err != nil {
+			b.Fatal(err)
+		}
+		n += 20
+	}
+	b.ReportMetric(float64(n)/(cpuTime()-cpu).Seconds(), "digests/CPU-s")
+}
+
+// BenchmarkNotModified finishes 1,000 polls that brought nothing, 64 at a time.
+func BenchmarkNotModified(b *testing.B) {
+	s, err := bolt.Open(b.Context(), b.TempDir(), bolt.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	addSources(b, s, 1000)
+	for b.Loop() {
+		leases, err := s.Lease(b.Context(), store.LeaseQuery{Now: time.Now(), All: true})
+		if err != nil || len(leases) != 1000 {
+			b.Fatalf("%d leases, %v", len(leases), err)
+		}
+		cpu := cpuTime()
+		var wg sync.WaitGroup
+		next := make(chan store.Lease)
+		for range 64 {
+			wg.Go(func() {
+				for l := range next {
+					if _, err := s.Finish(b.Context(), l, store.PollResult{State: store.PollState{ETag: `"x"`, Polled: time.Now(), Why: "304"}}); err != nil {
+						b.Error(err)
+					}
+				}
+			})
+		}
+		for _, l := range leases {
+			next <- l
+		}
+		close(next)
+		wg.Wait()
+		b.ReportMetric(float64((cpuTime()-cpu).Microseconds())/1000, "CPU-µs/poll")
+	}
+}
