@@ -205,7 +205,8 @@ func digest(rules []*rule) feed.Digest {
 	var b []byte
 	b = fmt.Appendf(b, "topics %d\n", Version)
 	for _, r := range sorted {
-		b = fmt.Appendf(b, "%s %v %v %q\n", r.ID, r.Threshold, r.AboutThreshold, r.query.String())
+		b = fmt.Appendf(b, "%s %v %v ", r.ID, r.Threshold, r.AboutThreshold)
+		b = append(append(b, r.query.String()...), '\n') // on one line, so no two sets look alike
 	}
 	return feed.DigestOf(b)
 }

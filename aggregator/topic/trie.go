@@ -23,13 +23,12 @@ type trie struct {
 	rules   int
 	extra   []query.Field // fields other than title and text that a term asks for
 	filter  [1 << 10]uint64
-	words   hashTable // hash of a word → word
-	first   []uint32  // word → node, from the root
-	edges   hashTable // node and word → node, from others
-	bits    []uint64  // a filter by edge: most words that follow one another do so in no rule
-	ends    [][]int32 // node → terms that end there
-	inner   []bool    // node → has edges
-	nodes   int
+	words   hashTable         // hash of a word → word
+	first   []uint32          // word → node, from the root
+	edges   hashTable         // node and word → node, from others
+	bits    []uint64          // a filter by edge: most words that follow one another do so in no rule
+	ends    [][]int32         // node → terms that end there
+	inner   []bool            // node → has edges
 	prefix  map[string]uint32 // a word of a phrase that may go on → word
 	lengths []int             // of those, in bytes, ascending
 	bare    []int32           // terms that are bare words
@@ -47,19 +46,24 @@ type use struct {
 }
 
 func newTrie(rules []*rule) *trie {
-	t := &trie{prefix: map[string]uint32{}, rules: len(rules), nodes: 1}
+	t := &trie{prefix: map[string]uint32{}, rules: len(rules)}
 	total := 0
 	for _, r := range rules {
-		total += len(r.query.Terms())
+		for _, term := range r.query.Terms() {
+			total += len(term.Words)
+		}
 	}
 	byKey := make(map[string]int32, total)
-	words := make(map[query.Word]uint32, total)
-	edges := make(map[uint64]uint32, total)
+	words := make(map[string]uint32, total)
 	fields := map[query.Field]bool{}
-	t.ends = make([][]int32, 1, 2*total+1)
-	t.inner = make([]bool, 1, 2*total+1)
+	t.ends = make([][]int32, 1, total+1)
+	t.inner = make([]bool, 1, total+1)
+	t.edges = newHashTable(total)
+	t.first = make([]uint32, 1, total+1)
 	for _, r := range rules {
-		for _, term := range r.query.Terms() {
+		terms := r.query.Terms()
+		r.numbers = make([]int32, len(terms))
+		for i, term := range terms {
 			if term.Field != query.Anywhere && term.Field != query.Title && term.Field != query.Text {
 				fields[term.Field] = true
 			}
@@ -69,9 +73,9 @@ func newTrie(rules []*rule) *trie {
 				byKey[term.Key()] = n
 				t.terms = append(t.terms, term)
 				t.users = append(t.users, nil)
-				t.add(n, term, words, edges)
+				t.add(n, term, words)
 			}
-			r.numbers = append(r.numbers, n)
+			r.numbers[i] = n
 			t.users[n] = append(t.users[n], use{int32(r.index), term})
 		}
 	}
@@ -82,26 +86,20 @@ func newTrie(rules []*rule) *trie {
 	}
 	t.words = newHashTable(len(words))
 	for w, id := range words {
-		if w.Prefix {
-			t.prefix[w.Text] = id
-			if i, ok := slices.BinarySearch(t.lengths, len(w.Text)); !ok {
-				t.lengths = slices.Insert(t.lengths, i, len(w.Text))
-			}
-			continue
-		}
-		h := text.Hash(w.Text)
+		h := text.Hash(w)
 		t.filter[h>>6&(uint64(len(t.filter))-1)] |= 1 << (h & 63)
 		t.words.put(h, id)
 	}
-	t.first = make([]uint32, len(words)+1)
-	for _, id := range words {
-		t.first[id] = edges[edge(root, id)]
+	for w := range t.prefix {
+		if i, ok := slices.BinarySearch(t.lengths, len(w)); !ok {
+			t.lengths = slices.Insert(t.lengths, i, len(w))
+		}
 	}
-	t.edges = newHashTable(len(edges))
 	t.bits = make([]uint64, max(1, len(t.edges.slots)/16)) // a power of two, as the table is
-	for k, node := range edges {
-		t.edges.put(k, node)
-		t.bits[k>>6&uint64(len(t.bits)-1)] |= 1 << (k & 63)
+	for i := range t.edges.slots {
+		if s := &t.edges.slots[i]; s.value != 0 {
+			t.bits[s.key>>6&uint64(len(t.bits)-1)] |= 1 << (s.key & 63)
+		}
 	}
 	t.scratch.New = func() any {
 		return &hits{t: t, first: make([]int32, len(t.terms)), last: make([]int32, len(t.terms)), count: make([]int32, len(t.terms)), found: make([][]*query.Term, t.rules), words: make([]text.Word, 0, 512)}
@@ -111,23 +109,35 @@ func newTrie(rules []*rule) *trie {
 
 // add puts a term's words into the trie. A bare word ends at a node as well, for
 // texts of a language without stems.
-func (t *trie) add(n int32, term *query.Term, words map[query.Word]uint32, edges map[uint64]uint32) {
+func (t *trie) add(n int32, term *query.Term, words map[string]uint32) {
 	node := uint32(root)
 	for _, w := range term.Words {
-		id, ok := words[w]
-		if !ok {
-			id = uint32(len(words)) + 1
-			words[w] = id
+		list := words
+		if w.Prefix {
+			list = t.prefix
 		}
-		k := edge(node, id)
-		next, ok := edges[k]
+		id, ok := list[w.Text]
 		if !ok {
-			next = uint32(t.nodes)
-			t.nodes++
+			id = uint32(len(t.first))
+			t.first = append(t.first, 0)
+			list[w.Text] = id
+		}
+		next := uint32(0)
+		if node == root {
+			next = t.first[id]
+		} else {
+			next = t.edges.get(edge(node, id))
+		}
+		if next == 0 {
+			next = uint32(len(t.ends))
 			t.ends = append(t.ends, nil)
 			t.inner = append(t.inner, false)
 			t.inner[node] = true
-			edges[k] = next
+			if node == root {
+				t.first[id] = next
+			} else {
+				t.edges.put(edge(node, id), next)
+			}
 		}
 		node = next
 	}

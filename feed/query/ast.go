@@ -22,6 +22,7 @@ import (
 	"fmt"
 	"slices"
 	"time"
+	"unicode/utf8"
 
 	"chancery/feed"
 	"chancery/feed/text"
@@ -159,8 +160,8 @@ type Query struct {
 }
 
 // Terms lists the terms in the order in which they stand in the query, those
-// under NOT included.
-func (q *Query) Terms() []*Term { return slices.Clone(q.terms) }
+// under NOT included. The caller must not change the list.
+func (q *Query) Terms() []*Term { return slices.Clip(q.terms) }
 
 // Walk calls visit for n and, while visit returns true, for the nodes inside it.
 func Walk(n Node, visit func(Node) bool) {
@@ -202,19 +203,22 @@ func (t *Term) Key() string { return t.key }
 // newTerm folds what was written. It fails where nothing is left to look for.
 func newTerm(kind Kind, field Field, written string) (*Term, error) {
 	t := &Term{Kind: kind, Field: field, Text: written}
-	tokens := text.Tokens(written)
-	for _, tok := range tokens {
-		w := Word{Text: tok.Text}
+	var buf [maxPhrase + 1]text.Word
+	tokens, _ := text.Scan(written, 0, buf[:0])
+	t.Words = make([]Word, len(tokens))
+	var folded [64]byte
+	for i, tok := range tokens {
+		w := &t.Words[i]
+		w.Text = string(text.AppendWord(folded[:0], written[tok.Start:tok.End]))
 		if tok.End < len(written) && written[tok.End] == '*' {
 			if kind == Exact {
 				return nil, errors.New("no * in an exact term")
 			}
 			w.Prefix = true
-			if n := len([]rune(w.Text)); n < minPrefix {
+			if n := utf8.RuneCountInString(w.Text); n < minPrefix {
 				return nil, fmt.Errorf("a prefix of at least %d letters", minPrefix)
 			}
 		}
-		t.Words = append(t.Words, w)
 	}
 	switch {
 	case len(t.Words) == 0:
@@ -224,9 +228,9 @@ func newTerm(kind Kind, field Field, written string) (*Term, error) {
 	case kind == Bare && (len(t.Words) > 1 || t.Words[0].Prefix):
 		t.Kind = Phrase // CONTRACT part 3: a bare word that folds to several tokens is a phrase
 	}
-	b := []byte{byte('0' + t.Kind)}
+	b := append(make([]byte, 0, len(written)+8), byte('0'+t.Kind))
 	if t.Kind == Exact {
-		b = append(b, exactForm(written, tokens)...)
+		b = append(b, exactForm(written)...)
 	} else {
 		for _, w := range t.Words {
 			b = append(append(b, ' '), w.Text...)

@@ -194,17 +194,16 @@ func (d *Doc) Accepts(t *Term, p Place) bool {
 	if (p.Field == Author || p.Field == Category || p.Field == Source) && strings.Contains(s[p.Start:p.End], "\n") {
 		return false
 	}
-	return t.Kind != Exact || t.key[1:] == exactForm(s[p.Start:p.End], nil) && standsAlone(s, p.Start, p.End)
+	return t.Kind != Exact || t.key[1:] == exactForm(s[p.Start:p.End]) && standsAlone(s, p.Start, p.End)
 }
 
 // exactForm is the words of s letter by letter, with what is invisible gone and
 // with one space between them, so that =MEK is found in "(MEK)" and ="a b" in
-// "a-b". tokens are those of s, if they are known.
-func exactForm(s string, tokens []text.Token) string {
-	if tokens == nil {
-		tokens = text.Tokens(s)
-	}
-	if len(tokens) == 1 && len(tokens[0].Text) == tokens[0].End-tokens[0].Start && isASCII(tokens[0].Text) {
+// "a-b".
+func exactForm(s string) string {
+	var buf [maxPhrase + 1]text.Word
+	tokens, _ := text.Scan(s, 0, buf[:0])
+	if len(tokens) == 1 && isASCII(s) {
 		return s[tokens[0].Start:tokens[0].End]
 	}
 	var b strings.Builder
