@@ -48,7 +48,7 @@ func (d *Document) readAtom(parts []int) (*feed.Feed, error) {
 		fx |= d.fixes | d.namer.fixes
 	}
 	c.end("feed")
-	g, err := c.decodeAtom(len(parts))
+	g, err := c.decodeAtom(d, len(parts))
 	if err != nil {
 		return nil, err
 	}

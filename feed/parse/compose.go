@@ -99,7 +99,8 @@ func (c *composer) escape(s string) {
 }
 
 // decodeRSS has gofeed read what was composed. items is how many there must be.
-func (c *composer) decodeRSS(items int) (*rss.Feed, error) {
+func (c *composer) decodeRSS(d *Document, items int) (*rss.Feed, error) {
+	d.show(c.buf)
 	f, err := (&rss.Parser{}).Parse(bytes.NewReader(c.buf))
 	if err == nil && len(f.Items) != items {
 		err = fmt.Errorf("%d of %d items came back", len(f.Items), items)
@@ -110,8 +111,16 @@ func (c *composer) decodeRSS(items int) (*rss.Feed, error) {
 	return f, nil
 }
 
+// show tells a test what gofeed is handed.
+func (d *Document) show(b []byte) {
+	if d.handed != nil {
+		d.handed(b)
+	}
+}
+
 // decodeAtom is decodeRSS for Atom.
-func (c *composer) decodeAtom(entries int) (*atom.Feed, error) {
+func (c *composer) decodeAtom(d *Document, entries int) (*atom.Feed, error) {
+	d.show(c.buf)
 	f, err := (&atom.Parser{}).Parse(bytes.NewReader(c.buf))
 	if err == nil && len(f.Entries) != entries {
 		err = fmt.Errorf("%d of %d entries came back", len(f.Entries), entries)

@@ -2,6 +2,7 @@ package parse
 
 import (
 	"bytes"
+	"encoding/json"
 	"strconv"
 	"strings"
 	"time"
@@ -86,7 +87,7 @@ func (c *cleaner) value(at span, sh shape) bool {
 		if raw[0] != '"' {
 			return false
 		}
-		c.out = append(c.out, raw...)
+		return c.str(raw)
 	case aNumber:
 		if !isNumber {
 			f, err := strconv.ParseFloat(strings.TrimSpace(jsonString(raw)), 64)
@@ -106,7 +107,9 @@ func (c *cleaner) value(at span, sh shape) bool {
 	case aPerson:
 		if raw[0] == '"' { // "author": "Name"
 			c.fixes |= fixMemberType
-			c.out = append(append(append(c.out, `{"name":`...), raw...), '}')
+			c.out = append(c.out, `{"name":`...)
+			c.str(raw)
+			c.out = append(c.out, '}')
 			return true
 		}
 		if raw[0] != '{' {
@@ -118,6 +121,28 @@ func (c *cleaner) value(at span, sh shape) bool {
 		return c.list(at, sh)
 	}
 	return true
+}
+
+// str writes a string as it is, unless it holds characters that no output can
+// carry.
+func (c *cleaner) str(raw []byte) bool {
+	if bytes.IndexFunc(raw, func(r rune) bool { return r == '\\' || r >= 0x80 }) < 0 {
+		c.out = append(c.out, raw...)
+		return true
+	}
+	var s string
+	if json.Unmarshal(raw, &s) != nil {
+		return false
+	}
+	legal := jsonString(raw)
+	if legal == s {
+		c.out = append(c.out, raw...)
+		return true
+	}
+	c.fixes |= fixIllegalChar
+	b, err := json.Marshal(legal)
+	c.out = append(c.out, b...)
+	return err == nil
 }
 
 // list writes those elements of an array that have the shape it wants.
@@ -192,6 +217,7 @@ func (d *Document) readJSON(parts []int) (*feed.Feed, error) {
 		c.fixes |= head
 	}
 	c.out = append(c.out, "]}"...)
+	d.show(c.out)
 	g, err := (&gofeed.Parser{}).Parse(bytes.NewReader(c.out))
 	if err != nil || len(g.Items) != len(f.Entries) {
 		return nil, &Error{ErrBroken, "gofeed: " + errText(err), -1}

@@ -258,13 +258,15 @@ func (j *jsonScanner) elements(at span) []span {
 	return out
 }
 
-// jsonString decodes a string; "" if raw is none.
+// jsonString decodes a string; "" if raw is none. Characters that no output can
+// carry (JSON may escape any) are dropped.
 func jsonString(raw []byte) string {
 	var s string
 	if len(raw) == 0 || raw[0] != '"' || json.Unmarshal(raw, &s) != nil {
 		return ""
 	}
-	return s
+	var fx fixes
+	return string(appendLegal(nil, []byte(s), &fx))
 }
 
 // jsonID reads an id: a string, or a number as its decimal digits (P-45).

@@ -60,6 +60,7 @@ type Document struct {
 	outline *outline // of an XML document
 	json    *jsonOutline
 	namer   namer
+	handed  func([]byte) // shown each document that gofeed is handed, in tests
 }
 
 // Part is an entry's own bytes.

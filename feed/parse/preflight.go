@@ -76,10 +76,12 @@ func preflight(s []byte) (*outline, error) {
 	w.pos, w.held, w.popping = root, false, false
 	w.stack, w.bindings = w.stack[:0], w.bindings[:0]
 	for w.next(&ev) {
-		if fieldAt > 0 && ev.token.end-field > maxText {
-			if ev.token.end-ev.token.start > maxText || len(w.stack) >= fieldAt {
-				return nil, &LimitError{"bytes of text in a field", maxText, field}
-			}
+		at := ev.token.end
+		if ev.done {
+			at = ev.end()
+		}
+		if fieldAt > 0 && at-field > maxText {
+			return nil, &LimitError{"bytes of text in a field", maxText, field}
 		}
 		depth := len(w.stack)
 		switch {

@@ -55,7 +55,7 @@ func (d *Document) readRSS(parts []int) (*feed.Feed, error) {
 	}
 	c.end("channel")
 	c.end("rss")
-	g, err := c.decodeRSS(len(parts))
+	g, err := c.decodeRSS(d, len(parts))
 	if err != nil {
 		return nil, err
 	}
