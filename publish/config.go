@@ -19,6 +19,9 @@ type Config struct {
 	Title string `toml:"title"`
 	// Owner is who runs it, for the list of feeds; may be empty.
 	Owner string `toml:"owner"`
+	// Language of the titles and descriptions of feeds that do not name their own,
+	// BCP 47.
+	Language string `toml:"-"`
 	// Content is what feeds carry: "full" or "summary". A source can say otherwise.
 	Content string `toml:"content"`
 	// Limit is how many entries a feed has at least, if there are as many.
@@ -49,6 +52,7 @@ func DefaultConfig() Config {
 	return Config{
 		BaseURL:     "http://127.0.0.1:8080",
 		Title:       "chancery",
+		Language:    "en",
 		Content:     "full",
 		Limit:       50,                 // what most readers fetch and most publishers give
 		Window:      7 * 24 * time.Hour, // a reader that comes once a week misses nothing

@@ -95,7 +95,11 @@ type chain struct {
 	pages   int
 	pending []event
 	recent  []event   // entries that left, for tombstones; newest last
+	first   time.Time // of the oldest event
 	last    time.Time // of the newest event
+	// guarded: something is pending that does not belong into the live feed, so a
+	// document must be finished with the records at hand.
+	guarded bool
 	// in holds the stories that are in the feed, by key, with a print of the item
 	// and revision that carries each: 12 bytes a story where ids would be 40.
 	in    map[uint64]uint32
@@ -228,6 +232,9 @@ func (c *chain) note(e event) {
 	k := storyKey(e.story)
 	if e.at.After(c.last) {
 		c.last = e.at
+	}
+	if c.first.IsZero() {
+		c.first = e.at
 	}
 	if e.kind == left {
 		delete(c.in, k)
@@ -378,10 +385,10 @@ func (p *Publisher) chronicle(ctx context.Context, h *history, records []store.R
 			}
 		}
 	}
-	for _, c := range h.all {
-		c.mu.Lock()
-		c.cursor = max(c.cursor, next)
-		c.mu.Unlock()
+	for _, name := range slices.Sorted(maps.Keys(h.all)) {
+		if err := p.finish(ctx, h.all[name], next); err != nil {
+			return err
+		}
 	}
 	h.at = next
 	if h.unsaved += len(records); h.unsaved >= saveEvery {
@@ -389,6 +396,21 @@ func (p *Publisher) chronicle(ctx context.Context, h *history, records []store.R
 		return p.saveTails(ctx, h.all)
 	}
 	return nil
+}
+
+// finish ends a batch of records for a chain: what may not wait in the live feed
+// goes into a document, full or not.
+func (p *Publisher) finish(ctx context.Context, c *chain, next store.Cursor) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.cursor = max(c.cursor, next)
+	if !c.guarded {
+		return nil
+	}
+	c.guarded = false
+	c.gen.Add(1)
+	c.shelf.snap.Store(nil)
+	return p.fillPages(ctx, c, true)
 }
 
 // addChain begins the history of a source that was added.
@@ -444,7 +466,6 @@ func (p *Publisher) advance(ctx context.Context, st *state, c *chain, ch *change
 	defer c.mu.Unlock()
 	var events []event
 	at := ch.at.Truncate(time.Millisecond) // as it is kept
-	guarded := false
 	for _, story := range ids {
 		was, present := c.in[storyKey(story)]
 		now := carrier[story]
@@ -462,7 +483,9 @@ func (p *Publisher) advance(ctx context.Context, st *state, c *chain, ch *change
 			events = append(events, c.record(event{left, gone, story, 0, at}))
 		case !present:
 			events = append(events, c.record(event{entered, now.head.ID, story, uint32(now.head.Revision), at})) //nolint:gosec // revisions are counted
-			guarded = guarded || ch.at.Sub(now.head.Effective) > st.cfg.LateAfter
+			if at.Sub(now.head.Effective) > st.cfg.LateAfter && at.After(c.first.Add(seeding)) {
+				c.guarded = true
+			}
 		case was != print32(now.head.ID, now.head.Revision):
 			kind := revised
 			if before := find(list, was); !before.IsZero() && before != now.head.ID {
@@ -482,7 +505,8 @@ func (p *Publisher) advance(ctx context.Context, st *state, c *chain, ch *change
 			corrections++
 		}
 	}
-	if err := p.fillPages(ctx, c, guarded || corrections > maxRevised); err != nil {
+	c.guarded = c.guarded || corrections > maxRevised
+	if err := p.fillPages(ctx, c, false); err != nil {
 		return err
 	}
 	c.gen.Add(1)
@@ -634,8 +658,7 @@ func (p *Publisher) rebuild(ctx context.Context, st *state, c *chain, until stor
 		}
 		at = next
 	}
-	c.cursor = until - 1
-	return nil
+	return p.finish(ctx, c, until-1)
 }
 
 // holds reports whether a chain's documents name one of the items.

@@ -67,7 +67,7 @@ func TestValidatorsAndCodings(t *testing.T) {
 				t.Errorf("%s: ETag %s is weak or that of %s", format, tag, tags[tag])
 			}
 			tags[tag] = format + rec.Header.Get("Content-Encoding")
-			if rec.Header.Get("Vary") != "Accept-Encoding" {
+			if rec.Header.Get("Vary") != "Accept-Encoding, Sec-Fetch-Dest" {
 				t.Errorf("%s: Vary %q", format, rec.Header.Get("Vary"))
 			}
 			if lm, err := http.ParseTime(rec.Header.Get("Last-Modified")); err != nil || lm.After(time.Now()) {
@@ -234,7 +234,7 @@ func TestNegotiation(t *testing.T) {
 		"application/atom+xml;q=0.1, application/*;q=0.9": "rss",
 	} {
 		rec := w.get("/feeds/iran", "Accept", accept)
-		if got := rec.Header().Get("Content-Location"); got != "https://feeds.example.org/feeds/iran."+want || rec.Header().Get("Vary") != "Accept, Accept-Encoding" {
+		if got := rec.Header().Get("Content-Location"); got != "https://feeds.example.org/feeds/iran."+want || rec.Header().Get("Vary") != "Accept, Accept-Encoding, Sec-Fetch-Dest" {
 			t.Errorf("Accept %q: Content-Location %q, Vary %q, want …iran.%s", accept, got, rec.Header().Get("Vary"), want)
 		}
 		if rec.Body.String() != w.body("/feeds/iran."+want) {
@@ -316,5 +316,21 @@ func TestBasePath(t *testing.T) {
 	}
 	if body := w.body("/feeds/iran.atom"); !strings.Contains(body, `href="https://www.example.org/news/feeds/iran.atom"`) {
 		t.Errorf("self has no path:\n%.800s", body)
+	}
+}
+
+// PUB-88, PUB-89: a person who opens a feed in a browser gets XML with a style
+// sheet; a reader gets the type of the feed.
+func TestBrowser(t *testing.T) {
+	w := smallWorld(t)
+	rec := w.get("/feeds/iran.atom", "Sec-Fetch-Dest", "document")
+	if rec.Header().Get("Content-Type") != "application/xml; charset=utf-8" || !strings.Contains(rec.Body.String(), `<?xml-stylesheet type="text/css" href="https://feeds.example.org/static/feed.css"?>`) {
+		t.Errorf("%q\n%.300s", rec.Header().Get("Content-Type"), rec.Body)
+	}
+	if strings.Contains(rec.Body.String(), "<?xml-stylesheet type=\"text/xsl") {
+		t.Error("XSLT")
+	}
+	if got := w.get("/feeds/iran.atom", "Sec-Fetch-Dest", "empty").Header().Get("Content-Type"); got != "application/atom+xml; charset=utf-8" {
+		t.Errorf("a script gets %q", got)
 	}
 }

@@ -68,6 +68,9 @@ func (s *state) complete(f *shelf) {
 	if f.limit == 0 {
 		f.limit = s.cfg.Limit
 	}
+	if f.language == "" {
+		f.language = s.cfg.Language
+	}
 	if f.content == "" {
 		f.content = s.cfg.Content
 	}

@@ -38,8 +38,9 @@ type head struct {
 
 // Values that are the same for all feeds.
 var (
-	varyCoding   = []string{"Accept-Encoding"}
-	varyFormat   = []string{"Accept, Accept-Encoding"}
+	varyCoding   = []string{"Accept-Encoding, Sec-Fetch-Dest"}
+	varyFormat   = []string{"Accept, Accept-Encoding, Sec-Fetch-Dest"}
+	browserType  = []string{"application/xml; charset=utf-8"}
 	anyOrigin    = []string{"*"}
 	exposed      = []string{"ETag, Link"}
 	noSniff      = []string{"nosniff"}
@@ -256,6 +257,11 @@ func (s *Server) document(w http.ResponseWriter, r *http.Request, f *Feed, forma
 	h["Etag"] = tagV
 	h["Last-Modified"] = hd.modified
 	h["Content-Type"] = hd.contentType
+	if dest := r.Header["Sec-Fetch-Dest"]; len(dest) == 1 && dest[0] == "document" && format != render.FormatJSON {
+		// A person opened the feed in a browser: those show the types of feeds as
+		// source, and XML with its style sheet (PUB-89).
+		h["Content-Type"] = browserType
+	}
 	h["Content-Security-Policy"] = feedSecurity
 	h["Content-Length"] = []string{strconv.Itoa(len(b))}
 	if gz {
