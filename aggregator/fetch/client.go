@@ -148,8 +148,11 @@ func (c *Client) get(ctx context.Context, r *Request) (*Response, error) {
 	if r.Authorization != "" {
 		authorization = r.Authorization
 	}
-	secretsFor := origin(u)
-	if r.Origin != "" {
+	secretsFor := ""
+	if len(r.Headers) > 0 || authorization != "" {
+		secretsFor = origin(u)
+	}
+	if r.Origin != "" && r.Origin != r.URL {
 		o, _, err := target(r.Origin)
 		if err != nil {
 			return nil, &Error{Class: BadURL, URL: "origin", Text: err.Error(), Err: err}
@@ -165,8 +168,8 @@ func (c *Client) get(ctx context.Context, r *Request) (*Response, error) {
 	out := &Response{Hops: make([]Hop, 0, 1)}
 	seen := []string{u.String()}
 	for {
-		secret := origin(u) == secretsFor
-		next, err := c.hop(ctx, cancel, r, u, authorization, secret, out, total)
+		secret := (len(r.Headers) > 0 || authorization != "") && origin(u) == secretsFor
+		next, err := c.hop(ctx, cancel, r, u, seen[len(seen)-1], authorization, secret, out, total)
 		out.Took = time.Since(began)
 		if err != nil {
 			return out, err
@@ -190,7 +193,7 @@ func (c *Client) get(ctx context.Context, r *Request) (*Response, error) {
 
 // hop makes one exchange and fills out in. It gives the next address if the
 // answer was a redirect.
-func (c *Client) hop(ctx context.Context, cancel context.CancelCauseFunc, r *Request, u *url.URL, authorization string, secret bool, out *Response, total *time.Timer) (*url.URL, error) {
+func (c *Client) hop(ctx context.Context, cancel context.CancelCauseFunc, r *Request, u *url.URL, where, authorization string, secret bool, out *Response, total *time.Timer) (*url.URL, error) {
 	if !c.offline && !c.guard.host(u.Hostname(), port(u)) {
 		return nil, c.fail(ctx, u, errRefused)
 	}
@@ -201,7 +204,6 @@ func (c *Client) hop(ctx context.Context, cancel context.CancelCauseFunc, r *Req
 	defer c.gate.leave(key)
 
 	began := time.Now()
-	where := u.String()
 	hop := Hop{URL: where}
 	req := &http.Request{
 		Method: http.MethodGet, URL: u, Host: u.Host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,

@@ -30,8 +30,10 @@ func hostKey(host string) string {
 	if a, err := netip.ParseAddr(host); err == nil {
 		return a.Unmap().String()
 	}
-	if ascii, err := idna.Lookup.ToASCII(host); err == nil {
-		host = ascii
+	if !plain(host) {
+		if ascii, err := idna.Lookup.ToASCII(host); err == nil {
+			host = ascii
+		}
 	}
 	key := host
 	for rest := host; rest != ""; {
@@ -49,6 +51,16 @@ func hostKey(host string) string {
 		_, rest, _ = strings.Cut(suffix, ".")
 	}
 	return key
+}
+
+// plain: the host is in the form that is looked up, as nearly all are.
+func plain(host string) bool {
+	for i := range len(host) {
+		if c := host[i]; (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '.' && c != '-' {
+			return false
+		}
+	}
+	return true
 }
 
 // gate keeps requests to one bucket apart: at most perHost in flight, and their

@@ -25,7 +25,7 @@ func (f *finisher) failed() {
 	if o.Class == "not-a-feed" && !o.NotModified {
 		// F-09: complete, but not readable; its validators save the next download.
 		f.keep()
-		m.Unparsed, m.Parser = o.Error, o.Parser
+		m.Unparsed, m.Parser = o.Error[:min(len(o.Error), 300)], o.Parser
 	}
 	if o.Class != "gone" {
 		m.Gone = time.Time{}

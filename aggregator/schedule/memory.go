@@ -1,75 +1,216 @@
 package schedule
 
 import (
-	"encoding/json"
+	"encoding/binary"
+	"math"
 	"time"
 
 	"chancery/feed"
 )
 
 // memory is what the rules remember of a source besides store.PollState. It is
-// kept as JSON in PollState.Schedule; unknown or broken JSON is an empty memory,
-// which costs some polls at the usual pace and nothing else.
+// kept in PollState.Schedule as a few dozen bytes, because it is read and written
+// with every 304: as JSON it cost half as much as the request itself. What cannot
+// be read is an empty memory, which costs some polls at the usual pace and nothing
+// else. Times are kept to the millisecond.
 type memory struct {
-	Rate   rate      `json:"rate,omitzero"`
-	Newest time.Time `json:"newest,omitzero"` // newest post, by date or by sighting
+	Rate   rate
+	Newest time.Time // newest post, by date or by sighting
 
 	// Since304 is the first of the answers 304 since the last 200; Usual is the
 	// posting rate then; Forced the last unconditional poll of F-13.
-	Since304 time.Time `json:"since_304,omitzero"`
-	Usual    float64   `json:"usual,omitempty"`
-	Forced   time.Time `json:"forced,omitzero"`
+	Since304 time.Time
+	Usual    float64
+	Forced   time.Time
 	// Same is how many times in a row a conditional request brought the same body.
-	Same int `json:"same,omitempty"`
+	Same int
 	// Unparsed says why the last body was no feed; Parser was the version then.
-	Unparsed string `json:"unparsed,omitempty"`
-	Parser   int    `json:"parser,omitempty"`
+	Unparsed string
+	Parser   int
 
-	Refused int       `json:"refused,omitempty"` // 429 and 403 in a row
-	Gone    time.Time `json:"gone,omitzero"`     // the first 410
-	HostTo  time.Time `json:"host_to,omitzero"`  // the bound set for the whole host
-	Local   bool      `json:"local,omitempty"`
+	Refused int       // 429 and 403 in a row
+	Gone    time.Time // the first 410
+	HostTo  time.Time // the bound set for the whole host
+	Local   bool
 
-	Gaps   int       `json:"gaps,omitempty"`
-	Gap    time.Time `json:"gap,omitzero"`     // the last
-	Shrink int       `json:"shrink,omitempty"` // interval is halved that often
+	Gaps   int
+	Gap    time.Time // the last
+	Shrink int       // interval is halved that often
 
-	Move     *observed `json:"move,omitempty"`
-	MovedAt  time.Time `json:"moved_at,omitzero"`
-	NotAgain string    `json:"not_again,omitempty"` // an address that was given up
-	Hint     string    `json:"hint,omitempty"`      // a move hinted at in the feed, noted once
+	Move     *observed
+	MovedAt  time.Time
+	NotAgain string // an address that was given up
+	Hint     string // a move hinted at in the feed, noted once
 
 	// Of the last document: it is what a 304 stands for.
-	TTL       time.Duration  `json:"ttl,omitempty"`
-	Syndicate time.Duration  `json:"sy,omitempty"`
-	SkipHours []int          `json:"skip_hours,omitempty"`
-	SkipDays  []time.Weekday `json:"skip_days,omitempty"`
-	Expired   bool           `json:"expired,omitempty"`
+	TTL       time.Duration
+	Syndicate time.Duration
+	SkipHours []int
+	SkipDays  []time.Weekday
+	Expired   bool
 }
 
 // observed is a permanent redirect seen again and again.
 type observed struct {
-	To        string    `json:"to"`
-	Count     int       `json:"count"`
-	First     time.Time `json:"first"`
-	Confirmed bool      `json:"confirmed,omitempty"` // the target brought posts that we knew
-	Told      bool      `json:"told,omitempty"`      // the operator was asked
+	To        string
+	Count     int
+	First     time.Time
+	Confirmed bool // the target brought posts that we knew
+	Told      bool // the operator was asked
 }
 
+// memoryVersion is the first byte of a stored memory.
+const memoryVersion = 1
+
 func recall(b []byte) memory {
-	var m memory
-	if len(b) == 0 || json.Unmarshal(b, &m) != nil {
+	if len(b) == 0 || b[0] != memoryVersion {
+		return memory{}
+	}
+	m := memory{}
+	c := coder{in: b[1:]}
+	m.code(&c)
+	if c.bad {
 		return memory{}
 	}
 	return m
 }
 
 func (m memory) bytes() []byte {
-	b, err := json.Marshal(m)
-	if err != nil { // a float that is no number: forget instead of failing
-		return nil
+	c := coder{out: append(make([]byte, 0, 160), memoryVersion), write: true}
+	m.code(&c)
+	return c.out
+}
+
+// code reads or writes all fields. New ones go to the end, where an old memory
+// has zeros.
+func (m *memory) code(c *coder) {
+	r := &m.Rate
+	for _, f := range []*float64{&r.Posts, &r.Days, &r.FastP, &r.FastD, &r.Last, &r.Ref, &m.Usual} {
+		c.float(f)
 	}
-	return b
+	for _, t := range []*time.Time{&r.At, &r.RefAt, &m.Newest, &m.Since304, &m.Forced, &m.Gone, &m.HostTo, &m.Gap, &m.MovedAt} {
+		c.time(t)
+	}
+	for _, n := range []*int{&m.Same, &m.Parser, &m.Refused, &m.Gaps, &m.Shrink} {
+		c.int(n)
+	}
+	for _, s := range []*string{&m.Unparsed, &m.NotAgain, &m.Hint} {
+		c.string(s)
+	}
+	for _, f := range []*bool{&m.Local, &m.Expired} {
+		c.bool(f)
+	}
+	c.duration(&m.TTL)
+	c.duration(&m.Syndicate)
+	n := len(m.SkipHours)
+	if c.int(&n); !c.write {
+		m.SkipHours = make([]int, min(max(n, 0), 24))
+	}
+	for i := range m.SkipHours {
+		c.int(&m.SkipHours[i])
+	}
+	n = len(m.SkipDays)
+	if c.int(&n); !c.write {
+		m.SkipDays = make([]time.Weekday, min(max(n, 0), 7))
+	}
+	for i := range m.SkipDays {
+		d := int(m.SkipDays[i])
+		c.int(&d)
+		m.SkipDays[i] = time.Weekday(d)
+	}
+	moving := m.Move != nil
+	if c.bool(&moving); !moving {
+		return
+	}
+	if !c.write {
+		m.Move = &observed{}
+	}
+	c.string(&m.Move.To)
+	c.int(&m.Move.Count)
+	c.time(&m.Move.First)
+	c.bool(&m.Move.Confirmed)
+	c.bool(&m.Move.Told)
+}
+
+// coder reads fields from in, or writes them to out. What is missing at the end
+// of in is zero.
+type coder struct {
+	in, out []byte
+	write   bool
+	bad     bool
+}
+
+func (c *coder) int(p *int) {
+	if c.write {
+		c.out = binary.AppendVarint(c.out, int64(*p))
+		return
+	}
+	if len(c.in) == 0 {
+		return
+	}
+	v, n := binary.Varint(c.in)
+	if n <= 0 {
+		c.bad, c.in = true, nil
+		return
+	}
+	*p, c.in = int(v), c.in[n:]
+}
+
+func (c *coder) bool(p *bool) {
+	n := 0
+	if *p {
+		n = 1
+	}
+	c.int(&n)
+	*p = n != 0
+}
+
+func (c *coder) duration(p *time.Duration) {
+	n := int(*p / time.Millisecond)
+	c.int(&n)
+	*p = time.Duration(n) * time.Millisecond
+}
+
+func (c *coder) time(p *time.Time) {
+	n := 0
+	if !p.IsZero() {
+		n = int(p.UnixMilli())
+	}
+	if c.int(&n); !c.write && n != 0 {
+		*p = time.UnixMilli(int64(n)).UTC()
+	}
+}
+
+func (c *coder) float(p *float64) {
+	if c.write {
+		c.out = binary.LittleEndian.AppendUint32(c.out, math.Float32bits(float32(*p)))
+		return
+	}
+	if len(c.in) < 4 {
+		c.bad = c.bad || len(c.in) > 0
+		c.in = nil
+		return
+	}
+	f := float64(math.Float32frombits(binary.LittleEndian.Uint32(c.in)))
+	if math.IsNaN(f) || math.IsInf(f, 0) || f < 0 {
+		c.bad = true
+		return
+	}
+	*p, c.in = f, c.in[4:]
+}
+
+func (c *coder) string(p *string) {
+	n := len(*p)
+	c.int(&n)
+	if c.write {
+		c.out = append(c.out, *p...)
+		return
+	}
+	if n < 0 || n > len(c.in) {
+		c.bad, c.in = true, nil
+		return
+	}
+	*p, c.in = string(c.in[:n]), c.in[n:]
 }
 
 func (m *memory) hints(h feed.Hints) {

@@ -28,13 +28,16 @@ func Plan(st store.PollState, parser int, now time.Time) Ask {
 	if eternal(m, now) && !soon(st, now) {
 		return Ask{Unconditional: true, Why: fmt.Sprintf("only \"not modified\" for %s, which is not by chance at its usual rate", human(now.Sub(m.Since304)))}
 	}
-	return Ask{Why: "with the validators of " + st.ValidatorURL}
+	return Ask{Why: "with its validators"}
 }
 
 // Asked records that the poll planned by [Plan] is made. Forced polls are counted
 // even if they fail.
 func Asked(st store.PollState, a Ask, now time.Time) store.PollState {
-	if m := recall(st.Schedule); a.Unconditional && eternal(m, now) && !soon(st, now) {
+	if !a.Unconditional {
+		return st
+	}
+	if m := recall(st.Schedule); eternal(m, now) && !soon(st, now) {
 		m.Forced = now.UTC().Round(0)
 		st.Schedule = m.bytes()
 	}

@@ -27,17 +27,17 @@ const (
 // rate estimates how often a source posts: a Gamma-distributed rate of a Poisson
 // process, with exponential forgetting.
 type rate struct {
-	Posts float64   `json:"posts,omitempty"` // shape, less the prior's
-	Days  float64   `json:"days,omitempty"`  // exposure, less the prior's
-	FastP float64   `json:"fast_posts,omitempty"`
-	FastD float64   `json:"fast_days,omitempty"`
-	At    time.Time `json:"at,omitzero"` // up to when
+	Posts float64 // shape, less the prior's
+	Days  float64 // exposure, less the prior's
+	FastP float64
+	FastD float64
+	At    time.Time // up to when
 	// Last is what the last poll saw, in posts a day, if it brought much of the
 	// document anew.
-	Last float64 `json:"last,omitempty"`
+	Last float64
 	// Ref is the rate at RefAt, from which the rate moves by swing at most in a week.
-	Ref   float64   `json:"ref,omitempty"`
-	RefAt time.Time `json:"ref_at,omitzero"`
+	Ref   float64
+	RefAt time.Time
 }
 
 // seed learns from the dates of a first document: its posts but the oldest, in
