@@ -1,10 +1,202 @@
 package bolt
 
 import (
+	"archive/tar"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"chancery/store"
 )
 
-// Backup implements store.Keeper.
-func (s *Store) Backup(context.Context, io.Writer) error { return errors.New("not yet") }
+// manifest is the last file of a backup. Without it a backup is cut short.
+type manifest struct {
+	Format  int               `json:"format"`  // of the archive
+	Archive string            `json:"archive"` // its id, hexadecimal
+	Made    time.Time         `json:"made"`
+	Records uint64            `json:"records"`
+	Files   map[string]string `json:"files"` // SHA-256 by name
+}
+
+const manifestName = "MANIFEST.json"
+
+// Backup implements store.Keeper: a tar file of the volumes and the ledger, each as
+// one moment saw it, and a manifest with their checksums. The catalog is not in it.
+// Writing goes on meanwhile; a takedown waits for the volume that is being copied.
+func (s *Store) Backup(ctx context.Context, w io.Writer) error {
+	s.mu.RLock()
+	if s.closed {
+		s.mu.RUnlock()
+		return store.ErrClosed
+	}
+	s.long.Add(1)
+	defer s.long.Done()
+	vols := s.vols[:len(s.vols):len(s.vols)]
+	s.mu.RUnlock()
+	m := manifest{
+		Format: Format, Archive: hex.EncodeToString(vols[0].archive[:]), Made: time.Now().UTC().Truncate(time.Second),
+		Files: map[string]string{},
+	}
+	out := tar.NewWriter(w)
+	add := func(name string, tx *bbolt.Tx) error {
+		if err := out.WriteHeader(&tar.Header{Name: name, Mode: 0o600, Size: tx.Size(), ModTime: m.Made}); err != nil {
+			return err
+		}
+		sum := sha256.New()
+		if _, err := tx.WriteTo(io.MultiWriter(ctxWriter{ctx, out}, sum)); err != nil {
+			return err
+		}
+		m.Files[name] = hex.EncodeToString(sum.Sum(nil))
+		return nil
+	}
+	for _, v := range vols {
+		err := v.view(func(tx *bbolt.Tx) error {
+			if k, _ := tx.Bucket(bucketLog).Cursor().Last(); k != nil {
+				m.Records = getSeq(k)
+			}
+			return add("archive/"+filepath.Base(v.path), tx)
+		})
+		if err != nil {
+			return fmt.Errorf("backup of %s: %w", v.path, err)
+		}
+	}
+	if s.led != nil {
+		if err := view(s.led, "ledger", func(tx *bbolt.Tx) error { return add("ledger.bolt", tx) }); err != nil {
+			return fmt.Errorf("backup of the ledger: %w", err)
+		}
+	}
+	text, err := json.MarshalIndent(&m, "", "\t")
+	if err != nil {
+		return err
+	}
+	if err := out.WriteHeader(&tar.Header{Name: manifestName, Mode: 0o600, Size: int64(len(text)), ModTime: m.Made}); err != nil {
+		return err
+	}
+	if _, err := out.Write(text); err != nil {
+		return err
+	}
+	return out.Close()
+}
+
+// ctxWriter ends a copy when ctx ends.
+type ctxWriter struct {
+	ctx context.Context //nolint:containedctx // of the one call it is made in
+	w   io.Writer
+}
+
+func (w ctxWriter) Write(b []byte) (int, error) {
+	if err := ctxErr(w.ctx); err != nil {
+		return 0, err
+	}
+	return w.w.Write(b)
+}
+
+// Restore makes the archive of a backup in dir, which must be empty or not there
+// (else store.ErrConflict). It is checked whole, checksums, records and a catalog
+// made anew, before it is put in place; a backup that is not sound leaves nothing.
+func Restore(ctx context.Context, r io.Reader, dir string) (rep store.Report, err error) {
+	dir = filepath.Clean(dir)
+	if left, err := os.ReadDir(dir); err == nil && len(left) > 0 {
+		return rep, fmt.Errorf("%s: not empty: %w", dir, store.ErrConflict)
+	}
+	tmp := dir + ".restoring"
+	if err := os.RemoveAll(tmp); err != nil {
+		return rep, system(err)
+	}
+	if err := os.MkdirAll(filepath.Join(tmp, "archive"), 0o755); err != nil {
+		return rep, system(err)
+	}
+	defer func() {
+		if err != nil {
+			_ = os.RemoveAll(tmp)
+		}
+	}()
+	if err := unpackBackup(ctx, r, tmp); err != nil {
+		return rep, err
+	}
+	s, err := Open(ctx, tmp, Options{Command: "restore"})
+	if err != nil {
+		return rep, err
+	}
+	rep, err = s.Verify(ctx, false, nil)
+	if err = errors.Join(err, s.Close()); err != nil {
+		return rep, err
+	}
+	if len(rep.Faults) > 0 {
+		return rep, damaged("backup", errors.New(rep.Faults[0]))
+	}
+	if err := os.Remove(filepath.Join(tmp, "lock")); err != nil {
+		return rep, err
+	}
+	if err := os.Remove(dir); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return rep, system(err)
+	}
+	if err := os.Rename(tmp, dir); err != nil {
+		return rep, system(err)
+	}
+	return rep, syncDir(filepath.Dir(dir))
+}
+
+func unpackBackup(ctx context.Context, r io.Reader, dir string) error {
+	in := tar.NewReader(r)
+	sums := map[string]string{}
+	for {
+		h, err := in.Next()
+		if err != nil {
+			if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+				err = errors.New("it ends before its manifest")
+			}
+			return damaged("backup", err)
+		}
+		if h.Name == manifestName {
+			break
+		}
+		ok, _ := path.Match("archive/v[0-9][0-9][0-9][0-9][0-9][0-9].bolt", h.Name)
+		if !ok && h.Name != "ledger.bolt" || strings.Contains(h.Name, "..") || h.Typeflag != tar.TypeReg {
+			return damaged("backup", fmt.Errorf("it has a file %q", h.Name))
+		}
+		f, err := os.OpenFile(filepath.Join(dir, filepath.FromSlash(h.Name)), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+		if err != nil {
+			return system(err)
+		}
+		sum := sha256.New()
+		_, err = io.Copy(io.MultiWriter(ctxWriter{ctx, f}, sum), in)
+		if err == nil {
+			err = f.Sync()
+		}
+		if err = errors.Join(err, f.Close()); err != nil {
+			if errors.Is(err, io.ErrUnexpectedEOF) {
+				return damaged("backup", fmt.Errorf("it is cut short in %s", h.Name))
+			}
+			return system(err)
+		}
+		sums[h.Name] = hex.EncodeToString(sum.Sum(nil))
+	}
+	var m manifest
+	if err := json.NewDecoder(in).Decode(&m); err != nil {
+		return damaged("backup: manifest", err)
+	}
+	if m.Format > Format {
+		return fmt.Errorf("backup: %w: %d, this program knows %d", store.ErrNewer, m.Format, Format)
+	}
+	for name, want := range m.Files {
+		if sums[name] != want {
+			return damaged("backup", fmt.Errorf("%s is not what was copied", name))
+		}
+	}
+	if len(sums) != len(m.Files) {
+		return damaged("backup", errors.New("it has files that the manifest does not name"))
+	}
+	return nil
+}

@@ -23,6 +23,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -75,6 +76,8 @@ type Store struct {
 	leased int           // leases that are out
 
 	long sync.WaitGroup // work that outlives a lock: verify, backup
+
+	commits atomic.Int64
 
 	behind bool // the catalog may lack records of the log; only the writer uses it
 	plain  int  // bytes of items in the live volume while it has no dictionary; only the writer
@@ -199,6 +202,9 @@ func (s *Store) Close() error {
 	defer s.mu.Unlock()
 	return s.release()
 }
+
+// Commits counts the commits since the archive was opened, for tests and metrics.
+func (s *Store) Commits() int64 { return s.commits.Load() }
 
 // live is the volume that is written.
 func (s *Store) live() *volume {

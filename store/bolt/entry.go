@@ -1,6 +1,8 @@
 package bolt
 
 import (
+	"encoding/binary"
+	"math"
 	"time"
 
 	"chancery/feed"
@@ -35,6 +37,24 @@ func entryFields(c *coder, e *feed.Entry) {
 	many(c, 23, &e.Extensions, extensionFields)
 	c.strs(24, &e.Repairs)
 	digestField(c, 25, &e.Bytes)
+	many(c, 26, &e.Places, placeFields)
+}
+
+func placeFields(c *coder, p *feed.Place) {
+	c.str(1, &p.Type)
+	many(c, 2, &p.Points, pointField)
+	c.str(3, &p.Name)
+}
+
+// pointField keeps two IEEE 754 numbers.
+func pointField(c *coder, p *[2]float64) {
+	if c.is(1) && len(c.val) == 16 {
+		p[0] = math.Float64frombits(binary.BigEndian.Uint64(c.val))
+		p[1] = math.Float64frombits(binary.BigEndian.Uint64(c.val[8:]))
+	} else if !c.reading {
+		b := binary.BigEndian.AppendUint64(nil, math.Float64bits(p[0]))
+		c.out = putField(c.out, 1, binary.BigEndian.AppendUint64(b, math.Float64bits(p[1])))
+	}
 }
 
 func digestField(c *coder, tag uint64, d *feed.Digest) {
@@ -104,6 +124,10 @@ func originFields(c *coder, o *feed.Origin) {
 	one(c, 6, &o.Rights, textFields)
 	many(c, 7, &o.Authors, personFields)
 	many(c, 8, &o.Categories, categoryFields)
+	many(c, 9, &o.Extensions, extensionFields)
+	one(c, 10, &o.Subtitle, textFields)
+	many(c, 11, &o.Contributors, personFields)
+	many(c, 12, &o.Links, linkFields)
 }
 
 func repliesFields(c *coder, r *feed.Replies) {

@@ -217,6 +217,7 @@ func (s *Store) transact(group []*job) (err error) {
 		s.behind = true
 		return fmt.Errorf("catalog: %w", system(err))
 	}
+	s.commits.Add(1)
 	if len(t.recs) > 0 {
 		s.announce(t.end)
 		s.grow(t)

@@ -3,7 +3,7 @@ package index
 import "math/bits"
 
 // set is a set of versions by their numbers: bit n of word n/64. A missing word is
-// zero. Operations that take two sets want them equally long.
+// zero.
 type set []uint64
 
 func newSet(n int) set { return make(set, (n+63)/64) }
@@ -15,20 +15,22 @@ func (s set) add(n uint32) { s[n>>6] |= 1 << (n & 63) }
 func (s set) remove(n uint32) { s[n>>6] &^= 1 << (n & 63) }
 
 func (s set) and(o set) {
-	for i := range s {
-		s[i] &= o[i]
+	k := min(len(s), len(o))
+	for i, w := range o[:k] {
+		s[i] &= w
 	}
+	clear(s[k:])
 }
 
 func (s set) andNot(o set) {
-	for i := range s {
-		s[i] &^= o[i]
+	for i, w := range o[:min(len(s), len(o))] {
+		s[i] &^= w
 	}
 }
 
 func (s set) or(o set) {
-	for i := range s {
-		s[i] |= o[i]
+	for i, w := range o[:min(len(s), len(o))] {
+		s[i] |= w
 	}
 }
 
@@ -49,9 +51,9 @@ func (s set) empty() bool {
 	return true
 }
 
-// clone copies s to a set for n versions.
+// clone copies s to a set for at least n versions.
 func (s set) clone(n int) set {
-	c := newSet(n)
+	c := make(set, max(len(s), (n+63)/64))
 	copy(c, s)
 	return c
 }

@@ -1,0 +1,167 @@
+package index
+
+import (
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"strings"
+
+	"modernc.org/sqlite"
+
+	"chancery/store"
+)
+
+// conn is one connection to the file with its prepared statements. It talks to the
+// driver itself: database/sql costs more than a page, and would choose another
+// connection in the middle. It is not safe for concurrent use.
+type conn struct {
+	c     driver.Conn
+	stmts map[string]driver.Stmt
+}
+
+func dial(path string, pragmas ...string) (*conn, error) {
+	c, err := (&sqlite.Driver{}).Open("file:" + (&url.URL{Path: path}).EscapedPath())
+	if err != nil {
+		return nil, classify(err)
+	}
+	k := &conn{c: c, stmts: map[string]driver.Stmt{}}
+	for _, p := range pragmas {
+		if err := k.once("PRAGMA " + p); err != nil {
+			return nil, errors.Join(err, k.close())
+		}
+	}
+	return k, nil
+}
+
+func (k *conn) close() error {
+	for _, s := range k.stmts {
+		_ = s.Close() // the connection's own close reports what matters
+	}
+	return k.c.Close()
+}
+
+// classify says of SQLite's errors what callers branch on.
+func classify(err error) error {
+	var e *sqlite.Error
+	if errors.As(err, &e) {
+		switch e.Code() & 0xFF {
+		case 11, 26, 24: // SQLITE_CORRUPT, SQLITE_NOTADB, SQLITE_FORMAT
+			return fmt.Errorf("index: %w: %w", err, store.ErrCorrupt)
+		case 13: // SQLITE_FULL
+			return fmt.Errorf("index: %w: %w", err, store.ErrFull)
+		case 8: // SQLITE_READONLY
+			return fmt.Errorf("index: %w: %w", err, store.ErrReadOnly)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("index: %w", err)
+	}
+	return nil
+}
+
+func (k *conn) prepare(sql string) (driver.Stmt, error) {
+	if s := k.stmts[sql]; s != nil {
+		return s, nil
+	}
+	s, err := k.c.Prepare(sql)
+	if err != nil {
+		return nil, classify(err)
+	}
+	k.stmts[sql] = s
+	return s, nil
+}
+
+// exec runs a statement whose result is of no interest; it stays prepared.
+func (k *conn) exec(sql string, args ...driver.Value) error {
+	s, err := k.prepare(sql)
+	if err != nil {
+		return err
+	}
+	_, err = s.Exec(args) //nolint:staticcheck // the form with a context starts a goroutine a call
+	return classify(err)
+}
+
+// once runs a statement that will not come again.
+func (k *conn) once(sql string) error {
+	s, err := k.c.Prepare(sql)
+	if err != nil {
+		return classify(err)
+	}
+	_, err = s.Exec(nil) //nolint:staticcheck // as in exec
+	return classify(errors.Join(err, s.Close()))
+}
+
+// query calls row for each row until it returns an error.
+func (k *conn) query(sql string, row func([]driver.Value) error, args ...driver.Value) error {
+	s, err := k.prepare(sql)
+	if err != nil {
+		return err
+	}
+	rows, err := s.Query(args) //nolint:staticcheck // as in exec
+	if err != nil {
+		return classify(err)
+	}
+	values := make([]driver.Value, len(rows.Columns()))
+	for {
+		if err = rows.Next(values); err != nil {
+			break
+		}
+		if err = row(values); err != nil {
+			_ = rows.Close() // the caller's error matters more
+			return err
+		}
+	}
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	return classify(errors.Join(err, rows.Close()))
+}
+
+// blob is the first column of the first row, or nil.
+func (k *conn) blob(sql string, args ...driver.Value) ([]byte, error) {
+	var b []byte
+	err := k.query(sql, func(v []driver.Value) error {
+		b, _ = v[0].([]byte)
+		return nil
+	}, args...)
+	return b, err
+}
+
+// number is the first column of the first row, if there is one.
+func (k *conn) number(sql string, args ...driver.Value) (n int64, ok bool, err error) {
+	err = k.query(sql, func(v []driver.Value) error {
+		n, ok = v[0].(int64)
+		return nil
+	}, args...)
+	return n, ok, err
+}
+
+func (k *conn) numbers(sql string, args ...driver.Value) (list []int64, err error) {
+	err = k.query(sql, func(v []driver.Value) error {
+		n, _ := v[0].(int64)
+		list = append(list, n)
+		return nil
+	}, args...)
+	return list, err
+}
+
+// asText is what a column of text or bytes holds.
+func asText(v driver.Value) string {
+	switch v := v.(type) {
+	case string:
+		return v
+	case []byte:
+		return string(v)
+	}
+	return ""
+}
+
+// isWord reports whether a folded word goes into the table as it is; the tokenizer
+// parts words at every other ASCII character.
+func isWord(w string) bool {
+	return strings.IndexFunc(w, func(r rune) bool {
+		return r < 0x80 && (r < 'a' || r > 'z') && (r < '0' || r > '9')
+	}) < 0
+}
