@@ -4,6 +4,7 @@ import (
 	"io"
 	"net/http"
 	"testing"
+	"time"
 )
 
 func unchanged(w http.ResponseWriter, r *http.Request) {
@@ -44,5 +45,24 @@ func BenchmarkBare304(b *testing.B) {
 			b.Fatal(err)
 		}
 		resp.Body.Close()
+	}
+}
+
+// What reading freshness and Retry-After costs with each answer.
+func BenchmarkFreshness(b *testing.B) {
+	h := header("Date: Thu, 01 Jan 2026 12:00:00 GMT\nCache-Control: max-age=600, public\nEtag: x")
+	now := time.Now()
+	b.ReportAllocs()
+	for b.Loop() {
+		FreshnessOf(h, now)
+		RetryAfter(h, now)
+	}
+}
+
+// What finding the bucket of a host costs with each request.
+func BenchmarkHostKey(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		hostKey("www.some-blog.example.co.uk")
 	}
 }

@@ -300,7 +300,7 @@ func TestSkip(t *testing.T) { // F-63
 func TestPhase(t *testing.T) { // F-77
 	minutes := map[int]int{}
 	seconds := 0
-	const n = 6000
+	const n = 2400
 	for i := range n {
 		h := newHistory()
 		h.now = time.Date(2026, 3, 3, 9, 0, 0, 0, time.UTC)

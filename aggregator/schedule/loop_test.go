@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"sync"
 	"testing"
@@ -265,5 +266,30 @@ func TestLoopDrains(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// Ten thousand sources that wait cost little memory.
+func TestLoopMemory(t *testing.T) {
+	tasks := make([]Task, 10_000)
+	for i := range tasks {
+		id := fmt.Sprintf("source-%d", i)
+		tasks[i] = Task{ID: feed.SourceID(id), Host: id + ".example", Due: time.Now().Add(time.Duration(i+1) * time.Hour)}
+	}
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	l := &Loop{Spread: 10 * time.Minute}
+	l.Set(tasks)
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	n, polling, waiting, lag := l.Load()
+	if n != len(tasks) || polling != 0 || waiting != 0 || lag != 0 {
+		t.Errorf("load %d, %d, %d, %v", n, polling, waiting, lag)
+	}
+	used := int64(after.HeapAlloc) - int64(before.HeapAlloc)
+	t.Logf("%d KiB for %d sources", used>>10, len(tasks))
+	if used > 16<<20 {
+		t.Errorf("%d MiB for %d sources", used>>20, len(tasks))
 	}
 }

@@ -64,11 +64,12 @@ func readTrace(b string) (posts []time.Time) {
 // At equal request count the scheduler finds posts at least a quarter sooner, in
 // the mean, than a fixed interval, on the rhythms of real feeds; and loses fewer.
 func TestSimulation(t *testing.T) { // F-80
+	t.Parallel()
 	files, err := filepath.Glob(filepath.Join(shared(t, "corpus/real-feeds"), "*"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	const span = 56 * 24 * time.Hour
+	const span = 28 * 24 * time.Hour
 	var traces []Trace
 	for _, f := range files {
 		b, err := os.ReadFile(f)
@@ -103,11 +104,12 @@ func TestSimulation(t *testing.T) { // F-80
 // The same on made-up sources: Poisson, with bursts, with nights, heavy-tailed
 // rates; so that the figure can be had without the reference material.
 func TestSimulationSynthetic(t *testing.T) { // F-80
+	t.Parallel()
 	r := rand.New(rand.NewPCG(1, 2))
 	end := time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)
-	const span = 56 * 24 * time.Hour
+	const span = 28 * 24 * time.Hour
 	var traces []Trace
-	for i := range 200 {
+	for i := range 100 {
 		perDay := math.Exp(r.NormFloat64()*1.6 - 0.5) // median 0.6, heavy tail
 		tr := Trace{ID: feed.SourceID(fmt.Sprintf("s%d", i)), Window: 20}
 		for at := end; end.Sub(at) < span+60*24*time.Hour; {
