@@ -63,8 +63,8 @@ func (d *Document) isAtom03(root *node) bool {
 	if v := root.attr("version"); v == "0.3" || v == "0.2" || v == "0.1" {
 		return true
 	}
-	for i := len(d.outline.scope) - 1; i >= 0; i-- {
-		if b := d.outline.scope[i]; string(b.prefix) == d.outline.rootPrefix {
+	for _, v := range slices.Backward(d.outline.scope) {
+		if b := v; string(b.prefix) == d.outline.rootPrefix {
 			return namespaces[normalURI(string(b.uri))] == "atom03"
 		}
 	}

@@ -2,6 +2,7 @@ package parse
 
 import (
 	"encoding/csv"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 	"testing"
 
 	"chancery/feed"
+	feedhtml "chancery/feed/html"
 )
 
 // shared is a path in the folder of reference material beside the repository. The
@@ -48,10 +50,10 @@ func TestRealFeeds(t *testing.T) {
 	defer file.Close()
 	rows := csv.NewReader(file)
 	rows.Comma, rows.LazyQuotes, rows.FieldsPerRecord = '\t', true, -1
-	read, items, dated, repaired := 0, 0, 0, 0
+	read, items, dated, repaired, marked := 0, 0, 0, 0, 0
 	for {
 		row, err := rows.Read()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
@@ -89,8 +91,9 @@ func TestRealFeeds(t *testing.T) {
 					t.Errorf("%s entry %d: %q is not absolute", row[0], i, u)
 				}
 			}
-			if e.Title.Type == feed.PlainText && strings.Contains(e.Title.Value, "</") && looksHTML(e.Title.Value) {
-				t.Errorf("%s entry %d: title has markup: %q", row[0], i, e.Title.Value)
+			if plain := feedhtml.Plain(e.Title); looksHTML(plain) {
+				marked++
+				t.Logf("%s entry %d: the title shows markup: %q", row[0], i, plain)
 			}
 			for _, p := range []feed.Date{e.Published, e.Updated} {
 				if p.Raw == "" || strings.Contains(p.Raw, "01 Jan 0001") && p.IsZero() && p.Flag == flagRange {
@@ -105,6 +108,9 @@ func TestRealFeeds(t *testing.T) {
 		}
 	}
 	t.Logf("%d of 220 feeds read, %d items, %d dates, %d feeds with repairs", read, items, dated, repaired)
+	if marked > 1 { // one of them is about HTML
+		t.Errorf("%d titles show markup", marked)
+	}
 	if read != 220 {
 		t.Errorf("%d feeds read as they should, want 220", read)
 	}

@@ -268,7 +268,7 @@ func (r *dateReader) word(s string, i, j int) (int, bool) {
 		return j, true
 	}
 	w := foldDate(s[i:j])
-	if r.clock && !r.zoned && isASCIIUpper(s[i:j]) && (j-i == 1 || zoneKnown(s[i:j])) && !(j-i == 1 && r.h <= 12 && (w == "a" || w == "p") && j < len(s)) {
+	if r.clock && !r.zoned && isASCIIUpper(s[i:j]) && (j-i == 1 || zoneKnown(s[i:j])) {
 		return r.afterTime(s, i, j, w)
 	}
 	if w == "t" && len(r.nums) > 0 && !r.clock {

@@ -41,9 +41,9 @@ const jalaliNames = `فروردین اردیبهشت خرداد تیر مردا�
 var weekdayNames = [7]string{
 	`sun sunday sonntag so son dimanche dim dom domingo domenica zo zondag søndag söndag sön su sunnuntai nd niedz niedziela ne neděle duminică duminica v vas vasárnap paz pazar minggu diumenge вс воскресенье нд неділя κυρ κυριακή یکشنبه الأحد`,
 	`mon monday montag mo lundi lun lunes lunedì lunedi segunda seg ma maandag mandag måndag mån maanantai pon pn poniedziałek po pondělí luni h hét hétfő pzt pazartesi senin dilluns пн понедельник понеділок δευ δευτέρα دوشنبه الاثنين الإثنين`,
-	`tue tues tuesday dienstag di die mardi mar martes martedì martedi terça ter di dinsdag tirsdag tisdag tis ti tiistai wt wtorek út úterý marți marti k kedd sal salı selasa dimarts вт вторник вівторок τρι τρίτη سه‌شنبه الثلاثاء`,
+	`tue tues tuesday dienstag di die mardi mar martes martedì martedi terça ter di dinsdag tirsdag tisdag tis ti tiistai wt wtorek út úterý marți marti k kedd sal salı selasa dimarts вт вторник вівторок τρι τρίτη سهشنبه الثلاثاء`,
 	`wed wednesday mittwoch mi mit mercredi mer mié miércoles miercoles mercoledì mercoledi quarta qua woensdag wo onsdag ons ke keskiviikko śr środa st středa miercuri sze szerda çar çarşamba rabu dimecres ср среда середа τετ τετάρτη چهارشنبه الأربعاء`,
-	`thu thur thurs thursday donnerstag do don jeudi jeu jue jueves giovedì giovedi gio quinta qui donderdag torsdag tors tor to torstai czw czwartek čt čtvrtek joi cs csütörtök csüt per perşembe kamis dijous чт четверг четвер πεμ πέμ πέμπτη پنجشنبه پنج‌شنبه الخميس`,
+	`thu thur thurs thursday donnerstag do don jeudi jeu jue jueves giovedì giovedi gio quinta qui donderdag torsdag tors tor to torstai czw czwartek čt čtvrtek joi cs csütörtök csüt per perşembe kamis dijous чт четверг четвер πεμ πέμ πέμπτη پنجشنبه الخميس`,
 	`fri friday freitag fr fre vendredi ven vie viernes venerdì venerdi sexta sex vr vrijdag fredag pe perjantai pt piątek pá pátek vineri p péntek cum cuma jumat divendres пт пятница п'ятниця παρ παρασκευή جمعه الجمعة`,
 	`sat saturday samstag sa sam sonnabend samedi sáb sábado sab sabato za zaterdag lørdag lördag lör la lauantai sob sobota so sâmbătă sambata szo szombat cmt cumartesi sabtu dissabte сб суббота субота σαβ σάβ σάββατο شنبه السبت`,
 }
@@ -55,7 +55,7 @@ const fillers = `st nd rd th of de del d di da do den der the a à at um uhr h h
 var dateWords = func() map[string]word {
 	m := map[string]word{}
 	put := func(names string, set func(*word)) {
-		for _, n := range strings.Fields(names) {
+		for n := range strings.FieldsSeq(names) {
 			n = foldDate(n)
 			w := m[n]
 			set(&w)
@@ -179,7 +179,7 @@ var zones = map[string]int{
 	"AEST": 600, "VLAT": 600, "CHST": 600, "AEDT": 660, "MAGT": 660, "NZST": 720, "PETT": 720, "FJT": 720, "NZDT": 780,
 	"AZOT": -60, "CVT": -60, "BRST": -120, "FNT": -120, "GFT": -180, "BRT": -180, "ART": -180, "UYT": -180, "CLST": -180, "WGT": -180, "ADT": -180,
 	"NDT": -150, "NST": -210, "AST": -240, "AT": -240, "CLT": -240, "VET": -240, "BOT": -240, "AMT": -240, "EDT": -240,
-	"EST": -300, "ET": -300, "COT": -300, "PET": -300, "ECT": -300, "CDT": -300,
+	"EST": -300, "ET": -300, "COT": -300, "PET": -300, "CDT": -300,
 	"CST": -360, "CT": -360, "MDT": -360, "GALT": -360, "MST": -420, "MT": -420, "PDT": -420,
 	"PST": -480, "PT": -480, "AKDT": -480, "AKST": -540, "HDT": -540, "HST": -600, "SST": -660,
 }

@@ -160,7 +160,7 @@ func clock(s string) time.Duration {
 	}
 	for _, p := range parts {
 		v, err := strconv.ParseFloat(strings.TrimSpace(p), 64)
-		if err != nil || v < 0 || v > 1e7 {
+		if err != nil || !(v >= 0 && v <= 1e7) {
 			return 0
 		}
 		total = total*60 + time.Duration(v*float64(time.Second))

@@ -52,7 +52,7 @@ var fixNames = [...]string{
 	"charset",           // the declared charset is unknown or not that of the bytes
 	"leading-junk",      // something before the root: text, stray tags, output of PHP
 	"trailing-junk",     // something after the root
-	"namespace",         // a core element in a misspelt, unknown or missing namespace
+	"namespace",         // a core element in a misspelled, unknown or missing namespace
 	"undeclared-prefix", // a prefix without declaration, read by convention
 	"root",              // a missing or unusual root
 	"item-without-id",   // a JSON Feed item without id, left out

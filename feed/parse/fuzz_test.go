@@ -239,8 +239,8 @@ func checkLegal(t *testing.T, v reflect.Value) {
 		if v.Type() == reflect.TypeFor[time.Time]() {
 			return
 		}
-		for i := range v.NumField() {
-			checkLegal(t, v.Field(i))
+		for _, field := range v.Fields() {
+			checkLegal(t, field)
 		}
 	case reflect.Slice:
 		if v.Type().Elem().Kind() == reflect.Uint8 {

@@ -62,7 +62,7 @@ func (d *Document) settleDates(f *feed.Feed, parts []int) {
 			}
 		}
 	}
-	habit := orderUnknown
+	var habit order
 	switch {
 	case votes[dayFirst] > votes[monthFirst]:
 		habit = dayFirst

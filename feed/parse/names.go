@@ -1,6 +1,9 @@
 package parse
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Keys of the namespaces that are read. An element is known by the key of its
 // namespace and its local name in lower case, "dc:creator"; one of the format's
@@ -133,7 +136,7 @@ type name struct {
 // namer resolves names. Elements of the format's own namespace get the core key.
 type namer struct {
 	// root is the normalized namespace of the root, whose elements are core
-	// whatever it is: a feed in a misspelt namespace is still a feed (P-03).
+	// whatever it is: a feed in a misspelled namespace is still a feed (P-03).
 	root string
 	// core holds the keys that are core besides.
 	core map[string]bool
@@ -172,9 +175,9 @@ func (n *namer) resolve(qname []byte, scope []binding, attr bool) *name {
 	bound := -1
 	var uri []byte
 	if c > 0 || !attr {
-		for i := len(scope) - 1; i >= 0; i-- {
-			if string(scope[i].prefix) == string(qname[:max(c, 0)]) {
-				bound, uri = i, scope[i].uri
+		for i, s := range slices.Backward(scope) {
+			if string(s.prefix) == string(qname[:max(c, 0)]) {
+				bound, uri = i, s.uri
 				break
 			}
 		}

@@ -101,7 +101,7 @@ func TestErrors(t *testing.T) {
 		if !errors.Is(err, want) || !errors.As(err, &e) || e.Detail == "" {
 			t.Errorf("%q: %v, want %v", doc, err, want)
 		}
-		if want == ErrUnsupported && !errors.Is(err, ErrNotFeed) {
+		if errors.Is(want, ErrUnsupported) && !errors.Is(err, ErrNotFeed) {
 			t.Errorf("%q: an unsupported feed is not ErrNotFeed", doc)
 		}
 	}

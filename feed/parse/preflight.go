@@ -3,6 +3,7 @@ package parse
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -46,8 +47,8 @@ func rootOf(local []byte) (d dialect, ok bool) {
 }
 
 func localName(qname []byte) (prefix, local []byte) {
-	if c := bytes.IndexByte(qname, ':'); c >= 0 {
-		return qname[:c], qname[c+1:]
+	if before, after, ok := bytes.Cut(qname, []byte{':'}); ok {
+		return before, after
 	}
 	return nil, qname
 }
@@ -76,7 +77,7 @@ func preflight(s []byte) (*outline, error) {
 	w.pos, w.held, w.popping = root, false, false
 	w.stack, w.bindings = w.stack[:0], w.bindings[:0]
 	for w.next(&ev) {
-		at := ev.token.end
+		at := ev.tok.end
 		if ev.done {
 			at = ev.end()
 		}
@@ -86,27 +87,27 @@ func preflight(s []byte) (*outline, error) {
 		depth := len(w.stack)
 		switch {
 		case ev.open:
-			if ev.token.end-ev.token.start > maxText {
-				return nil, &LimitError{"bytes of text in a tag", maxText, ev.token.start}
+			if ev.tok.end-ev.tok.start > maxText {
+				return nil, &LimitError{"bytes of text in a tag", maxText, ev.tok.start}
 			}
 			if depth == 1 && len(o.scope) == 0 {
 				o.scope = append(o.scope, w.bindings...)
 			}
 			switch {
-			case entry < 0 && (depth == 2 || depth == 3 && container == 2) && o.isEntry(&w, ev.token.name):
+			case entry < 0 && (depth == 2 || depth == 3 && container == 2) && o.isEntry(&w, ev.tok.name):
 				if len(o.entries) >= maxEntries {
-					return nil, &LimitError{"entries", maxEntries, ev.token.start}
+					return nil, &LimitError{"entries", maxEntries, ev.tok.start}
 				}
-				entry, entryAt = ev.token.start, depth
+				entry, entryAt = ev.tok.start, depth
 				w.stack[depth-1].item = true
 				fieldAt = 0
-			case entry < 0 && depth == 2 && o.isContainer(ev.token.name):
+			case entry < 0 && depth == 2 && o.isContainer(ev.tok.name):
 				container = 2
 				if len(w.bindings) > len(o.scope) {
 					o.scope = append(o.scope[:0], w.bindings...)
 				}
 			case fieldAt == 0:
-				field, fieldAt = ev.token.start, depth
+				field, fieldAt = ev.tok.start, depth
 			}
 		case ev.done:
 			depth++ // of the element that ended
@@ -185,7 +186,7 @@ func identified(s []byte, lo int) bool {
 		case "guid", "id":
 			return true
 		case "link":
-			if ev.frame.inner < ev.innerEnd() || ev.token.kind == kEmpty {
+			if ev.frame.inner < ev.innerEnd() || ev.tok.kind == kEmpty {
 				return true
 			}
 		}
@@ -296,10 +297,10 @@ func (o *outline) isEntry(w *walker, qname []byte) bool {
 	if bytes.Equal(prefix, rootPrefix) {
 		return true
 	}
-	for i := len(w.bindings) - 1; i >= 0; i-- {
-		if b := w.bindings[i]; bytes.Equal(b.prefix, prefix) {
+	for _, v := range slices.Backward(w.bindings) {
+		if b := v; bytes.Equal(b.prefix, prefix) {
 			key, known := namespaces[normalURI(string(b.uri))]
-			return !known || key == "rss" || key == nsAtom || key == "atom03"
+			return !known && len(prefix) == 0 || key == "rss" || key == nsAtom || key == "atom03"
 		}
 	}
 	return len(prefix) == 0 || conventional[string(prefix)] == "rss" || conventional[string(prefix)] == nsAtom

@@ -2,5 +2,6 @@
 
 package parse
 
-// raceFactor is how much slower the race detector makes what is timed.
+// raceFactor is how much slower the race detector makes what is timed; documents
+// are so much smaller.
 const raceFactor = 20

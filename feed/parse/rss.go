@@ -82,11 +82,11 @@ func rssNamespace(key string) bool { return key == "rss" || key == "rss11" || ke
 func (d *Document) rootNames(own func(key string) bool) {
 	n := &d.namer
 	n.prefix, n.scope = d.outline.rootPrefix, len(d.outline.scope)
-	for i := len(d.outline.scope) - 1; i >= 0; i-- {
-		if string(d.outline.scope[i].prefix) != n.prefix {
+	for _, v := range slices.Backward(d.outline.scope) {
+		if string(v.prefix) != n.prefix {
 			continue
 		}
-		norm := normalURI(string(d.outline.scope[i].uri))
+		norm := normalURI(string(v.uri))
 		key, known := namespaces[norm]
 		if !known {
 			n.root = norm
@@ -94,8 +94,8 @@ func (d *Document) rootNames(own func(key string) bool) {
 		if key == "rdf" && n.prefix != "" { // <rdf:RDF>: what is in it is named otherwise
 			n.prefix = "rdf:"
 		}
-		misspelt := canonical[key] != "" && own(key) && string(d.outline.scope[i].uri) != canonical[key]
-		if !known && norm != "" || known && !own(key) || misspelt {
+		misspelled := canonical[key] != "" && own(key) && string(v.uri) != canonical[key]
+		if !known && norm != "" || known && !own(key) || misspelled {
 			d.fixes |= fixNamespace
 		}
 		return

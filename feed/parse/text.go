@@ -268,7 +268,7 @@ func looksReference(s string) bool {
 
 var htmlElements = func() map[string]bool {
 	m := map[string]bool{}
-	for _, n := range strings.Fields(`a abbr acronym address area article aside audio b base basefont bdi bdo big blink blockquote
+	for n := range strings.FieldsSeq(`a abbr acronym address area article aside audio b base basefont bdi bdo big blink blockquote
 		body br button canvas caption center cite code col colgroup data datalist dd del details dfn dialog dir div dl dt em embed
 		fieldset figcaption figure font footer form frame frameset h1 h2 h3 h4 h5 h6 head header hgroup hr html i iframe img input
 		ins kbd label legend li link main map mark menu meta meter nav noscript object ol optgroup option output p param picture

@@ -57,10 +57,10 @@ func (d *Document) build(t *tree, at span, skip []span, cx context) {
 	for w.next(&ev) {
 		switch {
 		case ev.open:
-			for len(skip) > 0 && skip[0].lo < ev.token.start {
+			for len(skip) > 0 && skip[0].lo < ev.tok.start {
 				skip = skip[1:]
 			}
-			if len(skip) > 0 && ev.token.start == skip[0].lo && len(open) > 0 {
+			if len(skip) > 0 && ev.tok.start == skip[0].lo && len(open) > 0 {
 				w.leap(skip[0].hi)
 				skip = skip[1:]
 				continue
@@ -85,8 +85,8 @@ func (d *Document) build(t *tree, at span, skip []span, cx context) {
 			if len(open) == 0 {
 				return
 			}
-		case ev.token.kind == kText || ev.token.kind == kCDATA:
-			if len(open) > 0 && extra == 0 && len(bytes.TrimSpace(d.text[ev.token.lo:ev.token.hi])) > 0 {
+		case ev.tok.kind == kText || ev.tok.kind == kCDATA:
+			if len(open) > 0 && extra == 0 && len(bytes.TrimSpace(d.text[ev.tok.lo:ev.tok.hi])) > 0 {
 				t.nodes[open[len(open)-1]].text = true
 			}
 		}
@@ -131,14 +131,14 @@ func (w *walker) leap(to int) {
 // add appends the element that was just opened and gives its index.
 func (t *tree) add(ev *event, w *walker, open []int32, cx context) int32 {
 	d := t.d
-	n := node{t: t, name: d.namer.element(ev.token.name, w.bindings), parent: -1, base: cx.base, lang: cx.lang}
-	n.inner, n.outer = span{ev.token.end, ev.token.end}, span{ev.token.start, ev.token.end}
+	n := node{t: t, name: d.namer.element(ev.tok.name, w.bindings), parent: -1, base: cx.base, lang: cx.lang}
+	n.inner, n.outer = span{ev.tok.end, ev.tok.end}, span{ev.tok.start, ev.tok.end}
 	if len(open) > 0 {
 		n.parent = open[len(open)-1]
 		n.base, n.lang = t.nodes[n.parent].base, t.nodes[n.parent].lang
 	}
 	from := len(t.attrs)
-	for _, a := range ev.token.attrs {
+	for _, a := range ev.tok.attrs {
 		if len(a.name) >= 5 && string(a.name[:5]) == "xmlns" && (len(a.name) == 5 || a.name[5] == ':') {
 			continue
 		}

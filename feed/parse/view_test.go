@@ -319,7 +319,7 @@ func extensions(m map[string]any, list []feed.Extension, c suiteCase) {
 			dates(m, "created", d)
 			m["created"] = x.Value
 		case "valid":
-			for _, part := range strings.Split(x.Value, ";") {
+			for part := range strings.SplitSeq(x.Value, ";") {
 				k, v, _ := strings.Cut(strings.TrimSpace(part), "=")
 				if t, _, ok := readDate(v, orderUnknown); ok {
 					m["validity_"+k+"_parsed"] = tuple(t)

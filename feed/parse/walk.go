@@ -30,7 +30,7 @@ type binding struct{ prefix, uri []byte }
 
 // event is a step through a document whose elements nest properly.
 type event struct {
-	token
+	tok token
 	// open: an element begins; w.stack ends with it. done: an element ends; frame
 	// is it. An empty element gives both, one after the other.
 	open, done bool
@@ -125,7 +125,7 @@ func (w *walker) next(ev *event) bool {
 				w.fixes |= fixStrayEnd
 			}
 		default:
-			ev.token, ev.open, ev.done = *t, false, false
+			ev.tok, ev.open, ev.done = *t, false, false
 			return true
 		}
 	}
@@ -158,7 +158,7 @@ func (w *walker) open(ev *event, t *token) bool {
 		return false
 	}
 	w.stack = append(w.stack, f)
-	ev.token, ev.open, ev.done = *t, true, false
+	ev.tok, ev.open, ev.done = *t, true, false
 	if t.kind == kEmpty || voidHTML(t.name) {
 		w.tok.kind = kEmpty
 		w.close(len(w.stack)-1, true)
@@ -175,7 +175,7 @@ func (w *walker) close(k int, written bool) {
 // pop ends the innermost element.
 func (w *walker) pop(ev *event) {
 	n := len(w.stack) - 1
-	ev.token = w.tok
+	ev.tok = w.tok
 	ev.frame, ev.open, ev.done = w.stack[n], false, true
 	ev.implied = n > w.popTo || !w.written
 	w.bindings = w.bindings[:ev.frame.bindings]
@@ -185,16 +185,16 @@ func (w *walker) pop(ev *event) {
 // end is where the element of a done event ends, and innerEnd where its inside does.
 func (ev *event) end() int {
 	if ev.implied {
-		return ev.token.start
+		return ev.tok.start
 	}
-	return ev.token.end
+	return ev.tok.end
 }
 
 func (ev *event) innerEnd() int {
-	if !ev.implied && ev.token.kind == kEmpty {
+	if !ev.implied && ev.tok.kind == kEmpty {
 		return ev.frame.inner
 	}
-	return ev.token.start
+	return ev.tok.start
 }
 
 // match finds the open element that an end tag closes, or -1.
