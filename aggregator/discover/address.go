@@ -1,14 +1,13 @@
 package discover
 
 import (
+	"chancery/store"
 	"errors"
 	"fmt"
 	"net/url"
 	"strings"
 
 	"golang.org/x/net/idna"
-
-	"chancery/store"
 )
 
 // Normalize makes an address to ask out of what a person typed or pasted:
@@ -38,8 +37,7 @@ func Normalize(input string) (string, error) {
 	}
 	u, err := url.Parse(s)
 	if err != nil {
-		var parse *url.Error
-		if errors.As(err, &parse) {
+		if parse, ok := errors.AsType[*url.Error](err); ok {
 			err = parse.Err
 		}
 		return "", fmt.Errorf("not an address: %w", err)

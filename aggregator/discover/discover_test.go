@@ -1,6 +1,7 @@
 package discover
 
 import (
+	"chancery/store"
 	"context"
 	"errors"
 	"fmt"
@@ -8,8 +9,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"chancery/store"
 )
 
 const base = "https://blog.example/2026/post/"
@@ -67,7 +66,7 @@ func TestCandidates(t *testing.T) { // F-134 F-135 F-136 F-138
 		{"not in a script or comment", `<head><script>'<link rel=alternate type=application/rss+xml href=/a>'</script><!-- <link rel=alternate type=application/rss+xml href=/b> --><style><link rel=alternate type=application/rss+xml href=/c></style>`, nil, nil},
 		{"nothing of ours", `<link rel=alternate hreflang=de href=/de><link rel="alternate stylesheet" type=text/xml href=/x><link rel=stylesheet type=text/css href=/y><link rel=alternate type=text/html href=/z><link rel=alternate type=application/rss+xml>`, nil, nil},
 		{"addresses that are none", `<link rel=alternate type=application/rss+xml href="javascript:x"><link rel=alternate type=application/rss+xml href="http://u:p@x.example/"><link rel=alternate type=application/rss+xml href="http://%zz">`, nil, nil},
-		{"titles of other languages", `<link rel=alternate type=application/rss+xml title="Kommentare" href=/k><link rel=alternate type=application/rss+xml title="خوراک دیدگاه‌ها" href=/n><link rel=alternate type=application/rss+xml title="Beiträge" href=/b>`, nil, []string{
+		{"titles of other languages", `<link rel=alternate type=application/rss+xml title="Kommentare" href=/k><link rel=alternate type=application/rss+xml title="خوراک دیدگاه ها" href=/n><link rel=alternate type=application/rss+xml title="Beiträge" href=/b>`, nil, []string{
 			"posts application/rss+xml https://blog.example/b",
 			"comments application/rss+xml https://blog.example/k",
 			"comments application/rss+xml https://blog.example/n",
@@ -126,7 +125,12 @@ func TestNormalize(t *testing.T) { // F-140
 		{"//a.example", "https://a.example/"},
 		{"HTTP://A.Example/Feed", "http://a.example/Feed"},
 		{"http://user:word@a.example/", "http://user:word@a.example/"},
-		{"", ""}, {"feed:", ""}, {"ftp://a.example/", ""}, {"mailto:a@b.example", ""}, {"https:///x", ""}, {"https://a b/", ""},
+		{"", ""},
+		{"feed:", ""},
+		{"ftp://a.example/", ""},
+		{"mailto:a@b.example", ""},
+		{"https:///x", ""},
+		{"https://a b/", ""},
 	} {
 		got, err := Normalize(c.in)
 		if got != c.want || (err != nil) != (c.want == "") {

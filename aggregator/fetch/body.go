@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -88,8 +89,8 @@ func (c *Client) read(ctx context.Context, cancel context.CancelCauseFunc, u *ur
 	wire := &wireReader{r: resp.Body, max: c.cfg.MaxWireBytes, stall: stall, idle: c.cfg.IdleTimeout}
 	b := &body{}
 	var r io.Reader = wire
-	for i := len(names) - 1; i >= 0; i-- { // undone in reverse order (F-33)
-		dec, ignored, err := decoder(names[i], r)
+	for _, name := range slices.Backward(names) { // undone in reverse order (F-33)
+		dec, ignored, err := decoder(name, r)
 		if err != nil {
 			return nil, c.bodyError(ctx, u, resp, b, err)
 		}
@@ -97,7 +98,7 @@ func (c *Client) read(ctx context.Context, cancel context.CancelCauseFunc, u *ur
 			defer closer.Close()
 		}
 		if ignored {
-			b.flags = append(b.flags, names[i]+"-ignored")
+			b.flags = append(b.flags, name+"-ignored")
 		}
 		r = &layer{r: dec, wire: wire, cfg: &c.cfg}
 	}

@@ -1,6 +1,7 @@
 package fetch
 
 import (
+	"chancery/feed"
 	"context"
 	"errors"
 	"fmt"
@@ -14,8 +15,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"chancery/feed"
 )
 
 // Client gets documents. It is safe for concurrent use.
@@ -224,7 +223,7 @@ func (c *Client) hop(ctx context.Context, cancel context.CancelCauseFunc, r *Req
 	resp, err := rt.RoundTrip(req)
 	if err == nil && resp.StatusCode == http.StatusMisdirectedRequest && !c.offline && r.Pin == "" {
 		resp.Body.Close()
-		resp, err = c.freshTripper().RoundTrip(req) // F-57: once, over a new connection
+		resp, err = c.freshTripper().RoundTrip(req) //nolint:bodyclose // F-57: once, over a new connection; closed below as the first would be
 	}
 	if err != nil {
 		out.Status, out.URL = 0, where
@@ -319,7 +318,7 @@ func (c *Client) header(r *Request, where, authorization string, secret bool, ho
 		if r.LastModified != "" {
 			h["If-Modified-Since"] = []string{r.LastModified}
 		}
-		hop.Conditional = !r.Validators.IsZero()
+		hop.Conditional = !r.IsZero()
 	}
 	return h
 }

@@ -1,6 +1,7 @@
 package fetch
 
 import (
+	"chancery/feed"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -8,8 +9,6 @@ import (
 	"time"
 
 	"golang.org/x/net/publicsuffix"
-
-	"chancery/feed"
 )
 
 // accept is the one list that every poll sends, so that what is validated under

@@ -1,13 +1,12 @@
 package schedule
 
 import (
+	"chancery/store"
 	"fmt"
 	"math"
 	"slices"
 	"strings"
 	"time"
-
-	"chancery/store"
 )
 
 // Explanation is everything that goes into a source's next poll, for status and

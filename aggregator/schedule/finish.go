@@ -1,10 +1,9 @@
 package schedule
 
 import (
+	"chancery/store"
 	"fmt"
 	"time"
-
-	"chancery/store"
 )
 
 // Conditions of a source, for store.PollState.Condition.

@@ -1,14 +1,13 @@
 package schedule
 
 import (
+	"chancery/feed"
+	"chancery/store"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
 	"time"
-
-	"chancery/feed"
-	"chancery/store"
 )
 
 var t0 = time.Date(2026, 3, 3, 9, 17, 0, 0, time.UTC) // a Tuesday
@@ -142,7 +141,8 @@ func TestFloor(t *testing.T) { // F-65 F-75 F-76
 		fresh(0), fresh(1), fresh(10), fresh(20), unchanged, failure(500, "server"), failure(0, "timeout"),
 		failure(404, "not-found"), failure(429, "limited"), failure(403, "forbidden"), failure(200, "not-a-feed"),
 		failure(0, "dns"), failure(200, "html"), failure(0, "busy"),
-		{Status: 503, Class: "server", HasRetry: true}, {Status: 429, Class: "limited", HasRetry: true, RetryAfter: time.Second},
+		{Status: 503, Class: "server", HasRetry: true},
+		{Status: 429, Class: "limited", HasRetry: true, RetryAfter: time.Second},
 		{Status: 301, Class: "wait", HasRetry: true, RetryAfter: time.Minute},
 	}
 	for seed := range 200 {
@@ -173,8 +173,7 @@ func TestRateSteady(t *testing.T) { // F-71
 		}{{"burst of 15 in one poll", 0, 15}, {"silent week", 7, 0}} {
 			h := newHistory()
 			h.poll(posting(h.now, gap))
-			var before rate
-			before = recall(h.st.Schedule).Rate
+			before := recall(h.st.Schedule).Rate
 			r := before
 			if c.days == 0 {
 				r.observe(c.post, 20, h.now.Add(time.Hour))

@@ -1,11 +1,10 @@
 package schedule
 
 import (
-	"sync"
-	"time"
-
 	"chancery/feed"
 	"chancery/store"
+	"sync"
+	"time"
 )
 
 const (
@@ -24,10 +23,9 @@ type Hosts struct {
 }
 
 type refusals struct {
-	until   time.Time
-	inARow  int
-	lastOne time.Time
-	busy    map[feed.SourceID]overload // sources that answered 503 with Retry-After
+	until  time.Time
+	inARow int
+	busy   map[feed.SourceID]overload // sources that answered 503 with Retry-After
 }
 
 type overload struct{ at, until time.Time }

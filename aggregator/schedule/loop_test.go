@@ -1,6 +1,7 @@
 package schedule
 
 import (
+	"chancery/feed"
 	"context"
 	"errors"
 	"fmt"
@@ -10,8 +11,6 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"chancery/feed"
 )
 
 // journal records when each source was polled.

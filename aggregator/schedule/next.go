@@ -1,11 +1,10 @@
 package schedule
 
 import (
+	"chancery/store"
 	"fmt"
 	"math"
 	"time"
-
-	"chancery/store"
 )
 
 // bounds is how the next poll of a source that answers well is found, each part
@@ -68,10 +67,10 @@ func (c Config) adaptive(perDay float64, floor, ceiling time.Duration) time.Dura
 // not past the loss guard nor past a day.
 func (b bounds) wait() (time.Duration, string) {
 	d, why := b.adaptive, "by how often it posts"
-	switch {
-	case b.adaptive == b.floor:
+	switch b.adaptive {
+	case b.floor:
 		why = "the least interval"
-	case b.adaptive == b.ceiling:
+	case b.ceiling:
 		why = "the greatest interval: it posts rarely"
 	}
 	if b.guard < d {

@@ -1,10 +1,10 @@
 package schedule
 
 import (
-	"time"
-
 	"chancery/feed"
 	"chancery/store"
+	"slices"
+	"time"
 )
 
 // Outcome is what one poll brought, as facts. Classes of failure are the words of
@@ -79,7 +79,7 @@ func (d Decision) Apply(s store.Source) (store.Source, bool) {
 		if s.Moved == s.URL {
 			s.Moved = ""
 		}
-		s.Moves = append(s.Moves[:len(s.Moves):len(s.Moves)], *d.Move)
+		s.Moves = append(slices.Clip(s.Moves), *d.Move)
 	}
 	return s, true
 }

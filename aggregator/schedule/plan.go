@@ -1,10 +1,9 @@
 package schedule
 
 import (
+	"chancery/store"
 	"fmt"
 	"time"
-
-	"chancery/store"
 )
 
 // Ask is how the next poll of a source shall ask.

@@ -1,6 +1,7 @@
 package schedule
 
 import (
+	"chancery/feed"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -10,8 +11,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"chancery/feed"
 )
 
 // shared finds the reference material beside the repository, or skips.

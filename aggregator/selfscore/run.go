@@ -1,16 +1,15 @@
 package selfscore
 
 import (
+	"chancery/aggregator/fetch"
+	"chancery/aggregator/schedule"
+	"chancery/feed"
+	"chancery/store"
 	"context"
 	"errors"
 	"fmt"
 	"regexp"
 	"time"
-
-	"chancery/aggregator/fetch"
-	"chancery/aggregator/schedule"
-	"chancery/feed"
-	"chancery/store"
 )
 
 // Days is how long the replay is (CONFORMANCE F-142).
@@ -82,10 +81,12 @@ func Run(ctx context.Context, fc fetch.Config, sc schedule.Config) (Table, error
 	return server.Table(), context.Cause(ctx)
 }
 
-var guid = regexp.MustCompile(`<guid[^>]*>([^<]+)</guid>`)
-var published = regexp.MustCompile(`<pubDate>([^<]+)</pubDate>`)
-var ttl = regexp.MustCompile(`<ttl>(\d+)</ttl>`)
-var hour = regexp.MustCompile(`<hour>(\d+)</hour>`)
+var (
+	guid      = regexp.MustCompile(`<guid[^>]*>([^<]+)</guid>`)
+	published = regexp.MustCompile(`<pubDate>([^<]+)</pubDate>`)
+	ttl       = regexp.MustCompile(`<ttl>(\d+)</ttl>`)
+	hour      = regexp.MustCompile(`<hour>(\d+)</hour>`)
+)
 
 // poll is a poll of the pretend web, whose documents are all of one make.
 func (s *subscription) poll(ctx context.Context, client *fetch.Client, sc schedule.Config, hosts *schedule.Hosts, now time.Time) error {

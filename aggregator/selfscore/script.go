@@ -162,11 +162,11 @@ func scripts() []script {
 			return a
 		}},
 		{name: "skip", what: "skipHours 0 to 11", answer: func(v visit) answer {
-			hours := "<skipHours>"
+			var hours strings.Builder
 			for h := range 12 {
-				hours += fmt.Sprintf("<hour>%d</hour>", h)
+				fmt.Fprintf(&hours, "<hour>%d</hour>", h)
 			}
-			a := v.unchanged(answer{status: 200, body: v.document(day, hours+"</skipHours>"), etag: fmt.Sprintf(`"v%d"`, v.since/day)})
+			a := v.unchanged(answer{status: 200, body: v.document(day, "<skipHours>"+hours.String()+"</skipHours>"), etag: fmt.Sprintf(`"v%d"`, v.since/day)})
 			next := v.now.UTC().Truncate(day).Add(day)
 			if at := v.now.UTC().Add(time.Hour); at.Hour() < 12 { // before an hour is over it is night
 				a.hold = at.Truncate(day).Add(12 * time.Hour).Sub(v.now)

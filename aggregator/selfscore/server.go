@@ -136,7 +136,7 @@ func (s *Server) RoundTrip(r *http.Request) (*http.Response, error) {
 	u.requests++
 	u.last = now
 	x.asked++
-	a := x.script.answer(v)
+	a := x.answer(v)
 	if a.hold > 0 {
 		if until := now.Add(a.hold); until.After(x.holdUntil) {
 			x.holdUntil = until
