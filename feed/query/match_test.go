@@ -92,7 +92,7 @@ func TestInflection(t *testing.T) {
 	}{
 		{"en", "deport", "They were deported", true}, {"xx", "deport", "They were deported", false}, {"xx", "deported", "They were deported", true},
 		{"fr", "iranien", "des ministres iraniens", true}, {"de", "iranisch", "die iranischen Minister", true}, {"es", "refugiado", "los refugiados", true},
-		{"ru", "лагерь", "из лагеря вышли", true}, {"ar", "العراق", "في عراق اليوم", true}, {"ar", "بغداد", "وصل لبغداد", true}, {"fa", "کتاب", "کتاب‌های او", true}, {"fa", "ايران", "مردم ایران", true},
+		{"ru", "лагерь", "из лагеря вышли", true}, {"ar", "العراق", "في عراق اليوم", true}, {"ar", "بغداد", "وصل لبغداد", true}, {"fa", "کتاب", "کتاب\u200cهای او", true}, {"fa", "ايران", "مردم ایران", true},
 		{"en", "ايران", "the word ایران", true}, {"he", "איראן", "באיראן", true},
 		{"zh", "伊朗", "在伊朗的外交", true}, {"ja", "イラン", "アイランド", true}, {"ja", "=イラン", "アイランド", false}, {"ja", "=イラン", "対イラン制裁", true}, {"zh", `"朗伊"`, "伊朗", false},
 		{"en", "iran", "Iran's people", true}, {"fr", "iran", "l’Iran", true}, {"tr", "iran", "İran'ın", true},

@@ -217,7 +217,7 @@ func (c *counter) add(r rune) bool {
 }
 
 // labels begin lines that list what a post was filed under or what else there is.
-var labels = []string{"tags", "tag", "tagged", "filed under", "categories", "category", "labels", "keywords", "topics", "related", "see also", "read more", "more on", "schlagworte", "mots-clés", "etiquetas", "etichette", "теги", "метки", "وسوم", "برچسب‌ها", "برچسب ها", "标签", "タグ"}
+var labels = []string{"tags", "tag", "tagged", "filed under", "categories", "category", "labels", "keywords", "topics", "related", "see also", "read more", "more on", "schlagworte", "mots-clés", "etiquetas", "etichette", "теги", "метки", "وسوم", "برچسب\u200cها", "برچسب ها", "标签", "タグ"}
 
 // labeled reports whether the line of s in which start lies begins with a label.
 func labeled(s string, start int) bool {

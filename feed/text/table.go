@@ -237,6 +237,8 @@ var variants = map[rune]string{
 	'Ŋ': "n", 'ŧ': "t", 'Ŧ': "t", 'ə': "e", 'Ə': "e", 'ɛ': "e", 'ɔ': "o", 'ĸ': "k",
 	// Cyrillic: й is a letter, ё is written е.
 	'й': "й", 'Й': "й", 'ґ': "г", 'Ґ': "г",
+	// Hebrew: the forms that letters have at the end of a word.
+	'ך': "כ", 'ם': "מ", 'ן': "נ", 'ף': "פ", 'ץ': "צ",
 	// Arabic script: one letter for the variants of Arabic, Persian, Urdu and Kurdish.
 	// The Arabic one is kept, as the stemmers of Arabic know it.
 	'آ': "ا", 'أ': "ا", 'إ': "ا", 'ٱ': "ا", 'ٲ': "ا", 'ٳ': "ا", 'ء': "", 'ؤ': "و", 'ۆ': "و", 'ۇ': "و", 'ۈ': "و", 'ۋ': "و",

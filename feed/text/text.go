@@ -191,11 +191,11 @@ func AppendWord(dst []byte, word string) []byte {
 // Tokens is the words of s in order. Their Texts share one allocation.
 func Tokens(s string) []Token {
 	var buf [256]Word
-	words := buf[:0]
 	tokens := make([]Token, 0, len(s)/6+1) // English has about six bytes a word with its space
 	folded := make([]byte, 0, len(s)+len(s)/8)
 	ends := make([]int, 0, cap(tokens))
 	for at := 0; at < len(s); {
+		var words []Word
 		words, at = Scan(s, at, buf[:0])
 		for _, w := range words {
 			folded = AppendWord(folded, s[w.Start:w.End])
@@ -225,9 +225,9 @@ func Words(s string) []string {
 // folded changes nothing.
 func Fold(s string) string {
 	var buf [256]Word
-	words := buf[:0]
 	var b []byte
 	for at := 0; at < len(s); {
+		var words []Word
 		words, at = Scan(s, at, buf[:0])
 		for _, w := range words {
 			if len(b) > 0 {
