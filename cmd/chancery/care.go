@@ -2,9 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
+
+	"chancery/store"
+	"chancery/store/bolt"
 )
 
 func (p *program) verifyCommand() *cobra.Command {
@@ -62,4 +66,50 @@ func (p *program) backupCommand() *cobra.Command {
 			return existing(f.Commit())
 		}),
 	}
+}
+
+func (p *program) restoreCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "restore FILE",
+		Short: "Put a backup in place where there is no archive, after verifying it",
+		Args:  exactly("FILE"),
+		RunE: p.local(func(ctx context.Context, args []string) error {
+			c, err := p.loadConfig()
+			if err != nil {
+				return err
+			}
+			dir, _, err := c.dataDir(p.flags.data, p.getenv)
+			if err != nil {
+				return err
+			}
+			if err := archiveAt(dir); err == nil {
+				return failWith(exitExists, fmt.Errorf("there is an archive in %s already; move it away, or name another place with --data", dir))
+			} else if statusOf(err) != exitUnavailable {
+				return err
+			}
+			f, err := p.files.Open(args[0])
+			if err != nil {
+				return err
+			}
+			defer f.Close()
+			r, err := bolt.Restore(ctx, f, dir)
+			if err != nil {
+				return restoring(args[0], err)
+			}
+			_, err = fmt.Fprintf(p.out, "%s: %d records, %d items, %d revisions, %d documents, verified\n", dir, r.Records, r.Items, r.Revisions, r.Documents)
+			return err
+		}),
+	}
+}
+
+// restoring gives faults of a backup their exit status: the file is bad, not the archive.
+func restoring(name string, err error) error {
+	err = fmt.Errorf("%s: %w", name, err)
+	switch {
+	case errors.Is(err, store.ErrConflict):
+		return failWith(exitExists, err)
+	case errors.Is(err, store.ErrCorrupt), errors.Is(err, store.ErrNewer):
+		return failWith(exitData, err)
+	}
+	return err
 }

@@ -259,7 +259,7 @@ func badID(id string) string {
 func (c *Config) definitions() publish.Definitions {
 	d := publish.Definitions{Feeds: c.Feeds}
 	for _, t := range c.Topics {
-		d.Topics = append(d.Topics, publish.Topic{ID: feed.TopicID(t.ID), Name: t.Name})
+		d.Topics = append(d.Topics, publish.Topic{ID: t.ID, Name: t.Name})
 	}
 	return d
 }
@@ -269,7 +269,7 @@ func leaves(err error) []error {
 	if err == nil {
 		return nil
 	}
-	if j, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // only the outermost level: these are made by errors.Join
+	if j, ok := err.(interface{ Unwrap() []error }); ok {
 		var all []error
 		for _, e := range j.Unwrap() {
 			all = append(all, leaves(e)...)

@@ -10,8 +10,10 @@ import (
 // changes says, a line each, in what another configuration differs from c, and
 // which of the differences wait for the next start.
 func (c *Config) changes(other *Config) (changed, restart []string) {
-	needsRestart := []string{"data_dir", "server.listen", "server.metrics_listen", "server.control", "server.trusted_proxies",
-		"archive.volume_size", "archive.items_per_day", "archive.revisions_per_day"}
+	needsRestart := []string{
+		"data_dir", "server.listen", "server.metrics_listen", "server.control", "server.trusted_proxies",
+		"archive.volume_size", "archive.items_per_day", "archive.revisions_per_day",
+	}
 	compareTables("", reflect.ValueOf(*c), reflect.ValueOf(*other), func(path string, was, is any) {
 		text := fmt.Sprintf("%s: %v → %v", path, plainValue(was), plainValue(is))
 		if slices.Contains(needsRestart, path) {

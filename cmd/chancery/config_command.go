@@ -172,6 +172,6 @@ func tomlValue(v any) (string, error) {
 }
 
 func canText(v reflect.Value) bool {
-	_, ok := v.Interface().(interface{ MarshalText() ([]byte, error) })
+	_, ok := reflect.TypeAssert[interface{ MarshalText() ([]byte, error) }](v)
 	return ok
 }

@@ -79,7 +79,7 @@ func (s *posScanner) header() {
 	if array {
 		s.advance(1)
 	}
-	names := s.dotted("]")
+	names := s.dotted(']')
 	s.advance(1)
 	if array {
 		s.advance(1)
@@ -102,7 +102,7 @@ func (s *posScanner) header() {
 // key reads a = value.
 func (s *posScanner) key() {
 	at := s.here()
-	names := s.dotted("=")
+	names := s.dotted('=')
 	s.advance(1)
 	path := s.table
 	for _, name := range names {
@@ -119,22 +119,22 @@ func (s *posScanner) mark(path string, at position) {
 }
 
 // dotted reads names up to (not over) the byte end.
-func (s *posScanner) dotted(end string) []string {
+func (s *posScanner) dotted(end byte) []string {
 	var names []string
 	var name strings.Builder
 	for s.i < len(s.doc) {
-		switch c := s.doc[s.i]; {
-		case c == end[0] || c == '\n':
+		switch c := s.doc[s.i]; c {
+		case end, '\n':
 			return append(names, name.String())
-		case c == '.':
+		case '.':
 			names = append(names, name.String())
 			name.Reset()
 			s.advance(1)
-		case c == '"' || c == '\'':
+		case '"', '\'':
 			start := s.i + 1
 			s.quoted()
 			name.WriteString(s.doc[start:max(start, s.i-1)])
-		case c == ' ' || c == '\t' || c == '\r':
+		case ' ', '\t', '\r':
 			s.advance(1)
 		default:
 			name.WriteByte(c)

@@ -205,7 +205,7 @@ func wantOf(t reflect.Type) string {
 }
 
 func isText(v reflect.Value) bool {
-	_, ok := v.Addr().Interface().(interface{ UnmarshalText([]byte) error })
+	_, ok := reflect.TypeAssert[interface{ UnmarshalText([]byte) error }](v.Addr())
 	return ok
 }
 

@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -30,10 +29,7 @@ func (t *demoTeller) follow(ctx context.Context) error {
 	for {
 		records, next, err := t.e.Archive.Follow(ctx, at, toldKinds, 500)
 		if err != nil {
-			if ctx.Err() != nil || errors.Is(err, store.ErrClosed) {
-				return nil
-			}
-			return err
+			return ended(ctx, err)
 		}
 		at = next
 		if t.titles, err = t.e.sourceTitles(ctx); err != nil {

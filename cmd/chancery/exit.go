@@ -113,7 +113,7 @@ func hintFor(err error) string {
 	switch {
 	case errors.Is(err, store.ErrFull), errors.Is(err, syscall.ENOSPC):
 		return "nothing of the last batch was stored; make room on the disk and run the command again"
-	case errors.Is(err, store.ErrCorrupt):
+	case errors.Is(err, store.ErrCorrupt) && statusOf(err) == exitIO:
 		return `"chancery verify --deep" lists what is damaged; a backup can be put beside with "chancery restore"`
 	case errors.Is(err, store.ErrNewer):
 		return "use the version of chancery that wrote it, or a newer one"

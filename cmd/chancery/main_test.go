@@ -34,6 +34,9 @@ func TestMain(m *testing.M) {
 // The program as its users meet it: each script runs the real main, in processes
 // of its own, against a pretend web on loopback.
 func TestScripts(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts some hundred processes")
+	}
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		UpdateScripts:       *update,

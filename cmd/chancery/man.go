@@ -26,7 +26,7 @@ func (p *program) manCommand() *cobra.Command {
 			if !st.IsDir() {
 				return &fs.PathError{Op: "man", Path: args[0], Err: fmt.Errorf("is not a directory")}
 			}
-			return writeManual(p.root(), args[0])
+			return writeManual(p.root(), args[0]) //nolint:contextcheck // cobra carries the context to the commands
 		}),
 	}
 }

@@ -35,7 +35,7 @@ type globalFlags struct {
 
 // run carries the command line out and returns the exit status.
 func (p *program) run(ctx context.Context) int {
-	root := p.root()
+	root := p.root() //nolint:contextcheck // cobra carries the context to the commands
 	root.SetArgs(p.args)
 	root.SetIn(p.in)
 	root.SetOut(p.out)
@@ -94,7 +94,7 @@ tags them with topics, and publishes a feed for each topic.
 		{"run", []*cobra.Command{p.serveCommand(), p.pollCommand(), p.demoCommand()}},
 		{"read", []*cobra.Command{p.searchCommand(), p.showCommand(), p.exportCommand()}},
 		{"write", []*cobra.Command{p.importCommand(), p.sourcesCommand(), p.topicsCommand(), p.itemsCommand()}},
-		{"care", []*cobra.Command{p.statusCommand(), p.verifyCommand(), p.backupCommand(), p.configCommand(), p.versionCommand(), p.manCommand()}},
+		{"care", []*cobra.Command{p.statusCommand(), p.verifyCommand(), p.backupCommand(), p.restoreCommand(), p.configCommand(), p.versionCommand(), p.manCommand()}},
 	} {
 		for _, c := range g.cmds {
 			c.GroupID = g.id

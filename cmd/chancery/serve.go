@@ -337,10 +337,10 @@ func (d *daemon) supervise(ctx context.Context, g *generation) error {
 
 // ended drops the error of a part that ended because it was told to.
 func ended(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return nil
+	if ctx.Err() == nil {
+		return err
 	}
-	return err
+	return nil
 }
 
 // awaitReload waits for a configuration that takes effect, or for the end (nil).

@@ -62,7 +62,7 @@ func (e *Env) checkSource(ctx context.Context, name string) error {
 		req.Validators = fetch.Validators{URL: st.ValidatorURL, ETag: st.ETag, LastModified: st.LastModified}
 	}
 	e.say("request", "GET %s", src.Address())
-	if !req.Validators.IsZero() {
+	if !req.IsZero() {
 		e.say("", "conditional: If-None-Match %s, If-Modified-Since %s", cmp.Or(req.ETag, "-"), cmp.Or(req.LastModified, "-"))
 	}
 	resp, err := w.fetch.Get(ctx, req)

@@ -25,16 +25,16 @@ func versionText() string {
 	if v := info.Main.Version; v != "" && v != "(devel)" {
 		return v
 	}
-	text := "devel"
+	revision, modified := "", ""
 	for _, s := range info.Settings {
 		switch {
 		case s.Key == "vcs.revision" && len(s.Value) >= 12:
-			text += "-" + s.Value[:12]
+			revision = "-" + s.Value[:12]
 		case s.Key == "vcs.modified" && s.Value == "true":
-			text += "-modified"
+			modified = "-modified"
 		}
 	}
-	return text
+	return "devel" + revision + modified
 }
 
 func (p *program) versionCommand() *cobra.Command {
