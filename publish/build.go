@@ -122,12 +122,16 @@ func (p *Publisher) feedOf(ctx context.Context, st *state, f *shelf) (*render.Fe
 		return nil, err
 	}
 	base := st.base
-	return &render.Feed{
+	rf := &render.Feed{
 		ID: f.id, Title: f.title, Description: f.about, Language: f.language,
 		Self: render.Address(base + "/feeds/" + f.name + ".{format}"), Home: base + f.home,
 		Author: st.cfg.Title, Style: base + web.FeedStyle, TopicScheme: topicScheme(authority),
 		Mixed: !f.perItem,
-	}, nil
+	}
+	if p.hub != nil {
+		rf.Hubs = []string{p.hubAddress()}
+	}
+	return rf, nil
 }
 
 // prepare gives the entries of members, in their order. Prepared entries are kept;

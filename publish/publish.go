@@ -31,6 +31,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"chancery/feed"
+	"chancery/publish/hub"
 	"chancery/publish/render"
 	"chancery/publish/web"
 	"chancery/store"
@@ -68,6 +69,7 @@ type Publisher struct {
 	chains     chains                                          // histories, by feed
 	step       sync.Mutex                                      // guards history, and is held while records are taken in
 	history    *history                                        // nil while it catches up
+	hub        *hub.Hub                                        // nil: none
 	opened     chan struct{}                                   // closed when histories are open
 	openOnce   sync.Once
 	idle       *sync.Cond // signals that cursor moved
@@ -148,6 +150,9 @@ var followed = store.KindsOf(store.KindItem, store.KindRevision, store.KindRepar
 func (p *Publisher) Run(ctx context.Context) error {
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return p.follow(gctx, g) })
+	if p.hub != nil {
+		g.Go(func() error { return p.hub.Run(gctx) })
+	}
 	err := g.Wait()
 	p.step.Lock()
 	defer p.step.Unlock()

@@ -29,6 +29,8 @@ type world struct {
 	web   http.Handler
 	now   time.Time
 	stop  func() // the publisher; may be called twice
+	// before, if set, is called with a publisher before it runs.
+	before func(*Publisher)
 }
 
 // post is what a test says of a post; the rest is made up from it.
@@ -59,7 +61,7 @@ func testTopics() Definitions {
 // newWorld makes a world whose publisher runs until the test ends.
 func newWorld(t testing.TB, cfg Config, defs Definitions) *world {
 	t.Helper()
-	w := &world{t: t, store: storetest.NewModel(), now: start}
+	w := &world{t: t, store: newModel(), now: start}
 	w.start(cfg, defs)
 	return w
 }
@@ -75,6 +77,9 @@ func (w *world) startOn(cfg Config, defs Definitions, archive Archive) {
 	pub, err := New(cfg, defs, archive, slog.New(slog.NewTextHandler(io.Discard, nil)))
 	if err != nil {
 		w.t.Fatal(err)
+	}
+	if w.before != nil {
+		w.before(pub)
 	}
 	w.pub, w.web = pub, pub.Handler()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -229,3 +234,5 @@ func (w *world) fill(source string, n int, topics ...feed.TopicID) {
 }
 
 func entryID(it *feed.Item) string { return render.EntryID(it) }
+
+func newModel() *storetest.Model { return storetest.NewModel() }

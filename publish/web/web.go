@@ -100,11 +100,16 @@ type Server struct {
 	log   *slog.Logger
 	mux   *http.ServeMux
 	pages *pages
+	extra map[string]http.Handler // by path; see Handle
 }
+
+// Handle adds a handler of all methods at a path. It must be called before the
+// server is used.
+func (s *Server) Handle(path string, h http.Handler) { s.extra[path] = h }
 
 // New makes a server.
 func New(lib Library, log *slog.Logger) (*Server, error) {
-	s := &Server{lib: lib, log: log, mux: http.NewServeMux()}
+	s := &Server{lib: lib, log: log, mux: http.NewServeMux(), extra: map[string]http.Handler{}}
 	var err error
 	if s.pages, err = newPages(); err != nil {
 		return nil, err
@@ -142,6 +147,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			r2.URL = &u
 			r = &r2
 		}
+	}
+	if h := s.extra[path]; h != nil {
+		h.ServeHTTP(w, r)
+		return
 	}
 	switch r.Method {
 	case http.MethodGet, http.MethodHead:
