@@ -186,3 +186,20 @@ func TestLabeledTexts(t *testing.T) {
 		}
 	}
 }
+
+// The topic that the manual writes in five minutes compiles and keeps its promise.
+func TestManualTopic(t *testing.T) {
+	b, err := os.ReadFile(filepath.Join("..", "..", "docs", "query.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, block, ok := strings.Cut(string(b), "```toml\n")
+	block, _, _ = strings.Cut(block, "```")
+	rules, err := readRules(block)
+	if err != nil || !ok || len(rules) != 1 || len(rules[0].Examples) != 1 {
+		t.Fatalf("%+v, %v", rules, err)
+	}
+	if err := compile(t, rules...).Check(); err != nil {
+		t.Error(err)
+	}
+}
