@@ -20,6 +20,7 @@ type Explanation struct {
 	LossGuard time.Duration `json:"loss_guard"`         // half of the document rolls over; 0 unknown
 	TTL       time.Duration `json:"ttl,omitempty"`      // asked for in the feed
 	UpdatePer time.Duration `json:"sy,omitempty"`       // syndication module
+	Fresh     time.Duration `json:"fresh,omitempty"`    // HTTP freshness of the last answer
 	Blind     bool          `json:"blind,omitempty"`    // the server cannot say "not modified"
 	Expired   bool          `json:"expired,omitempty"`  // the feed says that it has ended
 	Gaps      int           `json:"gaps,omitempty"`     // polls that shared nothing with the one before
@@ -39,7 +40,7 @@ func Explain(c Config, s store.Source, st store.PollState, now time.Time) Explan
 	e := Explanation{
 		Condition: st.Condition, PerDay: m.Rate.perDay(), Floor: b.floor, Ceiling: b.ceiling, Adaptive: b.adaptive,
 		TTL: m.TTL, UpdatePer: m.Syndicate, Blind: b.blind > 0 && !st.Succeeded.IsZero(), Expired: m.Expired,
-		Gaps: m.Gaps, LastGap: m.Gap, NextDue: st.NextDue, NotBefore: st.NotBefore, Why: st.Why,
+		Fresh: m.Fresh, Gaps: m.Gaps, LastGap: m.Gap, NextDue: st.NextDue, NotBefore: st.NotBefore, Why: st.Why,
 	}
 	if b.guard != math.MaxInt64 {
 		e.LossGuard = b.guard
@@ -67,6 +68,9 @@ func (e Explanation) Lines() []string {
 	say("interval by posting rate: %s (floor %s, ceiling %s)", human(e.Adaptive), human(e.Floor), human(e.Ceiling))
 	if e.LossGuard > 0 {
 		say("loss guard: half of the document rolls over in %s", human(e.LossGuard))
+	}
+	if e.Fresh > 0 {
+		say("the server declares its answer good for %s", human(e.Fresh))
 	}
 	if e.TTL > 0 {
 		say("the feed asks for %s between polls (ttl)", human(e.TTL))

@@ -119,9 +119,10 @@ func (f *finisher) succeeded() {
 	b := f.c.bounds(f.s, *st, m, o, f.now)
 	wait, why := b.wait()
 	wait, why = f.retry(wait, why)
-	if o.Fresh > unusual {
+	if o.Fresh > unusual && m.Fresh <= unusual { // F-23
 		f.note("the server declares the document good for %s", human(o.Fresh))
 	}
+	m.Fresh = o.Fresh
 	if wait < slow && eternal(*m, f.now.Add(wait)) {
 		wait, why = slow, "only \"not modified\" for too long to be by chance: asked without validators, so not sooner than in a day"
 	}

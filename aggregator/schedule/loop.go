@@ -169,6 +169,15 @@ func (l *Loop) wake() {
 // context.Cause(ctx). Polls get Drain to end by themselves before their context
 // is canceled.
 func (l *Loop) Run(ctx context.Context) error {
+	return l.run(ctx, false)
+}
+
+// RunOnce is Run for one round: it returns nil when nothing is left to poll, so
+// Poll must drop each source. A round by hand keeps hosts apart like the daemon,
+// and waits for one without keeping the others waiting.
+func (l *Loop) RunOnce(ctx context.Context) error { return l.run(ctx, true) }
+
+func (l *Loop) run(ctx context.Context, once bool) error {
 	l.mu.Lock()
 	l.init()
 	l.mu.Unlock()
@@ -188,6 +197,9 @@ func (l *Loop) Run(ctx context.Context) error {
 		sleep := l.dispatch(func(id feed.SourceID) {
 			wg.Go(func() { l.poll(polls, id) })
 		})
+		if once && l.empty() {
+			return nil
+		}
 		timer.Reset(sleep)
 		select {
 		case <-ctx.Done():
@@ -197,6 +209,13 @@ func (l *Loop) Run(ctx context.Context) error {
 	}
 	wg.Wait()
 	return context.Cause(ctx)
+}
+
+// empty: no source is left, and none is being polled.
+func (l *Loop) empty() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.q.tasks) == 0
 }
 
 // dispatch starts all that may start, and says how long there is nothing to do.

@@ -268,6 +268,40 @@ func TestLoopDrains(t *testing.T) {
 	}
 }
 
+// One round polls everything once, each host by itself, and ends.
+func TestLoopRunOnce(t *testing.T) { // F-11 F-82
+	synctest.Test(t, func(t *testing.T) {
+		j := newJournal()
+		l := &Loop{Concurrency: 2, Poll: func(_ context.Context, id feed.SourceID) (Task, bool) {
+			j.begin(id)
+			defer j.end()
+			time.Sleep(time.Second)
+			return Task{}, false
+		}}
+		var tasks []Task
+		for i := range 10 {
+			tasks = append(tasks, Task{ID: feed.SourceID(fmt.Sprintf("a%d", i)), Host: "one"})
+		}
+		tasks = append(tasks, Task{ID: "z", Host: "other"})
+		l.Set(tasks)
+		if err := l.RunOnce(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if len(j.at) != 11 || time.Since(j.start) != 10*time.Second || j.at["z"][0] != 0 {
+			t.Errorf("%d sources in %v, the other host after %v; want 11 in 10 s, at once", len(j.at), time.Since(j.start), j.at["z"])
+		}
+		if err := l.RunOnce(t.Context()); err != nil { // nothing to do
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond)
+		defer cancel()
+		l.Set(tasks)
+		if err := l.RunOnce(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("a round that is ended: %v", err)
+		}
+	})
+}
+
 // Ten thousand sources that wait cost little memory.
 func TestLoopMemory(t *testing.T) {
 	tasks := make([]Task, 10_000)

@@ -44,6 +44,7 @@ type memory struct {
 	// Of the last document: it is what a 304 stands for.
 	TTL       time.Duration
 	Syndicate time.Duration
+	Fresh     time.Duration // HTTP freshness, told once when it is unusual
 	SkipHours []int
 	SkipDays  []time.Weekday
 	Expired   bool
@@ -101,6 +102,7 @@ func (m *memory) code(c *coder) {
 	}
 	c.duration(&m.TTL)
 	c.duration(&m.Syndicate)
+	c.duration(&m.Fresh)
 	n := len(m.SkipHours)
 	if c.int(&n); !c.write {
 		m.SkipHours = make([]int, min(max(n, 0), 24))
