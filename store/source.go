@@ -23,7 +23,12 @@ type Source struct {
 	Topics     []feed.TopicID    // every item gets these
 	Headers    map[string]string // sent to the configured origin only
 	Credential string            // name of a credential, never the secret
-	Content    string            // "", "full" or "summary": what may be republished
+	// Downgrade: redirects from https to http are followed (CONFORMANCE F-42).
+	Downgrade bool
+	// Certificate, if set, is the SHA-256 of the server's certificate in hexadecimal,
+	// which is accepted although nobody we trust signed it, and no other (F-91).
+	Certificate string
+	Content     string // "", "full" or "summary": what may be republished
 	// Moved is the address learned from permanent redirects, used instead of URL
 	// while URL is unchanged. Moves is the history, oldest first.
 	Moved string
