@@ -22,9 +22,11 @@ func (f *finisher) failed() {
 	own := f.own()
 	st.Class, st.LastError = o.Class, o.Error
 	m.Since304 = time.Time{} // F-13 is about answers 304 and nothing else
-	if o.Class == "not-a-feed" && !o.NotModified {
+	if o.Class == "not-a-feed" {
 		// F-09: complete, but not readable; its validators save the next download.
 		f.keep()
+	}
+	if o.Class == "not-a-feed" && !o.NotModified && !o.Same {
 		m.Unparsed, m.Parser = o.Error[:min(len(o.Error), 300)], o.Parser
 	}
 	if o.Class != "gone" {

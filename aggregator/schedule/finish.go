@@ -37,7 +37,7 @@ func Finish(c Config, s store.Source, st store.PollState, o Outcome, now time.Ti
 	}
 	f.m.Local = f.o.Local
 	switch {
-	case o.Class == "" && o.NotModified && f.m.Unparsed != "":
+	case o.Class == "" && (o.NotModified || o.Same) && f.m.Unparsed != "":
 		// F-09: it still is what could not be read.
 		f.o.Class, f.o.Error = "not-a-feed", f.m.Unparsed
 		f.failed()

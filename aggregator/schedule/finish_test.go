@@ -394,8 +394,14 @@ func TestUnparsed(t *testing.T) { // F-09 PEERS-12
 	if a := Plan(h.st, 7, h.now); a.Unconditional {
 		t.Errorf("same parser: %+v", a)
 	}
-	if a := Plan(h.st, 8, h.now); !a.Unconditional {
+	if a := Plan(h.st, 8, h.now); !a.Unconditional || Asked(h.st, a, h.now).BodyHash != "" {
 		t.Errorf("new parser: %+v", a)
+	}
+	same := fresh(0) // the server forgot its validators and sends the same again
+	same.Parsed, same.Same, same.Parser = false, true, 8
+	h.poll(same)
+	if h.st.Condition != Broken || h.st.Failures != 3 || !Plan(h.st, 8, h.now).Unconditional {
+		t.Errorf("the same body: %q, %d failures", h.st.Condition, h.st.Failures)
 	}
 	for range 100 { // never dead
 		h.poll(o)

@@ -10,6 +10,8 @@ import (
 type Ask struct {
 	// Unconditional: leave the validators out.
 	Unconditional bool
+	// Reread: what comes is to be read even if it is what came before.
+	Reread bool
 	Why           string // in words
 }
 
@@ -22,7 +24,7 @@ func Plan(st store.PollState, parser int, now time.Time) Ask {
 		return Ask{Unconditional: true, Why: "no validators are known"}
 	}
 	if m.Unparsed != "" && m.Parser != parser {
-		return Ask{Unconditional: true, Why: "the document could not be read, and the parser is another one now"}
+		return Ask{Unconditional: true, Reread: true, Why: "the document could not be read, and the parser is another one now"}
 	}
 	if eternal(m, now) && !soon(st, now) {
 		return Ask{Unconditional: true, Why: fmt.Sprintf("only \"not modified\" for %s, which is not by chance at its usual rate", human(now.Sub(m.Since304)))}
@@ -30,11 +32,14 @@ func Plan(st store.PollState, parser int, now time.Time) Ask {
 	return Ask{Why: "with its validators"}
 }
 
-// Asked records that the poll planned by [Plan] is made. Forced polls are counted
-// even if they fail.
+// Asked is the state with which the poll planned by [Plan] is made. Forced polls
+// are counted even if they fail; to read a body again its hash is forgotten.
 func Asked(st store.PollState, a Ask, now time.Time) store.PollState {
 	if !a.Unconditional {
 		return st
+	}
+	if a.Reread {
+		st.BodyHash = ""
 	}
 	if m := recall(st.Schedule); eternal(m, now) && !soon(st, now) {
 		m.Forced = now.UTC().Round(0)
