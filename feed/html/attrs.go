@@ -47,10 +47,7 @@ func (w *shaper) value(k attrKind, val string) (string, bool) {
 		val = strings.TrimSpace(cleanText(val))
 		return val, val != "" && len(val) <= 4096
 	case linkURL:
-		if len(w.out) > w.limit {
-			return "", false
-		}
-		abs, _ := w.urls.resolve(val)
+		abs, _ := w.resolve(val)
 		if abs == "" && strings.Contains(val, ":") {
 			w.report.Active++
 		}

@@ -40,7 +40,7 @@ func (w *shaper) link(abs, label string) {
 	if label == "" {
 		label = abs
 	}
-	if w.has(atom.A) || len(w.out) > w.limit {
+	if w.has(atom.A) {
 		w.out = appendEscaped(w.out, label)
 		return
 	}
@@ -51,15 +51,26 @@ func (w *shaper) link(abs, label string) {
 	w.out = append(w.out, "</a>"...)
 }
 
-// webURL is the absolute http or https URL of ref, if the result may still grow.
+// webURL is the absolute http or https URL of ref, or "".
 func (w *shaper) webURL(ref string) (abs, scheme string) {
-	if ref == "" || len(w.out) > w.limit {
+	if ref == "" {
 		return "", ""
 	}
-	abs, scheme = w.urls.resolve(ref)
+	abs, scheme = w.resolve(ref)
 	if scheme == "mailto" {
 		return "", ""
 	}
+	return abs, scheme
+}
+
+// resolve makes ref absolute, unless too much has been already: a long base would
+// let many short references take time and space out of proportion.
+func (w *shaper) resolve(ref string) (abs, scheme string) {
+	if w.spent > w.limit {
+		return "", ""
+	}
+	abs, scheme = w.urls.resolve(ref)
+	w.spent += len(abs)
 	return abs, scheme
 }
 

@@ -156,12 +156,7 @@ func (w *shaper) image(el *element) bool {
 }
 
 func (w *shaper) imageSet(s string) string {
-	if s == "" || len(w.out) > w.limit {
-		return ""
-	}
-	return w.urls.srcset(s, w.limit-len(w.out), func(abs, scheme string) bool {
-		return scheme != "mailto" && !w.tracker(abs)
-	})
+	return srcset(s, w.resolve, func(abs, scheme string) bool { return scheme != "mailto" && !w.tracker(abs) })
 }
 
 // imageTag is what an img tag says.

@@ -15,9 +15,10 @@ const (
 	maxDepth = 120
 	// maxReopen bounds how many elements a misplaced tag can make go on.
 	maxReopen = 4
-	// growth and growthFloor bound the result: URLs made absolute against a long
-	// base would otherwise let a small text grow without end.
-	growth, growthFloor = 8, 64 << 10
+	// growth and growthFloor bound the bytes of URLs made absolute, in proportion
+	// to the text: a long base must not be written out for ever so many short
+	// references. What a text has already absolute stays far below.
+	growth, growthFloor = 4, 64 << 10
 )
 
 // rel is what every link carries (SEC-15).
@@ -34,7 +35,8 @@ type shaper struct {
 	report Report
 
 	out    []byte
-	limit  int // of out; reached, URLs are dropped
+	limit  int // of spent; reached, URLs are dropped
+	spent  int // bytes of URLs made absolute
 	stack  []entry
 	beyond map[atom.Atom]int // open beyond maxDepth
 	reopen []atom.Atom       // go on with the next text
@@ -325,7 +327,7 @@ func (w *shaper) popTo(i int, goOn bool) {
 // flush opens again what a misplaced tag interrupted.
 func (w *shaper) flush() {
 	for _, a := range w.reopen {
-		if len(w.stack) < maxDepth && len(w.out) < w.limit && !w.has(a) {
+		if len(w.stack) < maxDepth && !w.has(a) {
 			w.out = append(w.out, '<')
 			w.out = append(w.out, a.String()...)
 			w.out = append(w.out, '>')

@@ -1,8 +1,10 @@
 package html
 
 import (
+	"fmt"
 	"net/url"
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/net/idna"
 )
@@ -57,12 +59,13 @@ func (r resolver) resolve(ref string) (abs, scheme string) {
 		default:
 			return "", ""
 		}
-	} else if u.Opaque == "" {
-		u = u.ResolveReference(&url.URL{Path: u.Path, RawPath: u.RawPath, RawQuery: u.RawQuery, ForceQuery: u.ForceQuery, Fragment: u.Fragment, RawFragment: u.RawFragment})
 	}
 	if !web(u) {
 		return "", ""
 	}
+	u = u.ResolveReference(&url.URL{ // dot segments, RFC 3986 §5.2.4
+		Path: u.Path, RawPath: u.RawPath, RawQuery: u.RawQuery, ForceQuery: u.ForceQuery, Fragment: u.Fragment, RawFragment: u.RawFragment,
+	})
 	if u.Host, err = asciiHost(u.Host); err != nil {
 		return "", ""
 	}
@@ -82,30 +85,33 @@ func mailto(u *url.URL) (abs, scheme string) {
 	}
 	u.RawQuery = escapeQuery(u.RawQuery)
 	u.Opaque = escapeQuery(u.Opaque)
-	return u.String(), "mailto"
+	if abs = u.String(); len(abs) > maxURL {
+		return "", ""
+	}
+	return abs, "mailto"
 }
 
-// asciiHost writes an international host in ASCII, as links need it (P-58).
+// asciiHost writes an international host in ASCII, as links need it (P-58), and
+// refuses one that no name or address can have.
 func asciiHost(host string) (string, error) {
-	ascii := true
-	for i := range len(host) {
-		if host[i] >= 0x80 {
-			ascii = false
-			break
+	name, port := host, ""
+	if i := strings.LastIndexByte(host, ':'); i >= 0 && !strings.HasSuffix(host, "]") {
+		name, port = host[:i], host[i:]
+	}
+	if strings.ContainsFunc(name, func(r rune) bool { return r >= utf8.RuneSelf }) {
+		var err error
+		if name, err = idna.Lookup.ToASCII(name); err != nil {
+			return "", err
 		}
 	}
-	if ascii {
-		return strings.ToLower(host), nil
+	extra := "-._"
+	if strings.HasPrefix(name, "[") {
+		extra = "[].:" // an IPv6 address
 	}
-	name, port, found := strings.Cut(host, ":")
-	name, err := idna.Lookup.ToASCII(name)
-	if err != nil {
-		return "", err
+	if strings.Trim(name, ".") == "" || !only(name, extra) || !only(port, ":") {
+		return "", fmt.Errorf("%q is no host", host)
 	}
-	if found {
-		name += ":" + port
-	}
-	return name, nil
+	return strings.ToLower(name) + port, nil
 }
 
 // trimURL does what browsers do before they parse: white space and controls at
@@ -171,10 +177,9 @@ func escapeQuery(s string) string {
 // srcset resolves the URLs of a srcset by its own grammar (HTML Living Standard,
 // 4.8.4.2.1, "parsing a srcset attribute"): URLs may contain commas, but not end
 // with one (P-57). Candidates whose URL is dropped go with their descriptors.
-// The result is at most limit bytes and one candidate long.
-func (r resolver) srcset(s string, limit int, keep func(abs, scheme string) bool) string {
+func srcset(s string, resolve func(string) (abs, scheme string), keep func(abs, scheme string) bool) string {
 	var out []byte
-	for len(s) > 0 && len(out) < limit {
+	for len(s) > 0 {
 		s = strings.TrimLeft(s, " \t\n\f\r,")
 		if s == "" {
 			break
@@ -190,7 +195,7 @@ func (r resolver) srcset(s string, limit int, keep func(abs, scheme string) bool
 		} else {
 			desc, s = descriptors(s)
 		}
-		abs, scheme := r.resolve(ref)
+		abs, scheme := resolve(ref)
 		if abs == "" || !keep(abs, scheme) || !validDescriptor(desc) {
 			continue
 		}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf16"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -115,6 +116,18 @@ func TestReadCharset(t *testing.T) {
 	}
 }
 
+// A byte order mark decides, as for any XML.
+func TestReadUTF16(t *testing.T) {
+	var in []byte
+	for _, u := range utf16.Encode([]rune("\ufeff<opml><outline text='ایران' xmlUrl='http://a.example/'/></opml>")) {
+		in = append(in, byte(u), byte(u>>8))
+	}
+	l, _, err := Read(in)
+	if err != nil || len(l.Outlines) != 1 || l.Outlines[0].Text != "ایران" {
+		t.Errorf("got %+v, %v, want ایران", l, err)
+	}
+}
+
 // PUB-85: ten thousand outlines, and nesting without end, cost linear time.
 func TestReadLarge(t *testing.T) {
 	var b strings.Builder
@@ -221,4 +234,21 @@ func FuzzRead(f *testing.F) {
 			t.Errorf("written twice:\n%s\n%s", first.String(), second.String())
 		}
 	})
+}
+
+// BenchmarkRead reads a list of ten thousand feeds.
+func BenchmarkRead(b *testing.B) {
+	var s strings.Builder
+	s.WriteString("<opml><body>")
+	for i := range 10_000 {
+		fmt.Fprintf(&s, "<outline text=\"Feed %d\" title=\"Feed %[1]d\" type=\"rss\" xmlUrl=\"https://blog-%[1]d.example/feed\" htmlUrl=\"https://blog-%[1]d.example/\"/>\n", i)
+	}
+	data := []byte(s.String())
+	b.SetBytes(int64(len(data)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, _, err := Read(data); err != nil {
+			b.Fatal(err)
+		}
+	}
 }
