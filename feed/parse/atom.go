@@ -16,14 +16,15 @@ func (d *Document) readAtom(parts []int) (*feed.Feed, error) {
 	o := d.outline
 	d.fixes = 0
 	d.namer = namer{core: map[string]bool{nsAtom: true, "atom03": true}}
+	d.rootNames(func(key string) bool { return key == nsAtom || key == "atom03" })
+	base := d.documentBase()
 	f := &feed.Feed{Format: feed.Atom10}
 	c := &composer{}
 	c.start("feed", "xmlns", canonical[nsAtom])
-	cx := context{scope: o.scope, base: d.o.URL}
-	d.rootNames(func(key string) bool { return key == nsAtom || key == "atom03" })
+	cx := context{scope: o.scope, base: base}
 	if !o.single {
 		var head tree
-		d.build(&head, o.root, o.entries, context{base: d.o.URL})
+		d.build(&head, o.root, o.entries, context{base: base})
 		root := &head.nodes[0]
 		if d.isAtom03(root) {
 			f.Format = feed.Atom03
@@ -214,7 +215,7 @@ func (d *Document) atomEntry(c *composer, t *tree) feed.Entry {
 	}
 	root := &t.nodes[0]
 	e := feed.Entry{Language: root.lang}
-	var created, issued *node
+	var created, issued, encoded *node
 	for n := range t.children(root) {
 		switch n.q {
 		case "title", "summary", "rights", "copyright":
@@ -256,6 +257,8 @@ func (d *Document) atomEntry(c *composer, t *tree) feed.Entry {
 			e.Categories = append(e.Categories, c.atomCategory(n))
 		case "source":
 			e.Origin = t.origin(n)
+		case "content:encoded":
+			encoded = n
 		default:
 			d.itemElement(t, n, &e)
 		}
@@ -273,6 +276,10 @@ func (d *Document) atomEntry(c *composer, t *tree) feed.Entry {
 	}
 	if n := t.child(root, "dcterms:modified"); n != nil && e.Updated.Raw == "" {
 		d.date(&e.Updated, t.value(n))
+	}
+	if encoded != nil && e.Content.IsZero() && e.ContentURL == "" {
+		e.Content = t.text(encoded, feed.HTML, t.value(encoded))
+		c.atomText("content", e.Content)
 	}
 	if e.Title.IsZero() {
 		if n := t.mediaText(root, "media:title"); n != nil {

@@ -20,6 +20,39 @@ func (t *tree) link(n *node, ref string) string {
 	return resolve(n.base, ref)
 }
 
+// documentBase is the base of references that stand under no xml:base: where the
+// document was found (RFC 3986 §5.1.3). If that is not known it is where the
+// document says that it lives, or else the page it belongs to.
+func (d *Document) documentBase() string {
+	if d.o.URL != "" || d.outline.single {
+		return d.o.URL
+	}
+	fx := d.fixes
+	defer func() { d.fixes = fx }()
+	var t tree
+	d.build(&t, d.outline.root, d.outline.entries, context{})
+	if len(t.nodes) == 0 {
+		return ""
+	}
+	head := &t.nodes[0]
+	if c := t.child(head, "channel"); c != nil {
+		head = c
+	}
+	base := ""
+	for n := range t.children(head) {
+		if n.q != "link" && n.q != "atom:link" {
+			continue
+		}
+		if l := t.atomLink(n); isAbsolute(l.Href) && (l.Rel == "self" || l.Rel == "alternate" && base == "") {
+			base = l.Href
+			if l.Rel == "self" {
+				break
+			}
+		}
+	}
+	return base
+}
+
 // relation gives the short form of a link relation (RFC 4287 §4.2.7.2).
 func relation(rel string) string {
 	rel = strings.TrimSpace(rel)
@@ -73,6 +106,11 @@ func firstLink(links []feed.Link, rel string) string {
 func linkFields(e *feed.Entry) {
 	if e.URL == "" {
 		e.URL = firstLink(e.Links, "alternate")
+	}
+	for i := 0; e.URL == "" && i < len(e.Extensions); i++ { // what FeedBurner's link leads to
+		if x := e.Extensions[i]; x.Name == "origLink" && x.Space == canonical["feedburner"] && strings.HasPrefix(x.Value, "http") {
+			e.URL = x.Value
+		}
 	}
 	for _, l := range e.Links {
 		switch {

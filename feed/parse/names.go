@@ -130,6 +130,7 @@ type name struct {
 	key   string // of the namespace
 	uri   string // as declared, or canonical
 	local string // as written
+	fixes fixes  // what was needed to resolve it
 	q     string // what the switch statements compare: local in lower case, with the key before it unless core
 }
 
@@ -187,10 +188,12 @@ func (n *namer) resolve(qname []byte, scope []binding, attr bool) *name {
 		key = "@" + key
 	}
 	if e, ok := n.cache[key]; ok && e.binding == bound && e.uri == string(uri) {
+		n.fixes |= e.name.fixes
 		return e.name
 	}
 	prefix := string(qname[:max(c, 0)])
-	nm := n.make(prefix, string(qname[c+1:]), string(uri), bound >= 0, attr)
+	nm := n.make(prefix, clean(qname[c+1:]), clean(uri), bound >= 0, attr)
+	n.fixes |= nm.fixes
 	if !attr && bound >= 0 && bound < n.scope && prefix == n.prefix {
 		nm.key, nm.q = nsCore, strings.ToLower(nm.local)
 	}
@@ -204,6 +207,12 @@ func (n *namer) resolve(qname []byte, scope []binding, attr bool) *name {
 		n.cache[key] = cached{bound, string(uri), nm}
 	}
 	return nm
+}
+
+// clean makes legal text of a name or a URI, in which references are expanded.
+func clean(s []byte) string {
+	var fx fixes
+	return string(appendChars(nil, s, nil, &fx, allRefs))
 }
 
 func (n *namer) make(prefix, local, uri string, bound, attr bool) *name {
@@ -221,7 +230,7 @@ func (n *namer) make(prefix, local, uri string, bound, attr bool) *name {
 	switch {
 	case !bound && prefix != "":
 		key, known = conventional[prefix]
-		n.fixes |= fixPrefix
+		nm.fixes |= fixPrefix
 	case !attr && norm == n.root || norm == "":
 		key, known = nsCore, true
 	}

@@ -151,7 +151,7 @@ func (o *outline) truncated(s []byte, root, entry int, w *walker) error {
 	if len(o.entries) == 0 {
 		in := "its root"
 		if n := len(w.stack); n > 0 {
-			in = fmt.Sprintf("<%.40s>", w.stack[n-1].name)
+			in = fmt.Sprintf("<%.40s>", clean(w.stack[n-1].name))
 		}
 		return &Error{ErrBroken, "the document is cut off inside " + in + " before its first complete entry", len(s)}
 	}
@@ -239,7 +239,7 @@ func (o *outline) findRoot(w *walker) (int, error) {
 			}
 			o.fixes |= fixLeadingJunk
 			if first == "" {
-				first = string(t.name[:min(len(t.name), 40)])
+				first = clean(t.name[:min(len(t.name), 40)])
 			}
 		case kEnd:
 			o.fixes |= fixLeadingJunk

@@ -18,7 +18,7 @@ func (d *Document) readRSS(parts []int) (*feed.Feed, error) {
 	d.namer = namer{core: map[string]bool{"rss": true, "rss11": true}}
 	d.rootNames(rssNamespace)
 	var head tree
-	d.build(&head, o.root, o.entries, context{base: d.o.URL})
+	d.build(&head, o.root, o.entries, context{base: d.documentBase()})
 	root := &head.nodes[0]
 	channel := root
 	if c := head.child(root, "channel"); c != nil {

@@ -91,7 +91,9 @@ func (d *Document) rssItem(c *composer, t *tree, f *feed.Feed) feed.Entry {
 	d.itemDates(t, root, &e)
 	if guid != nil && !empty(guid) {
 		said := strings.ToLower(strings.TrimSpace(guid.attr("ispermalink"))) // in any case of letters
-		e.Permalink = said == "true" || said == "1"
+		if e.Permalink = said == "true" || said == "1"; e.Permalink {
+			e.URL = t.link(guid, t.value(guid)) // until gofeed has decoded a link
+		}
 		c.elem("guid", t.value(guid), "isPermaLink", said)
 	} else if e.ID == "" {
 		e.ID = about
@@ -305,12 +307,13 @@ func (d *Document) fillItem(e *feed.Entry, g *rss.Item, f *feed.Feed) {
 		e.Content, e.Summary = e.Summary, feed.Text{}
 	}
 	e.Comments = g.Comments
-	if g.Link != "" {
+	guidURL := e.URL
+	if g.GUID != nil && e.Permalink || g.Link != "" {
 		e.URL = g.Link
 	}
 	if g.GUID != nil {
 		e.ID = g.GUID.Value
-		d.permalink(e, g.GUID, f)
+		d.permalink(e, g.GUID, guidURL, f)
 	}
 	if p := person(g.Author); p != (feed.Person{}) {
 		rest := e.Authors
@@ -359,7 +362,7 @@ func (d *Document) fillItem(e *feed.Entry, g *rss.Item, f *feed.Feed) {
 // permalink decides whether a guid is a URL. By default it is one (RSS 2.0), but
 // most guids that don't say so are opaque; so unsaid it is believed of what looks
 // like a URL only. It is the link if there is no other (P-31).
-func (d *Document) permalink(e *feed.Entry, g *rss.GUID, f *feed.Feed) {
+func (d *Document) permalink(e *feed.Entry, g *rss.GUID, resolved string, f *feed.Feed) {
 	said := e.Permalink
 	e.Permalink = false
 	if g.IsPermalink != "true" && g.IsPermalink != "1" {
@@ -367,7 +370,9 @@ func (d *Document) permalink(e *feed.Entry, g *rss.GUID, f *feed.Feed) {
 	}
 	u := cleanURL(e.ID)
 	if !isAbsolute(u) && said {
-		u = resolve(f.URL, u)
+		if u = resolved; !isAbsolute(u) {
+			u = resolve(f.URL, u)
+		}
 	}
 	if !strings.HasPrefix(u, "http://") && !strings.HasPrefix(u, "https://") {
 		return

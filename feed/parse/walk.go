@@ -96,7 +96,7 @@ func (w *walker) next(ev *event) bool {
 			if !w.scanner.next(&w.tok) {
 				return false
 			}
-			if w.tokens++; w.tokens > maxTokens {
+			if w.tokens++; w.tokens+w.bare > maxTokens {
 				w.err = &LimitError{"pieces of markup", maxTokens, w.tok.start}
 				return false
 			}
