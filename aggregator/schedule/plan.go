@@ -12,7 +12,7 @@ type Ask struct {
 	Unconditional bool
 	// Reread: what comes is to be read even if it is what came before.
 	Reread bool
-	Why           string // in words
+	Why    string // in words
 }
 
 // Plan says how to ask a source in state st at now. parser is the version of the
