@@ -1,13 +1,12 @@
 package topic
 
 import (
+	"chancery/feed"
+	"chancery/feed/query"
 	"cmp"
 	"fmt"
 	"slices"
 	"strings"
-
-	"chancery/feed"
-	"chancery/feed/query"
 )
 
 // Explanation is why a text has, or has not, a topic.

@@ -3,6 +3,9 @@ package topic_test
 import (
 	"bufio"
 	"bytes"
+	"chancery/aggregator/topic"
+	"chancery/feed"
+	"chancery/feed/query"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -12,10 +15,6 @@ import (
 	"strings"
 	"testing"
 	"unicode"
-
-	"chancery/aggregator/topic"
-	"chancery/feed"
-	"chancery/feed/query"
 )
 
 // farmMain writes a farm's topics and posts as JSON lines.

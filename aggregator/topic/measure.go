@@ -3,15 +3,14 @@ package topic
 import (
 	"bufio"
 	"bytes"
+	"chancery/feed"
+	"chancery/feed/query"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"slices"
-
-	"chancery/feed"
-	"chancery/feed/query"
 )
 
 // Labeled is a text with what a person says it is about: 0 not about the topic
@@ -89,18 +88,18 @@ func (f *Figures) count(expected, got bool) {
 	}
 }
 
-// TopicFigures is how well a topic does: as a mention (grade 1 or more), and
+// Result is how well a topic does: as a mention (grade 1 or more), and
 // apart from that as the subject (grade 2).
-type TopicFigures struct {
+type Result struct {
 	Figures
 	About Figures `json:"about"`
 }
 
 // Report is what `topics test --json` prints.
 type Report struct {
-	Topics   map[feed.TopicID]*TopicFigures `json:"topics"`
-	Examples int                            `json:"examples"`
-	Misses   []Miss                         `json:"-"` // in the order of the texts
+	Topics   map[feed.TopicID]*Result `json:"topics"`
+	Examples int                      `json:"examples"`
+	Misses   []Miss                   `json:"-"` // in the order of the texts
 }
 
 // Miss is a wrong answer.
@@ -121,9 +120,9 @@ type Measure struct {
 
 // NewMeasure begins a measurement of s.
 func NewMeasure(s *Set) *Measure {
-	m := &Measure{set: s, report: Report{Topics: map[feed.TopicID]*TopicFigures{}}}
+	m := &Measure{set: s, report: Report{Topics: map[feed.TopicID]*Result{}}}
 	for _, r := range s.rules {
-		f := &TopicFigures{}
+		f := &Result{}
 		f.count(false, false)
 		f.About.count(false, false)
 		m.report.Topics[r.ID] = f

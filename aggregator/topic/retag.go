@@ -1,13 +1,12 @@
 package topic
 
 import (
+	"chancery/feed"
+	"chancery/feed/query"
 	"cmp"
 	"maps"
 	"math/rand/v2"
 	"slices"
-
-	"chancery/feed"
-	"chancery/feed/query"
 )
 
 // Digests is the digest of each topic's rule, what an archive records beside its

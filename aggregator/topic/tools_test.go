@@ -1,16 +1,16 @@
 package topic_test
 
 import (
+	"chancery/aggregator/topic"
+	"chancery/feed"
+	"chancery/feed/query"
 	"encoding/json"
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
-
-	"chancery/aggregator/topic"
-	"chancery/feed"
-	"chancery/feed/query"
 )
 
 // The post that this project began with is about all three topics; one on MEK
@@ -176,4 +176,27 @@ func TestHostileTexts(t *testing.T) {
 			t.Errorf("%.10q…: %v", text, took)
 		}
 	}
+}
+
+// One set serves many goroutines at once.
+func TestSetIsSafeForConcurrentUse(t *testing.T) {
+	s := compile(t, defaults(t)...)
+	texts := []string{"Iranians in Tehran", "العراق وبغداد", "Die iranischen Minister", "В Иране", "nothing at all", "Camp Ashraf"}
+	want := make([][]feed.Tag, len(texts))
+	for i, text := range texts {
+		want[i] = compile(t, defaults(t)...).Tag(query.NewTextDoc("", text, ""))
+	}
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for n := range 200 {
+				i := n % len(texts)
+				if got := s.Tag(query.NewTextDoc("", texts[i], "")); !slices.Equal(got, want[i]) {
+					t.Errorf("%q: %v, want %v", texts[i], got, want[i])
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
 }

@@ -1,11 +1,10 @@
 package topic
 
 import (
-	"slices"
-	"sync"
-
 	"chancery/feed/query"
 	"chancery/feed/text"
+	"slices"
+	"sync"
 )
 
 // trie finds the terms of all rules in a text at once. Its unit is the word, not

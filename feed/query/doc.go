@@ -1,6 +1,9 @@
 package query
 
 import (
+	"chancery/feed"
+	"chancery/feed/html"
+	"chancery/feed/text"
 	"maps"
 	"slices"
 	"sort"
@@ -8,10 +11,6 @@ import (
 	"time"
 
 	"golang.org/x/text/unicode/norm"
-
-	"chancery/feed"
-	"chancery/feed/html"
-	"chancery/feed/text"
 )
 
 // Doc is an item made ready for matching: its fields as plain text, its language

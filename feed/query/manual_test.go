@@ -1,13 +1,12 @@
 package query_test
 
 import (
+	"chancery/feed/query"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
-
-	"chancery/feed/query"
 )
 
 // manual reads docs/query.md.
@@ -75,7 +74,7 @@ func TestManualTables(t *testing.T) {
 			continue
 		}
 		var cells []string
-		for _, c := range strings.Split(strings.Trim(strings.TrimSpace(line), "|"), "|") {
+		for c := range strings.SplitSeq(strings.Trim(strings.TrimSpace(line), "|"), "|") {
 			cells = append(cells, strings.Trim(strings.TrimSpace(c), "`"))
 		}
 		q, err := query.Parse(cells[0])

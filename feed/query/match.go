@@ -1,14 +1,13 @@
 package query
 
 import (
+	"chancery/feed"
 	"cmp"
 	"slices"
 	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
-
-	"chancery/feed"
 )
 
 // Place is where a term stands.

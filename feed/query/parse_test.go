@@ -1,13 +1,13 @@
 package query_test
 
 import (
+	"chancery/feed/query"
+	"errors"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
-
-	"chancery/feed/query"
 )
 
 // The canonical form of a query, and that it means the same.
@@ -122,7 +122,7 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, s string) {
 		q, err := query.Parse(s)
 		if err != nil {
-			e, ok := err.(*query.SyntaxError)
+			e, ok := errors.AsType[*query.SyntaxError](err)
 			if !ok || e.Line < 1 || e.Column < 1 || e.Offset < 0 || e.Offset > max(len(s), query.MaxLength) || e.Want == "" {
 				t.Fatalf("Parse(%q): %#v", s, err)
 			}

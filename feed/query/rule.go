@@ -1,6 +1,9 @@
 package query
 
-import "chancery/feed"
+import (
+	"chancery/feed"
+	"slices"
+)
 
 // CheckRule reports the first thing in a query that a topic rule may not use: a
 // tag must stay the same whenever, and of whatever revision, it is asked (CONTRACT
@@ -39,12 +42,7 @@ func (q *Query) CheckRule() error {
 func helps(n Node) bool {
 	switch n := n.(type) {
 	case *And:
-		for _, c := range n.Nodes {
-			if helps(c) {
-				return true
-			}
-		}
-		return false
+		return slices.ContainsFunc(n.Nodes, helps)
 	case *Or:
 		some := false
 		for _, c := range n.Nodes {

@@ -1,6 +1,7 @@
 package query
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -232,11 +233,5 @@ func labeled(s string, start int) bool {
 			return false
 		}
 	}
-	name = strings.ToLower(strings.TrimSpace(name))
-	for _, l := range labels {
-		if name == l {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(labels, strings.ToLower(strings.TrimSpace(name)))
 }

@@ -108,7 +108,7 @@ func foldRune(r rune) (string, int) {
 	case modifier(r):
 		return "", kindBreak
 	case unicode.Is(unicode.Nd, r):
-		return string(rune('0' + digit(r))), kindLetter
+		return string('0' + digit(r)), kindLetter
 	case !unicode.In(r, unicode.L, unicode.N, unicode.M):
 		return "", kindBreak
 	case unicode.Is(unicode.Hangul, r):
@@ -128,7 +128,7 @@ func foldRune(r rune) (string, int) {
 				}
 				return string(l), kindAlone
 			case unicode.Is(unicode.Nd, l):
-				out = append(out, rune('0'+digit(l)))
+				out = append(out, '0'+digit(l))
 			case unicode.In(l, unicode.L, unicode.N, unicode.M):
 				out = append(out, l)
 			case l == '⁄': // a vulgar fraction is no word
