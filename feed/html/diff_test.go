@@ -89,7 +89,7 @@ func TestDiffHostile(t *testing.T) {
 	}
 	start := time.Now()
 	applies(t, x.String(), y.String(), Diff(x.String(), y.String()))
-	if took := time.Since(start); took > 20*time.Second {
+	if took := time.Since(start); took > time.Minute {
 		t.Errorf("took %v", took)
 	}
 }
