@@ -15,6 +15,9 @@ type Config struct {
 	// BaseURL is the address of the public side as readers see it, a path allowed,
 	// without a slash at the end. It comes from [server].
 	BaseURL string `toml:"-"`
+	// Access is "public", or "token": then everything needs a token. It comes from
+	// [server]; empty is public.
+	Access string `toml:"-"`
 	// Title names the service, in the list of feeds and as the author of feeds.
 	Title string `toml:"title"`
 	// Owner is who runs it, for the list of feeds; may be empty.
@@ -73,6 +76,9 @@ func (c Config) Validate() error {
 		bad("base_url", "%q is not an http(s) address", c.BaseURL)
 	} else if u.RawQuery != "" || u.Fragment != "" || u.User != nil {
 		bad("base_url", "%q has more than scheme, host and path", c.BaseURL)
+	}
+	if c.Access != "" && c.Access != "public" && c.Access != accessToken {
+		bad("access", `%q is neither "public" nor "token"`, c.Access)
 	}
 	if c.Content != "full" && c.Content != "summary" {
 		bad("content", `%q is neither "full" nor "summary"`, c.Content)
@@ -183,6 +189,9 @@ type Definitions struct {
 	Topics []Topic
 	Feeds  []Feed
 }
+
+// accessToken is the value of Access for private feeds.
+const accessToken = "token"
 
 // Reserved names.
 const (

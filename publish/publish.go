@@ -69,6 +69,7 @@ type Publisher struct {
 	chains     chains                                          // histories, by feed
 	step       sync.Mutex                                      // guards history, and is held while records are taken in
 	history    *history                                        // nil while it catches up
+	uses       uses                                            // of tokens
 	hub        *hub.Hub                                        // nil: none
 	opened     chan struct{}                                   // closed when histories are open
 	openOnce   sync.Once
@@ -153,7 +154,7 @@ func (p *Publisher) Run(ctx context.Context) error {
 	if p.hub != nil {
 		g.Go(func() error { return p.hub.Run(gctx) })
 	}
-	err := g.Wait()
+	err := errors.Join(g.Wait(), p.writeUses(context.WithoutCancel(ctx)))
 	p.step.Lock()
 	defer p.step.Unlock()
 	if h := p.history; h != nil {

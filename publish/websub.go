@@ -31,10 +31,11 @@ func (p *Publisher) hubAddress() string { return p.state.Load().base + "/hub" }
 
 var _ hub.Topics = (*Publisher)(nil)
 
-// Topic implements hub.Topics: the live feeds, by their address with a suffix.
+// Topic implements hub.Topics: the live feeds, by their address with a suffix, if
+// they are public.
 func (p *Publisher) Topic(ctx context.Context, address string) (hub.Document, error) {
 	name, ok := strings.CutPrefix(address, p.state.Load().base+"/feeds/")
-	if !ok || strings.Contains(name, "/archive/") {
+	if !ok || p.Private() || strings.Contains(name, "/archive/") {
 		return hub.Document{}, web.ErrNotFound
 	}
 	name, suffix, ok := strings.Cut(name, ".")

@@ -65,13 +65,23 @@ func (f *Feed) newHead(format render.Format) head {
 	}
 	h.plainTagV, h.gzipTagV = []string{h.plainTag}, []string{h.gzipTag}
 	h.modified = []string{h.modifiedAt.Format(http.TimeFormat)}
-	if f.Immutable {
+	switch {
+	case f.Private && f.Immutable:
+		h.cacheControl = []string{"private, max-age=31536000, immutable"}
+	case f.Private:
+		h.cacheControl = []string{fmt.Sprintf("private, max-age=%d", int(f.MaxAge.Seconds()))}
+	case f.Immutable:
 		h.cacheControl = []string{"public, max-age=31536000, immutable"}
-	} else {
+	default:
 		h.cacheControl = []string{fmt.Sprintf("public, max-age=%d, stale-while-revalidate=%d, stale-if-error=86400", int(f.MaxAge.Seconds()), int(f.MaxAge.Seconds()))}
 	}
 	h.link = []string{f.links(format)}
 	return h
+}
+
+// private is the same feed for one reader.
+func (f *Feed) private() *Feed {
+	return &Feed{Name: f.Name, Feed: f.Feed, Formats: f.Formats, Version: f.Version, MaxAge: f.MaxAge, Immutable: f.Immutable, Private: true, Bytes: f.Bytes}
 }
 
 // links are the Link header of a document (RFC 8288): what it is, what else there
@@ -108,16 +118,24 @@ func (f *Feed) links(format render.Format) string {
 	return b.String()
 }
 
-// feed serves /feeds/….
-func (s *Server) feed(w http.ResponseWriter, r *http.Request, path string) {
+// feed serves /feeds/…, with a token what is under /t/{token}/feeds/.
+func (s *Server) feed(w http.ResponseWriter, r *http.Request, path, token string) {
+	base := s.lib.Base()
+	if token != "" {
+		base += "/t/" + token
+	}
 	name, format, suffixed := splitFormat(path)
 	if name == "" {
+		if token != "" {
+			s.fail(w, r, ErrNotFound)
+			return
+		}
 		http.Redirect(w, r, s.lib.Base()+"/", http.StatusFound)
 		return
 	}
 	f, err := s.find(r, name)
 	if moved, ok := errors.AsType[*MovedError](err); ok {
-		s.moved(w, moved, path[len(name):])
+		s.moved(w, base, moved, path[len(name):])
 		return
 	}
 	if err != nil {
@@ -127,7 +145,7 @@ func (s *Server) feed(w http.ResponseWriter, r *http.Request, path string) {
 	if r.URL.RawQuery != "" {
 		// Parameters mean nothing here, and every one would be another resource to
 		// caches (PUB-72).
-		s.permanent(w, http.StatusMovedPermanently, s.lib.Base()+"/feeds/"+f.Name+path[len(name):])
+		s.permanent(w, http.StatusMovedPermanently, base+"/feeds/"+f.Name+path[len(name):])
 		return
 	}
 	if !suffixed {
@@ -136,6 +154,12 @@ func (s *Server) feed(w http.ResponseWriter, r *http.Request, path string) {
 	if !f.Formats[format] {
 		s.fail(w, r, ErrNotFound)
 		return
+	}
+	switch {
+	case token != "":
+		f = s.lib.ForToken(f, token)
+	case s.lib.Private(): // admitted by a header
+		f = f.private()
 	}
 	s.document(w, r, f, format, !suffixed)
 }
@@ -172,8 +196,8 @@ func splitFormat(path string) (name string, format render.Format, ok bool) {
 }
 
 // moved leads to the canonical or the new name.
-func (s *Server) moved(w http.ResponseWriter, to *MovedError, suffix string) {
-	location := s.lib.Base() + "/feeds/" + to.Name + suffix
+func (s *Server) moved(w http.ResponseWriter, base string, to *MovedError, suffix string) {
+	location := base + "/feeds/" + to.Name + suffix
 	switch {
 	case to.Temporary:
 		s.redirect(w, http.StatusTemporaryRedirect, location, "public, max-age=60")
@@ -225,6 +249,9 @@ func (s *Server) document(w http.ResponseWriter, r *http.Request, f *Feed, forma
 	h["Access-Control-Allow-Origin"] = anyOrigin
 	h["Access-Control-Expose-Headers"] = exposed
 	h["X-Content-Type-Options"] = noSniff
+	if f.Private {
+		h["Vary"] = []string{h["Vary"][0] + ", Authorization"}
+	}
 	h["Link"] = hd.link
 	if !s.lib.Index() {
 		h["X-Robots-Tag"] = noIndex

@@ -99,6 +99,10 @@ func (s *Server) show(w http.ResponseWriter, r *http.Request, name string, f fra
 // content answers with bytes made for this request: their digest is the ETag.
 func (s *Server) content(w http.ResponseWriter, r *http.Request, b []byte, cache string) {
 	h := w.Header()
+	if s.lib.Private() {
+		cache = "private, no-cache"
+		h.Set("Vary", "Authorization")
+	}
 	tag := `"` + feed.DigestOf(b).String()[len("sha256:"):][:24] + `"`
 	h.Set("Etag", tag)
 	h.Set("Cache-Control", cache)

@@ -58,6 +58,12 @@ type Library interface {
 	Source(id feed.SourceID) render.Source
 	// Base is the address of the public side, without a slash at the end.
 	Base() string
+	// Private reports whether everything needs a token. Admit reports whether a
+	// token opens a feed, or with an empty name all the rest; the error wraps
+	// ErrNotFound if not. ForToken is a feed with the token in its addresses.
+	Private() bool
+	Admit(ctx context.Context, token, name string) error
+	ForToken(f *Feed, token string) *Feed
 	// Index reports whether search engines may list what is here.
 	Index() bool
 }
@@ -71,6 +77,8 @@ type Feed struct {
 	MaxAge  time.Duration
 	// Immutable: the document will never change (RFC 8246).
 	Immutable bool
+	// Private: no cache but the reader's own may keep it.
+	Private bool
 	// Bytes gives the document, as gzip or plain.
 	Bytes func(ctx context.Context, format render.Format, gzip bool) ([]byte, error)
 
@@ -162,8 +170,15 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		plainError(w, http.StatusMethodNotAllowed, "only GET, HEAD and OPTIONS are here")
 		return
 	}
+	if rest, ok := strings.CutPrefix(path, "/t/"); ok {
+		s.private(w, r, rest)
+		return
+	}
+	if s.lib.Private() && !open(path) && !s.admitted(w, r, path) {
+		return
+	}
 	if name, ok := strings.CutPrefix(path, "/feeds/"); ok {
-		s.feed(w, r, name)
+		s.feed(w, r, name, "")
 		return
 	}
 	w.Header().Set("X-Content-Type-Options", "nosniff")

@@ -1,0 +1,60 @@
+package web
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+)
+
+// open are the paths that need no token.
+func open(path string) bool {
+	return path == "/robots.txt" || path == "/favicon.ico" || strings.HasPrefix(path, "/static/")
+}
+
+// private serves /t/{token}/feeds/…. A wrong token and a feed that it does not open
+// look the same as what is not there.
+func (s *Server) private(w http.ResponseWriter, r *http.Request, rest string) {
+	token, path, ok := strings.Cut(rest, "/")
+	name, isFeed := strings.CutPrefix(path, "feeds/")
+	if !ok || !isFeed {
+		s.fail(w, r, ErrNotFound)
+		return
+	}
+	w.Header().Set("Referrer-Policy", "no-referrer")
+	if err := s.lib.Admit(r.Context(), token, feedName(name)); err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	s.feed(w, r, name, token)
+}
+
+// admitted checks the token in the header of a request for something private, and
+// answers if it does not do.
+func (s *Server) admitted(w http.ResponseWriter, r *http.Request, path string) bool {
+	token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	name := ""
+	if n, ok := strings.CutPrefix(path, "/feeds/"); ok {
+		name = feedName(n)
+	}
+	err := s.lib.Admit(r.Context(), strings.TrimSpace(token), name)
+	switch {
+	case err == nil:
+		return true
+	case errors.Is(err, ErrNotFound):
+		h := w.Header()
+		h.Set("WWW-Authenticate", "Bearer")
+		h.Set("Cache-Control", "no-store")
+		h.Set("Vary", "Authorization")
+		plainError(w, http.StatusUnauthorized, "a token is needed")
+	default:
+		s.fail(w, r, err)
+	}
+	return false
+}
+
+// feedName is the name of the feed that a path under /feeds/ is about.
+func feedName(path string) string {
+	name, _, _ := splitFormat(path)
+	name, _, _ = strings.Cut(name, "/archive/")
+	return name
+}
