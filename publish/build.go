@@ -104,6 +104,9 @@ func (p *Publisher) build(ctx context.Context, f *shelf) (*snapshot, error) {
 	if err := p.tellPast(ctx, rf, f, past); err != nil {
 		return nil, err
 	}
+	if !f.minted && f.window.beyond(len(rf.Entries)) {
+		rf.Paging.First, rf.Paging.Next = rf.Self, p.pagedAddress(f, 2)
+	}
 	age := maxAge(members)
 	rf.TTL = age
 	version := versionOf(rf)

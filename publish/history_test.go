@@ -351,3 +351,48 @@ func TestHistoryAfterCrash(t *testing.T) {
 		t.Errorf("%d entries in %d documents, want %d in %d", len(after), m, len(before)+10, n)
 	}
 }
+
+// A boolean feed is paged (RFC 5005 §3): first, previous and next, never mixed
+// with the links of archives (PUB-50), and the pages together are the feed.
+func TestPaging(t *testing.T) {
+	cfg := testConfig()
+	cfg.Limit = 10
+	cfg.Window = 0
+	w := newWorld(t, cfg, testTopics())
+	w.fill("one", 35, "iran", "mek")
+	w.now = w.now.Add(72 * time.Hour)
+	w.add(post{source: "two", guid: "old", title: "Backfilled", text: "x", topics: []feed.TopicID{"iran", "mek"}, at: start.Add(-30*time.Minute).AddDate(0, 0, -7)})
+	seen := map[string]bool{}
+	var path, previous string
+	n := 0
+	for path = "/feeds/iran+mek.atom"; path != ""; n++ {
+		d := w.atom(path)
+		if d.Archive != nil || d.link("prev-archive") != "" || d.link("current") != "" {
+			t.Errorf("%s has links of an archive", path)
+		}
+		if d.link("self") != path || d.link("first") != "/feeds/iran+mek.atom" || d.link("previous") != previous {
+			t.Errorf("%s: self %q first %q previous %q, want previous %q", path, d.link("self"), d.link("first"), d.link("previous"), previous)
+		}
+		for _, e := range d.Entry {
+			if seen[e.ID] {
+				t.Errorf("%s repeats %s", path, e.Title)
+			}
+			seen[e.ID] = true
+		}
+		previous, path = path, d.link("next")
+	}
+	if len(seen) != 36 || n != 4 {
+		t.Errorf("%d entries on %d pages, want 36 on 4", len(seen), n)
+	}
+	if body := w.body("/feeds/iran+mek.json"); !strings.Contains(body, `"next_url":"https://feeds.example.org/feeds/iran+mek/page/2.json"`) {
+		t.Errorf("no next_url:\n%.500s", body)
+	}
+	for _, bad := range []string{"/feeds/iran+mek/page/9.atom", "/feeds/iran+mek/page/0.atom", "/feeds/iran+mek/page/02.atom", "/feeds/iran+mek/page/x.atom", "/feeds/iran/page/2.atom"} {
+		if rec := w.get(bad); rec.Code != http.StatusNotFound {
+			t.Errorf("%s: %d, want 404", bad, rec.Code)
+		}
+	}
+	if rec := w.get("/feeds/iran+mek/page/1.atom"); rec.Header().Get("Location") != "https://feeds.example.org/feeds/iran+mek.atom" {
+		t.Errorf("page 1: %d to %q", rec.Code, rec.Header().Get("Location"))
+	}
+}

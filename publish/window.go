@@ -110,6 +110,11 @@ func (w *window) stale() bool {
 		w.late.more && len(w.late.held) < w.late.max && len(w.members.held) < w.late.max
 }
 
+// beyond reports whether the feed has members beyond n that are shown.
+func (w *window) beyond(n int) bool {
+	return w.members.more || len(w.members.held)+len(w.late.held) > n
+}
+
 func (w *window) has(story feed.ItemID) bool {
 	same := func(m member) bool { return m.story == story }
 	return slices.ContainsFunc(w.members.held, same) || slices.ContainsFunc(w.late.held, same)
@@ -143,6 +148,11 @@ func (p *Publisher) readWindow(ctx context.Context, f *shelf) (*window, error) {
 		}
 		w.seeded = at.Add(seeding)
 	}
+	return w, p.scan(ctx, f, w)
+}
+
+// scan fills a window from the archive, newest first, until it is full.
+func (p *Publisher) scan(ctx context.Context, f *shelf, w *window) error {
 	q := f.pred.scope
 	q.Limit = 4 * f.limit
 	if f.pred.content {
@@ -152,11 +162,11 @@ func (p *Publisher) readWindow(ctx context.Context, f *shelf) (*window, error) {
 	for scanned := 0; scanned < maxScan; {
 		heads, err := p.archive.Heads(ctx, q)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		ms, err := p.carriers(ctx, f, w, heads)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		for _, m := range ms {
 			if !w.has(m.story) {
@@ -165,7 +175,7 @@ func (p *Publisher) readWindow(ctx context.Context, f *shelf) (*window, error) {
 		}
 		scanned += len(heads)
 		if len(heads) < q.Limit {
-			return w, nil
+			return nil
 		}
 		if len(w.members.held) == w.members.max {
 			break
@@ -174,7 +184,7 @@ func (p *Publisher) readWindow(ctx context.Context, f *shelf) (*window, error) {
 		q.After = &last
 	}
 	w.members.more, w.late.more = true, true
-	return w, nil
+	return nil
 }
 
 // firstArrival is when the first item came that could be in a feed. What the

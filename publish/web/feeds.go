@@ -164,9 +164,16 @@ func (s *Server) feed(w http.ResponseWriter, r *http.Request, path, token string
 	s.document(w, r, f, format, !suffixed)
 }
 
-// find gives a feed or an archive document of one: NAME, NAME/archive/N or
-// NAME/archive/CHAIN/N.
+// find gives a feed or a further document of one: NAME, NAME/page/N,
+// NAME/archive/N or NAME/archive/CHAIN/N.
 func (s *Server) find(r *http.Request, name string) (*Feed, error) {
+	if feed, number, ok := strings.Cut(name, "/page/"); ok {
+		n, err := count(number)
+		if err != nil {
+			return nil, err
+		}
+		return s.lib.Paged(r.Context(), feed, n)
+	}
 	feed, rest, ok := strings.Cut(name, "/archive/")
 	if !ok {
 		return s.lib.Feed(r.Context(), name)
@@ -175,11 +182,20 @@ func (s *Server) find(r *http.Request, name string) (*Feed, error) {
 	if !ok {
 		chain, number = "", rest
 	}
-	n, err := strconv.Atoi(number)
-	if err != nil || n < 1 || strconv.Itoa(n) != number {
-		return nil, ErrNotFound
+	n, err := count(number)
+	if err != nil {
+		return nil, err
 	}
 	return s.lib.Archived(r.Context(), feed, chain, n)
+}
+
+// count reads a number from 1 in its only form.
+func count(s string) (int, error) {
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 1 || strconv.Itoa(n) != s {
+		return 0, ErrNotFound
+	}
+	return n, nil
 }
 
 // splitFormat takes the suffix off a name. Names have no dots.

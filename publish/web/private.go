@@ -56,5 +56,6 @@ func (s *Server) admitted(w http.ResponseWriter, r *http.Request, path string) b
 func feedName(path string) string {
 	name, _, _ := splitFormat(path)
 	name, _, _ = strings.Cut(name, "/archive/")
+	name, _, _ = strings.Cut(name, "/page/")
 	return name
 }

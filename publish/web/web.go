@@ -49,6 +49,8 @@ type Library interface {
 	// Archived gives document n, from 1, of a feed's history (RFC 5005 §4). Without
 	// a chain it leads to the one in use.
 	Archived(ctx context.Context, name, chain string, n int) (*Feed, error)
+	// Paged gives page n, from 2, of a feed without a history (RFC 5005 §3).
+	Paged(ctx context.Context, name string, n int) (*Feed, error)
 	// Site says what is here.
 	Site(ctx context.Context) (Site, error)
 	// Item gives an item whole, with its story, or ErrNotFound, or ErrGone if its
