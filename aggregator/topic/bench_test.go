@@ -173,3 +173,46 @@ func BenchmarkFold(b *testing.B) {
 	}
 	b.ReportMetric(float64(size)/1e6/(cpu(b)-start).Seconds(), "MB/CPU-s")
 }
+
+// BenchmarkNewDoc is what preparing an item costs that says no language: plain
+// text of its HTML and a guess.
+func BenchmarkNewDoc(b *testing.B) {
+	post := strings.Repeat("<p>The minister said that talks with the delegation would go on, and that none of them has been told of it.</p>", 23) // 2.5 KB
+	it := &feed.Item{Entry: feed.Entry{Title: feed.Text{Value: "A title of the post"}, Content: feed.Text{Type: feed.HTML, Value: post}}}
+	start := cpu(b)
+	n := 0
+	for b.Loop() {
+		query.NewDoc(it, "")
+		n++
+	}
+	b.ReportMetric((cpu(b)-start).Seconds()*1e6/float64(n), "CPU-µs/op")
+}
+
+// BenchmarkRetag is 100,000 items after one rule of three changed: what `topics
+// retag` computes, reading and writing aside.
+func BenchmarkRetag(b *testing.B) {
+	posts, _ := corpus()
+	rules := defaults(b)
+	was, err := topic.Compile(rules)
+	if err != nil {
+		b.Fatal(err)
+	}
+	rules[0].Match += ` OR "a new name"`
+	now, err := topic.Compile(rules)
+	if err != nil {
+		b.Fatal(err)
+	}
+	r, err := now.Retagger(topic.Changed(was.Digests(), now.Digests()))
+	if err != nil {
+		b.Fatal(err)
+	}
+	start := cpu(b)
+	n := 0
+	for b.Loop() {
+		for i := range 100_000 {
+			r.Retag(query.NewTextDoc("", posts[i%len(posts)], "en"))
+		}
+		n++
+	}
+	b.ReportMetric((cpu(b)-start).Seconds()/float64(n), "CPU-s/op")
+}

@@ -1,7 +1,10 @@
 package text
 
 import (
+	"maps"
+	"slices"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 
@@ -163,7 +166,8 @@ func unicodeShare(s string, t *unicode.RangeTable) float64 {
 // there is enough text: on a headline they are often wrong.
 func other(s string) string {
 	const enough = 60 // letters
-	if utf8.RuneCountInString(s) < enough {
+	const bytes = 400 // the profiles cost a millisecond for a page, and a paragraph does
+	if s = cut(s, bytes); utf8.RuneCountInString(s) < enough {
 		return ""
 	}
 	if info := whatlanggo.Detect(s); info.IsReliable() {
@@ -197,16 +201,34 @@ var common = map[string][]string{
 	"ca": strings.Fields("el la els les de del i que en un una es per amb no al als com mes pero seva seu han sobre entre aquest"),
 }
 
+// commonIn lists for a word the languages in which it is common.
+var commonIn = sync.OnceValue(func() map[string][]string {
+	index := map[string][]string{}
+	for _, lang := range slices.Sorted(maps.Keys(common)) {
+		for _, w := range common[lang] {
+			if !slices.Contains(index[w], lang) {
+				index[w] = append(index[w], lang)
+			}
+		}
+	}
+	return index
+})
+
 func detectLatin(s string) string {
-	tokens := Words(s)
+	index := commonIn()
 	score := map[string]int{}
 	seen := map[string]int{}
-	for _, w := range tokens {
-		seen[w]++
-	}
-	for lang, list := range common {
-		for _, w := range list {
-			score[lang] += min(seen[w], 4) // one word often does not prove much
+	tokens := Tokens(cut(s, 1000)) // some 160 words, 40 of them common
+	for _, t := range tokens {
+		langs := index[t.Text]
+		if langs == nil {
+			continue
+		}
+		if seen[t.Text]++; seen[t.Text] > 4 { // one word often does not prove much
+			continue
+		}
+		for _, lang := range langs {
+			score[lang]++
 		}
 	}
 	best, second := "", ""
