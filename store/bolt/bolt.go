@@ -79,8 +79,10 @@ type Store struct {
 
 	commits atomic.Int64
 
-	behind bool // the catalog may lack records of the log; only the writer uses it
-	plain  int  // bytes of items in the live volume while it has no dictionary; only the writer
+	near   *nearCache // the writer's
+	today  dayCounts  // the writer's
+	behind bool       // the catalog may lack records of the log; only the writer uses it
+	plain  int        // bytes of items in the live volume while it has no dictionary; only the writer
 }
 
 var _ store.Store = (*Store)(nil)

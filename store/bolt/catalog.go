@@ -100,6 +100,7 @@ type catalogTx struct {
 	sources map[feed.SourceID]*known
 	topics  map[feed.TopicID]uint16
 	counted map[uint32]bool        // sources whose number of items changed
+	near    *nearCache             // nil but in the writer's own transactions
 	ended   map[feed.SourceID]bool // sources whose lease ended
 }
 

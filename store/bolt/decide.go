@@ -137,7 +137,6 @@ func (t *txn) take(in *intake, at time.Time) ([]store.Outcome, error) {
 	}
 	out := make([]store.Outcome, len(in.batch.Drafts))
 	var recognised []found
-	quota := t.quota(num, at)
 	for i := range in.batch.Drafts {
 		d := &in.batch.Drafts[i]
 		sg, err := t.find(num, d)
@@ -147,7 +146,7 @@ func (t *txn) take(in *intake, at time.Time) ([]store.Outcome, error) {
 		if err != nil {
 			return nil, err
 		}
-		p, o, err := t.decide(in, i, num, sg, rawSeq, at, quota)
+		p, o, err := t.decide(in, i, num, sg, rawSeq, at)
 		if err != nil {
 			return nil, err
 		}
@@ -291,15 +290,8 @@ func (t *txn) regenerated(num uint32, in *intake) ([]feed.ItemID, error) {
 	return out, nil
 }
 
-// quotas counts what a batch may still bring.
-type quotas struct {
-	items, revisions int // left; negative: no bound
-}
-
-func (t *txn) quota(uint32, time.Time) *quotas { return &quotas{-1, -1} }
-
 // decide says what a draft is and makes its record, nil if there is none.
-func (t *txn) decide(in *intake, i int, num uint32, sg sighting, raw uint64, at time.Time, _ *quotas) (*pending, store.Outcome, error) {
+func (t *txn) decide(in *intake, i int, num uint32, sg sighting, raw uint64, at time.Time) (*pending, store.Outcome, error) {
 	d := &in.batch.Drafts[i]
 	h := header{time: nanos(at), source: in.source, item: sg.id}
 	for _, k := range d.Keys {
@@ -333,6 +325,11 @@ func (t *txn) decide(in *intake, i int, num uint32, sg sighting, raw uint64, at 
 		p, err := t.jsonRecord(h, editBody{Reason: "known by further keys"})
 		return p, o, err
 	}
+	if !sg.id.IsZero() {
+		if stop, err := t.tooManyRevisions(&sg, at); err != nil || stop {
+			return nil, store.Outcome{ID: sg.id, State: store.Same, Revision: int(sg.row.revisions), Story: sg.row.story}, err
+		}
+	}
 	h.version, h.language, h.rules, h.sketch, h.raw = d.Version, d.Entry.Language, d.RuleSet, d.Sketch, raw
 	if in.drafts[i].pack == nil || in.volume != t.live.number {
 		in.packDraft(i, t.live, 0)
@@ -358,8 +355,20 @@ func (t *txn) decide(in *intake, i int, num uint32, sg sighting, raw uint64, at 
 			return nil, o, err
 		}
 		in.created++
+		if err := t.countItem(num, in.source, at); err != nil {
+			return nil, o, err
+		}
 		h.kind, h.revision, h.tags = store.KindItem, 1, retag(nil, d.Topics)
 		o = store.Outcome{ID: h.item, State: store.New, Revision: 1, Story: h.item}
+		if copyOf.IsZero() && h.sketch.Words > 0 {
+			if id, ok := t.nearest(num, nanos(it.Effective()), &h.sketch); ok {
+				r, err := t.mustRow(id)
+				if err != nil {
+					return nil, o, err
+				}
+				copyOf = r.story
+			}
+		}
 		if !copyOf.IsZero() {
 			h.story, o.State, o.Story = copyOf, store.Duplicate, copyOf
 		}

@@ -2,9 +2,19 @@ package bolt
 
 import (
 	"encoding/binary"
+	"math/bits"
 	"slices"
 
 	"chancery/feed"
+	"chancery/store"
+)
+
+// Bounds of the search for near-duplicates (HOUSE part 5, FIGURES part 2.3).
+const (
+	nearDays     = 30      // before and after, by effective date: copies that are backfilled are found, too
+	nearMost     = 200_000 // posts looked at for one
+	nearEstimate = 0.5     // of the Jaccard similarity: the same post from here on
+	nearContain  = 0.8     // of the containment, where sizes are within a factor of two
 )
 
 // nearKey orders sketches by the day of the effective instant, so that a window of
@@ -30,10 +40,177 @@ func (c *catalogTx) addNear(h *header, old *row) error {
 		if err := c.b[bNear].Delete(nearKey(old.effective, h.item)); err != nil {
 			return err
 		}
+		if c.near != nil {
+			c.near.remove(dayOf(old.effective), h.item)
+		}
 	}
 	if h.sketch.Words == 0 {
 		return nil
 	}
-	v := binary.AppendUvarint(slices.Clone(h.sketch.Values[:]), uint64(h.sketch.Words))
+	s := c.source(h.source)
+	v := append(num4(s.num), h.sketch.Values[:]...)
+	v = binary.AppendUvarint(v, uint64(h.sketch.Words))
+	if c.near != nil {
+		if old != nil {
+			c.near.remove(dayOf(h.effective), h.item)
+		}
+		c.near.add(dayOf(h.effective), h.item, s.num, &h.sketch)
+	}
 	return c.b[bNear].Put(nearKey(h.effective, h.item), v)
+}
+
+// nearCache holds sketches of days that were asked for; the writer's alone. It is
+// dropped when a commit fails, and days far from those in use are dropped when it
+// grows.
+type nearCache struct {
+	days  map[uint32]*nearDay
+	posts int
+}
+
+// nearDay holds the sketches of one day, the first values of each apart: they
+// decide nearly all comparisons, and so lie close together.
+type nearDay struct {
+	first   [][2]uint64 // values 0 to 15
+	ids     []feed.ItemID
+	sources []uint32
+	words   []uint32
+	rest    [][112]uint8 // values 16 to 127
+}
+
+func (n *nearCache) add(day uint32, id feed.ItemID, source uint32, s *store.Sketch) {
+	d := n.days[day]
+	if d == nil {
+		return // not asked for yet; it will be loaded whole
+	}
+	d.add(id, source, s)
+	n.posts++
+}
+
+func (d *nearDay) add(id feed.ItemID, source uint32, s *store.Sketch) {
+	d.first = append(d.first, [2]uint64{binary.LittleEndian.Uint64(s.Values[:]), binary.LittleEndian.Uint64(s.Values[8:])})
+	d.ids = append(d.ids, id)
+	d.sources = append(d.sources, source)
+	d.words = append(d.words, uint32(s.Words))
+	d.rest = append(d.rest, [112]uint8(s.Values[16:]))
+}
+
+func (n *nearCache) remove(day uint32, id feed.ItemID) {
+	d := n.days[day]
+	if d == nil {
+		return
+	}
+	i := slices.Index(d.ids, id)
+	if i < 0 {
+		return
+	}
+	last := len(d.ids) - 1
+	d.first[i], d.ids[i], d.sources[i], d.words[i], d.rest[i] = d.first[last], d.ids[last], d.sources[last], d.words[last], d.rest[last]
+	d.first, d.ids, d.sources, d.words, d.rest = d.first[:last], d.ids[:last], d.sources[:last], d.words[:last], d.rest[:last]
+	n.posts--
+}
+
+// day gives the sketches of a day, loading them if needed.
+func (c *catalogTx) day(day uint32) *nearDay {
+	if d := c.near.days[day]; d != nil {
+		return d
+	}
+	d := &nearDay{}
+	cur := c.b[bNear].Cursor()
+	p := binary.BigEndian.AppendUint32(nil, day)
+	for k, v := cur.Seek(p); len(k) == 20 && binary.BigEndian.Uint32(k) == day; k, v = cur.Next() {
+		if len(v) < 133 {
+			continue
+		}
+		var s store.Sketch
+		copy(s.Values[:], v[4:132])
+		s.Words = int(getUint(v[132:]))
+		d.add(feed.ItemID(k[4:]), binary.BigEndian.Uint32(v), &s)
+	}
+	if c.near.posts+len(d.ids) > 2*nearMost {
+		for other, o := range c.near.days {
+			if other+4*nearDays < day || other > day+4*nearDays {
+				c.near.posts -= len(o.ids)
+				delete(c.near.days, other)
+			}
+		}
+	}
+	c.near.days[day] = d
+	c.near.posts += len(d.ids)
+	return d
+}
+
+// nearest finds the post of another source that a new one is a copy of, by what
+// their sketches estimate; false if there is none. The most alike wins, of equals
+// the one that arrived first.
+func (c *catalogTx) nearest(num uint32, effective int64, s *store.Sketch) (id feed.ItemID, ok bool) {
+	a0, a1 := binary.LittleEndian.Uint64(s.Values[:]), binary.LittleEndian.Uint64(s.Values[8:])
+	best := 0.0
+	looked := 0
+	center := dayOf(effective)
+	for i := range 2*nearDays + 1 {
+		// The day itself, then further and further away.
+		off := uint32((i + 1) / 2)
+		day := center + off
+		if i%2 == 0 {
+			day = center - off
+		}
+		d := c.day(day)
+		looked += len(d.ids)
+		for j, f := range d.first {
+			// Of 16 values of two copies at least one agrees, but for one pair in a
+			// thousand; of two posts that have nothing in common, in one pair of 16.
+			x, y := f[0]^a0, f[1]^a1
+			if ((x-ones)&^x|(y-ones)&^y)&highs == 0 || d.sources[j] == num {
+				continue
+			}
+			if e := estimate(s, d, j); e > best || e == best && ok && compareIDs(d.ids[j], id) < 0 {
+				best, id, ok = e, d.ids[j], true
+			}
+		}
+		if looked > nearMost {
+			break
+		}
+	}
+	return id, ok
+}
+
+// Bits to find a byte that is zero (Mycroft's way; it never misses one).
+const (
+	ones  = 0x0101010101010101
+	highs = 0x8080808080808080
+)
+
+// sameBytesIn counts the bytes in which two words agree.
+func sameBytesIn(a, b uint64) int {
+	x := a ^ b
+	// A byte is zero iff neither its low seven bits nor its highest are set.
+	x = (x&0x7f7f7f7f7f7f7f7f + 0x7f7f7f7f7f7f7f7f) | x | 0x7f7f7f7f7f7f7f7f
+	return bits.OnesCount64(^x)
+}
+
+// estimate is the similarity of a sketch and another if they are of one post by the
+// rule of FIGURES part 2.3; else 0.
+func estimate(s *store.Sketch, d *nearDay, j int) float64 {
+	same := sameBytesIn(binary.LittleEndian.Uint64(s.Values[:]), d.first[j][0]) +
+		sameBytesIn(binary.LittleEndian.Uint64(s.Values[8:]), d.first[j][1])
+	if same < 2 {
+		return 0
+	}
+	for k := 0; k < len(d.rest[j]); k += 8 {
+		same += sameBytesIn(binary.LittleEndian.Uint64(s.Values[16+k:]), binary.LittleEndian.Uint64(d.rest[j][k:]))
+	}
+	// Values cut to 8 bits agree by chance once in 256.
+	const n, chance = float64(len(s.Values)), 1.0 / 256
+	jaccard := (float64(same)/n - chance) / (1 - chance)
+	if jaccard >= nearEstimate {
+		return jaccard
+	}
+	a, b := float64(s.Words), float64(d.words[j])
+	if jaccard <= 0 || max(a, b) > 2*min(a, b) {
+		return 0
+	}
+	if jaccard/(1+jaccard)*(a+b)/min(a, b) >= nearContain {
+		return jaccard
+	}
+	return 0
 }

@@ -188,6 +188,17 @@ func (s *Store) transact(group []*job) (err error) {
 		return err
 	}
 	t := &txn{catalogTx: c, s: s, live: s.vols[len(s.vols)-1], next: c.end + 1, now: time.Now().UTC()}
+	if s.near == nil {
+		s.near = &nearCache{days: map[uint32]*nearDay{}}
+	}
+	t.near = s.near
+	committed := false
+	defer func() {
+		if !committed {
+			s.near = nil // it may hold what was undone
+			s.today.undo()
+		}
+	}()
 	changed := false
 	for _, j := range group {
 		t.dirty = false
@@ -198,6 +209,7 @@ func (s *Store) transact(group []*job) (err error) {
 		changed = changed || t.dirty
 	}
 	if !changed {
+		committed = true
 		return nil
 	}
 	if err := t.finish(); err != nil {
@@ -217,6 +229,8 @@ func (s *Store) transact(group []*job) (err error) {
 		s.behind = true
 		return fmt.Errorf("catalog: %w", system(err))
 	}
+	committed = true
+	s.today.keep()
 	s.commits.Add(1)
 	if len(t.recs) > 0 {
 		s.announce(t.end)
