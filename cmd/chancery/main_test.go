@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -56,7 +57,8 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "world": world, "advance": advance, "requests": requests,
 			"daemon": startDaemon, "signal": signalDaemon, "logs": logs, "stopped": stopped,
-			"get": get, "validated": validated, "capture": capture, "holds": holds,
+			"get": get, "validated": validated, "capture": capture, "holds": holds, "letgo": letgo, "waiting": waiting,
+			"manager": manager, "notified": notified,
 		},
 	})
 }
@@ -81,6 +83,7 @@ func exits(ts *testscript.TestScript, _ bool, args []string) {
 type webOfScript struct {
 	world  *blogtest.World
 	server *httptest.Server
+	held   *os.File // the lock that holds took
 }
 
 // world FILE: starts the web and writes a configuration for all its blogs; $WEB
@@ -127,6 +130,8 @@ func requests(ts *testscript.TestScript, _ bool, _ []string) {
 
 // daemonOfScript is a `chancery serve` in the background.
 type daemonOfScript struct {
+	manager *managerOfScript // of the entry "manager" only
+
 	cmd   *exec.Cmd
 	ended chan error
 
@@ -137,18 +142,79 @@ type daemonOfScript struct {
 	eof   bool
 }
 
+// manager: plays the service manager. Daemons started from then on get its
+// notify socket, a watchdog, and an open listener for the public side.
+func manager(ts *testscript.TestScript, _ bool, _ []string) {
+	m := &managerOfScript{path: filepath.Join(ts.MkAbs("."), "notify")}
+	var err error
+	m.conn, err = net.ListenUnixgram("unixgram", &net.UnixAddr{Name: m.path, Net: "unixgram"})
+	ts.Check(err)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	m.public, err = l.(*net.TCPListener).File()
+	ts.Check(err)
+	ts.Setenv("GIVEN", "http://"+l.Addr().String())
+	ts.Check(l.Close()) // the file goes on listening
+	ts.Defer(func() { _, _ = m.conn.Close(), m.public.Close() })
+	ts.Value("daemons").(map[string]*daemonOfScript)["manager"] = &daemonOfScript{manager: m}
+}
+
+type managerOfScript struct {
+	path   string
+	conn   *net.UnixConn
+	public *os.File
+}
+
+// notified REGEXP: waits for a datagram like that to the service manager.
+func notified(ts *testscript.TestScript, _ bool, args []string) {
+	m := ts.Value("daemons").(map[string]*daemonOfScript)["manager"].manager
+	b := make([]byte, 4096)
+	ts.Check(m.conn.SetReadDeadline(time.Now().Add(time.Minute)))
+	for {
+		n, err := m.conn.Read(b)
+		ts.Check(err)
+		ts.Logf("[notified] %q", b[:n])
+		if regexp.MustCompile(args[0]).Match(b[:n]) {
+			return
+		}
+	}
+}
+
 // daemon NAME ARGS…: starts `chancery ARGS… serve`, waits for its ready line, and
 // sets $PUBLIC and $METRICS to its addresses.
 func startDaemon(ts *testscript.TestScript, _ bool, args []string) {
+	d := launch(ts, args)
+	line, ok := d.await(regexp.MustCompile(`msg=ready .*`))
+	if !ok {
+		ts.Fatalf("daemon %s ended before it was ready:\n%s", args[0], d.log.String())
+	}
+	for name, key := range map[string]string{"PUBLIC": "public", "METRICS": "metrics"} {
+		if m := regexp.MustCompile(key + `=(\S+)`).FindStringSubmatch(line); m != nil {
+			ts.Setenv(name, m[1])
+		}
+	}
+}
+
+// waiting NAME ARGS…: starts a daemon without waiting for anything.
+func waiting(ts *testscript.TestScript, _ bool, args []string) { launch(ts, args) }
+
+func launch(ts *testscript.TestScript, args []string) *daemonOfScript {
 	d := &daemonOfScript{ended: make(chan error, 1)}
 	d.grown = sync.NewCond(&d.mu)
 	d.cmd = exec.Command("chancery", append(args[1:], "serve")...)
 	path, err := exec.LookPath("chancery")
 	ts.Check(err)
-	d.cmd.Path = path
+	d.cmd.Path, d.cmd.Err = path, nil
 	d.cmd.Dir = ts.MkAbs(".")
 	for _, name := range []string{"HOME", "TZ", "PATH", "WORK", "TMPDIR", "GOCOVERDIR"} {
 		d.cmd.Env = append(d.cmd.Env, name+"="+ts.Getenv(name))
+	}
+	if m := ts.Value("daemons").(map[string]*daemonOfScript)["manager"]; m != nil {
+		// The variables name the daemon's own process id, which a shell can tell.
+		d.cmd.Args = append([]string{"sh", "-c", `LISTEN_PID=$$ WATCHDOG_PID=$$ exec "$0" "$@"`, path}, d.cmd.Args[1:]...)
+		d.cmd.Path = "/bin/sh"
+		d.cmd.ExtraFiles = []*os.File{m.manager.public}
+		d.cmd.Env = append(d.cmd.Env, "NOTIFY_SOCKET="+m.manager.path, "WATCHDOG_USEC=200000", "LISTEN_FDS=1", "LISTEN_FDNAMES=http")
 	}
 	stderr, err := d.cmd.StderrPipe()
 	ts.Check(err)
@@ -174,15 +240,7 @@ func startDaemon(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Logf("[log of daemon %s]\n%s", args[0], d.log.String())
 	})
 	ts.Value("daemons").(map[string]*daemonOfScript)[args[0]] = d
-	line, ok := d.await(regexp.MustCompile(`msg=ready .*`))
-	if !ok {
-		ts.Fatalf("daemon %s ended before it was ready:\n%s", args[0], d.log.String())
-	}
-	for name, key := range map[string]string{"PUBLIC": "public", "METRICS": "metrics"} {
-		if m := regexp.MustCompile(key + `=(\S+)`).FindStringSubmatch(line); m != nil {
-			ts.Setenv(name, m[1])
-		}
-	}
+	return d
 }
 
 // await waits for a line of the log beyond those that were waited for before;
@@ -304,4 +362,10 @@ func holds(ts *testscript.TestScript, _ bool, args []string) {
 	_, err = fmt.Fprintf(f, "%d chancery export\n", os.Getpid())
 	ts.Check(err)
 	ts.Defer(func() { _ = f.Close() })
+	ts.Value("world").(*webOfScript).held = f
+}
+
+// letgo: gives up the lock that holds took.
+func letgo(ts *testscript.TestScript, _ bool, _ []string) {
+	ts.Check(ts.Value("world").(*webOfScript).held.Close())
 }

@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"chancery/cmd/chancery/control"
+	"chancery/cmd/chancery/systemd"
 )
 
 // program is one command line being carried out: in a process of its own, or
@@ -80,7 +82,7 @@ tags them with topics, and publishes a feed for each topic.
 	f.StringVar(&p.flags.data, "data", "", "data `DIR`ectory")
 	f.StringVar(&p.flags.socket, "socket", "", "control socket of the daemon (`PATH`)")
 	f.StringVar(&p.flags.logLevel, "log-level", "", "debug, info, warn or error (default info for serve and demo, else warn)")
-	f.StringVar(&p.flags.logFormat, "log-format", "text", "text or json")
+	f.StringVar(&p.flags.logFormat, "log-format", "", "text, json or journal (default journal where the service manager gave one, else text)")
 	root.AddGroup(
 		&cobra.Group{ID: "run", Title: "Run:"},
 		&cobra.Group{ID: "read", Title: "Read the archive:"},
@@ -195,14 +197,24 @@ func (p *program) logger(level slog.Level) (*slog.Logger, error) {
 			return nil, usageError("--log-level %q is not debug, info, warn or error", p.flags.logLevel)
 		}
 	}
+	format := p.flags.logFormat
+	if f, ok := p.err.(*os.File); format == "" && ok && systemd.OnJournal(f, p.getenv("JOURNAL_STREAM")) {
+		format = "journal"
+	}
 	o := &slog.HandlerOptions{Level: level}
-	switch p.flags.logFormat {
-	case "text":
+	switch format {
+	case "", "text":
 		return slog.New(slog.NewTextHandler(p.err, o)), nil
 	case "json":
 		return slog.New(slog.NewJSONHandler(p.err, o)), nil
+	case "journal":
+		j, err := systemd.NewJournal(systemd.JournalSocket, level)
+		if err != nil {
+			return nil, failWith(exitUnavailable, err)
+		}
+		return slog.New(j), nil
 	}
-	return nil, usageError("--log-format %q is not text or json", p.flags.logFormat)
+	return nil, usageError("--log-format %q is not text, json or journal", p.flags.logFormat)
 }
 
 // note tells the person at the terminal something that is no result.

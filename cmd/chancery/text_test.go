@@ -6,11 +6,11 @@ import "testing"
 // direction of what stands beside it.
 func TestPrintable(t *testing.T) {
 	for in, want := range map[string]string{
-		"plain":                "plain",
-		"\x1b[31mred\x07":      " [31mred ",
+		"plain":                 "plain",
+		"\x1b[31mred\x07":       " [31mred ",
 		"a\u202eb\u2066c\u200f": "a b c ",
-		"تهران":                "تهران",
-		"a\u0085b\u009bc":      "a b c",
+		"تهران":                 "تهران",
+		"a\u0085b\u009bc":       "a b c",
 	} {
 		if got := printable(in); got != want {
 			t.Errorf("printable(%q) = %q, want %q", in, got, want)
