@@ -138,13 +138,16 @@ func TestSanitizeRealPosts(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		if testing.Short() && len(data) > 1<<20 {
-			return nil
+		most := 3 // of a document: its posts are alike
+		if testing.Short() {
+			most = 1
 		}
-		all := texts(data)
-		for _, s := range all[1:] {
+		for _, s := range texts(data)[1:] {
 			if !strings.Contains(s, "<") {
 				continue
+			}
+			if most--; most < 0 {
+				break
 			}
 			posts++
 			in := feed.Text{Type: feed.HTML, Value: s, Base: "http://blog.example/2009/"}

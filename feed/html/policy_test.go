@@ -142,7 +142,7 @@ func TestNoImages(t *testing.T) {
 // Hostile texts cost bounded time and space: the result stays in proportion and
 // parses, however deep or long.
 func TestSanitizeHostile(t *testing.T) {
-	n := 6000
+	n := 3000
 	if testing.Short() {
 		n = 2000
 	}

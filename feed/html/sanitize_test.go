@@ -118,7 +118,7 @@ func TestSanitizeRandomNesting(t *testing.T) {
 	}
 	slices.Sort(pieces)
 	r := rand.New(rand.NewPCG(1, 2))
-	n := 10000
+	n := 5000
 	if testing.Short() {
 		n = 2000
 	}
