@@ -444,6 +444,9 @@ func (s *Store) Ping(ctx context.Context) error {
 	if err := ctxErr(ctx); err != nil {
 		return err
 	}
+	if d := s.damage.Load(); d != nil {
+		return *d
+	}
 	return s.viewCatalog(func(c *catalogTx) error {
 		if c.end == 0 {
 			return nil

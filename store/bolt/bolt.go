@@ -78,6 +78,7 @@ type Store struct {
 	long sync.WaitGroup // work that outlives a lock: verify, backup
 
 	commits atomic.Int64
+	damage  atomic.Pointer[error] // the first that was found
 
 	near   *nearCache // the writer's
 	today  dayCounts  // the writer's
@@ -271,7 +272,7 @@ func openCatalogDB(path string, readOnly bool) (db *bbolt.DB, err error) {
 	defer guard(path, &err)
 	db, err = bbolt.Open(path, 0o644, &bbolt.Options{
 		Timeout: time.Second, PageSize: 4096, ReadOnly: readOnly,
-		NoFreelistSync: true, FreelistType: bbolt.FreelistMapType, InitialMmapSize: mapSize(64 << 30),
+		FreelistType: bbolt.FreelistMapType, InitialMmapSize: mapSize(64 << 30), // the free list: as with volumes
 	})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, system(err))

@@ -19,7 +19,7 @@ func system(err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT), errors.Is(err, syscall.EFBIG):
+	case isFull(err):
 		return fmt.Errorf("%w: %w", store.ErrFull, err)
 	case errors.Is(err, syscall.EROFS), errors.Is(err, berrors.ErrDatabaseReadOnly), errors.Is(err, berrors.ErrTxNotWritable):
 		return fmt.Errorf("%w: %w", store.ErrReadOnly, err)
@@ -32,6 +32,17 @@ func system(err error) error {
 		return fmt.Errorf("%w: %w", store.ErrClosed, err)
 	}
 	return err
+}
+
+// isFull reports whether there was no room. bbolt does not wrap the system's error
+// when a file cannot grow, so its text is asked, too.
+func isFull(err error) bool {
+	for _, full := range []syscall.Errno{syscall.ENOSPC, syscall.EDQUOT, syscall.EFBIG} {
+		if errors.Is(err, full) || strings.HasPrefix(err.Error(), "file resize error: ") && strings.HasSuffix(err.Error(), full.Error()) {
+			return true
+		}
+	}
+	return false
 }
 
 // damaged is an error of the kind ErrCorrupt that names the place.

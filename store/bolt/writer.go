@@ -279,6 +279,7 @@ func (s *Store) catchUp() error {
 // noteDamage leaves a mark when the catalog is broken, so that the next Open makes it anew.
 func (s *Store) noteDamage(err error) {
 	if errors.Is(err, store.ErrCorrupt) {
+		s.damage.CompareAndSwap(nil, &err)
 		s.log.Error("the archive is damaged", "error", err.Error())
 		_ = os.WriteFile(s.catalogPath()+".damaged", []byte(err.Error()+"\n"), 0o644)
 	}

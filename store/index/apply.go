@@ -15,12 +15,14 @@ import (
 
 // batch is one commit in the making.
 type batch struct {
-	f       *file
-	d       *draft
-	changed map[uint32]bool // versions whose row is written again
-	langs   map[uint16]bool // whether words of a language have stems
-	lang    uint16          // of the version at hand
-	err     error
+	f        *file
+	d        *draft
+	base     int             // versions that were there before
+	retagged bool            // one of them got other tags
+	changed  map[uint32]bool // versions whose row is written again
+	langs    map[uint16]bool // whether words of a language have stems
+	lang     uint16          // of the version at hand
+	err      error
 }
 
 // apply takes in records; see [store.Index].
@@ -34,7 +36,8 @@ func (f *file) apply(records []store.Record, upTo store.Cursor) error {
 		}
 	}
 	f.stale = true // until all is done
-	b := &batch{f: f, d: f.view.Load().draft(len(records)), changed: map[uint32]bool{}, langs: map[uint16]bool{}}
+	old := f.view.Load()
+	b := &batch{f: f, d: old.draft(len(records)), base: old.n, changed: map[uint32]bool{}, langs: map[uint16]bool{}}
 	f.words.note = b.note
 	if err := f.w.exec("BEGIN IMMEDIATE"); err != nil {
 		return err
@@ -48,6 +51,9 @@ func (f *file) apply(records []store.Record, upTo store.Cursor) error {
 		return err
 	}
 	v := b.d.done()
+	if b.retagged {
+		v.retags++
+	}
 	v.items = int64(f.ids.n)
 	f.view.Store(v)
 	f.cursor.Store(uint64(upTo))
@@ -299,18 +305,17 @@ func (b *batch) setTags(id feed.ItemID, tags []feed.Tag) error {
 		at = b.d.setTags(list)
 	}
 	b.versions(id, func(n uint32) {
-		if b.d.state(n).tags != at {
-			b.change(n).tags = at
+		b.change(n).tags = at
+		if int(n) < b.base {
+			b.retagged = true
 		}
 	})
-	b.d.retags++
 	return nil
 }
 
 func (b *batch) story(id feed.ItemID) feed.ItemID {
-	n, ok := b.f.ids.get(b.d, id)
-	if s := b.d.state(n); ok && s.story != 0 {
-		return b.d.stories[s.story]
+	if n, ok := b.f.ids.get(b.d, id); ok && b.d.state(n).story != 0 {
+		return b.d.stories[b.d.state(n).story]
 	}
 	return id
 }

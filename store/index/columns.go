@@ -34,12 +34,12 @@ type fixed struct {
 
 // state is what later records change.
 type state struct {
-	tags       uint32 // offset into view.tags
-	story      uint32 // 0: the item tells a story of its own; else number of view.stories
-	older      uint32 // the version before of the item, as number + 1; 0: none
-	newer      uint32
-	dead       bool // taken down, or read again by a newer parser
-	duplicate  bool // another item told the story first
+	tags      uint32 // offset into view.tags
+	story     uint32 // 0: the item tells a story of its own; else number of view.stories
+	older     uint32 // the version before of the item, as number + 1; 0: none
+	newer     uint32
+	dead      bool // taken down, or read again by a newer parser
+	duplicate bool // another item told the story first
 }
 
 type chunk struct {

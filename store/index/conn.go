@@ -48,7 +48,7 @@ func classify(err error) error {
 	if errors.As(err, &e) {
 		switch e.Code() & 0xFF {
 		case 11, 26, 24: // SQLITE_CORRUPT, SQLITE_NOTADB, SQLITE_FORMAT
-			return fmt.Errorf("index: %w: %w", err, store.ErrCorrupt)
+			return fmt.Errorf("%w: %w", err, errDamaged)
 		case 13: // SQLITE_FULL
 			return fmt.Errorf("index: %w: %w", err, store.ErrFull)
 		case 8: // SQLITE_READONLY

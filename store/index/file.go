@@ -406,3 +406,14 @@ func removeFile(path string) error {
 	}
 	return errors.Join(errs...)
 }
+
+// size is what the files take on disk, in bytes.
+func (f *file) size() int64 {
+	var n int64
+	for _, end := range []string{"", "-wal"} {
+		if fi, err := os.Stat(f.path + end); err == nil {
+			n += fi.Size()
+		}
+	}
+	return n
+}

@@ -54,8 +54,11 @@ func (r *reader) begin() error {
 // end gives up the read transaction.
 func (r *reader) end() { _ = r.conn.exec("ROLLBACK") } // nothing was written, so nothing can be lost
 
+// errDamaged is a fault of the index's own file, not of the archive.
+var errDamaged = fmt.Errorf("the full-text index is damaged: %w", store.ErrCorrupt)
+
 func damaged(format string, args ...any) error {
-	return fmt.Errorf("index: "+format+": %w", append(args, store.ErrCorrupt)...)
+	return fmt.Errorf(format+": %w", append(args, errDamaged)...)
 }
 
 func parseStructure(b []byte) ([]segment, error) {
@@ -291,6 +294,7 @@ type postings struct {
 	i     int    // next byte
 	more  bool   // the list may go on on the next page
 	first bool   // the next row id is whole, not a difference
+	again bool   // next gives the version that it is at once more
 
 	doc uint32
 	pos []byte // positions at doc, valid until next
@@ -317,6 +321,10 @@ func (p *postings) turn() (bool, error) {
 
 // next moves to the next version that has the term.
 func (p *postings) next() (bool, error) {
+	if p.again {
+		p.again = false
+		return true, nil
+	}
 	for p.i >= len(p.b) {
 		if ok, err := p.turn(); !ok {
 			return false, err

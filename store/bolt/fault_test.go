@@ -1,0 +1,190 @@
+package bolt_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"chancery/feed"
+	"chancery/store"
+	"chancery/store/bolt"
+	"chancery/store/storetest"
+)
+
+// fullWriter runs in a process of its own, whose files may not grow beyond a limit:
+// to the archive that is a full disk. It reports what went wrong, or nothing.
+func fullWriter(dir string) error {
+	ctx := context.Background()
+	s, err := bolt.Open(ctx, dir, bolt.Options{})
+	if err != nil {
+		return err
+	}
+	if err := s.Change(ctx, []store.Edit{{Kind: store.KindSource, Source: &store.Source{ID: "a", URL: "https://a.example/feed"}}}); err != nil {
+		return err
+	}
+	n := 0
+	var kept []feed.ItemID
+	add := func() error {
+		n++
+		d := storetest.Draft(fmt.Sprint(n), fmt.Sprintf("%d %x", n, incompressible(n, 20000)))
+		out, err := s.Append(ctx, store.Batch{Source: "a", Drafts: []store.Draft{d}})
+		if err == nil {
+			kept = append(kept, out[0].ID)
+		}
+		return err
+	}
+	for range 10 {
+		if err := add(); err != nil {
+			return err
+		}
+	}
+	for round := range 8 { // the limit falls at another place of a commit each time
+		var old syscall.Rlimit
+		if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &old); err != nil {
+			return err
+		}
+		size := int64(0)
+		for _, f := range []string{"archive/v000001.bolt", "catalog.bolt"} {
+			fi, err := os.Stat(filepath.Join(dir, f))
+			if err != nil {
+				return err
+			}
+			size = max(size, fi.Size())
+		}
+		if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: uint64(size) + uint64(round)*16384 - 8192, Max: old.Max}); err != nil {
+			return err
+		}
+		var full error
+		for range 400 {
+			if full = add(); full != nil {
+				break
+			}
+		}
+		if !errors.Is(full, store.ErrFull) {
+			return fmt.Errorf("round %d: on a full disk Append = %w, want ErrFull", round, full)
+		}
+		it, err := s.Items(ctx, kept[len(kept)-1:], store.AllFields)
+		if err != nil || len(it) != 1 {
+			return fmt.Errorf("round %d: reading on a full disk: %d items, %w", round, len(it), err)
+		}
+		if err := s.Ping(ctx); err != nil {
+			return fmt.Errorf("ping on a full disk: %w", err)
+		}
+		if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &old); err != nil {
+			return err
+		}
+		if err := add(); err != nil {
+			return fmt.Errorf("round %d: with room again: %w", round, err)
+		}
+	}
+	rep, err := s.Verify(ctx, true, nil)
+	if err != nil || len(rep.Faults) > 0 {
+		return fmt.Errorf("verify: %v, %w", rep.Faults, err)
+	}
+	if int(rep.Items) < len(kept) {
+		return fmt.Errorf("%d items, %d were acknowledged", rep.Items, len(kept))
+	}
+	return s.Close()
+}
+
+func incompressible(seed, n int) []byte {
+	var b []byte
+	for d := feed.DigestOf([]byte(fmt.Sprint(seed))); len(b) < n; d = feed.DigestOf(d[:]) {
+		b = append(b, d[:]...)
+	}
+	return b
+}
+
+// OPS-26: a full disk is ErrFull, nothing is half-written, reading goes on, and so
+// does writing when there is room again.
+func TestFullDisk(t *testing.T) {
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), exe, "-test.run=^$")
+	cmd.Env = append(os.Environ(), "CHANCERY_FULL_DIR="+t.TempDir())
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// OPS-26: a damaged page of the catalog is ErrCorrupt to whoever reads it, never a
+// crash, and the next Open makes the catalog anew.
+func TestDamagedPages(t *testing.T) {
+	dir, _ := filled(t, bolt.Options{})
+	path := filepath.Join(dir, "catalog.bolt")
+	fi, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for at := int64(8192); at < fi.Size() && at < 60*4096; at += 4096 {
+		if err := os.WriteFile(path, whole, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		scribble(t, path, at, 4096)
+		s, err := bolt.Open(t.Context(), dir, bolt.Options{})
+		if err != nil {
+			t.Errorf("page %d: open: %v", at/4096, err)
+			continue
+		}
+		_, errHeads := s.Heads(t.Context(), store.HeadQuery{})
+		_, errKnown := s.Known(t.Context(), "alpha", []feed.Digest{{1}})
+		_, errAppend := s.Append(t.Context(), store.Batch{Source: "alpha", Drafts: []store.Draft{storetest.Draft(fmt.Sprint(at), fmt.Sprint("p", at))}})
+		for _, err := range []error{errHeads, errKnown, errAppend} {
+			if err != nil && !errors.Is(err, store.ErrCorrupt) {
+				t.Errorf("page %d: %v, want ErrCorrupt", at/4096, err)
+			}
+		}
+		if err := s.Close(); err != nil {
+			t.Logf("page %d: close: %v", at/4096, err)
+		}
+		if err := os.Remove(path); err != nil {
+			t.Fatal(err)
+		}
+		s, err = bolt.Open(t.Context(), dir, bolt.Options{})
+		if err != nil {
+			t.Fatalf("page %d: open without the catalog: %v", at/4096, err)
+		}
+		rep, err := s.Verify(t.Context(), true, nil)
+		if err != nil || len(rep.Faults) > 0 {
+			t.Fatalf("page %d: verify: %v, %v", at/4096, rep.Faults, err)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+		if whole, err = os.ReadFile(path); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// OPS-26: a directory that cannot be written is ErrReadOnly or a refusal of the
+// system that names the file; reading is possible.
+func TestReadOnlyDirectory(t *testing.T) {
+	if os.Getuid() == 0 {
+		t.Skip("root may write everywhere")
+	}
+	dir, model := filled(t, bolt.Options{})
+	for _, d := range []string{filepath.Join(dir, "archive"), dir} {
+		if err := os.Chmod(d, 0o555); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = os.Chmod(d, 0o755) })
+	}
+	s := open(t, dir, bolt.Options{ReadOnly: true})
+	same(t, s, model)
+	if _, err := bolt.Open(t.Context(), filepath.Join(dir, "new"), bolt.Options{}); err == nil || !strings.Contains(err.Error(), "new") {
+		t.Errorf("a new archive there: %v, want an error that names it", err)
+	}
+}

@@ -1,0 +1,431 @@
+// Package index is the full-text index: [store.Index] on SQLite's FTS5.
+//
+// It is derived. [Index.Run] follows the archive and keeps its cursor in the same
+// commit as what it took in; a file that is missing, of an older format or damaged
+// is thrown away and made again from the log, while searches find what is there
+// already. A file of its own is made for that, so that a sound index serves until
+// the new one has all; a rebuild that is killed goes on where it was.
+//
+// FTS5 keeps the words, this package reads them: it decodes FTS5's lists itself,
+// gathers versions in bitmaps, and keeps in memory, in columns, what conditions,
+// orders and facets ask (docs/adr/0007-full-text-index.md). What a list of words
+// can't say, such as exact case, is asked of the matcher of feed/query, with the
+// item from the archive. So finding equals matching, and a test holds it to that.
+//
+// A version that was taken down is not found from the commit on; its words leave
+// the disk with the rebuild that follows by itself.
+//
+// An Index is safe for concurrent use.
+package index
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"chancery/feed"
+	"chancery/store"
+)
+
+// Config bounds what a search may cost.
+type Config struct {
+	// MaxTime of one search.
+	MaxTime time.Duration `toml:"max_time"`
+	// MaxConcurrent searches run at once; more wait for their turn.
+	MaxConcurrent int `toml:"max_concurrent"`
+}
+
+// DefaultConfig is what config.toml shows.
+func DefaultConfig() Config {
+	return Config{
+		MaxTime:       1500 * time.Millisecond, // a reader gives up after two seconds
+		MaxConcurrent: 4,                       // each may take tens of megabytes
+	}
+}
+
+// Validate reports every bad field.
+func (c Config) Validate() error {
+	var errs []error
+	if c.MaxTime <= 0 || c.MaxTime > time.Hour {
+		errs = append(errs, fmt.Errorf("max_time: %v is not between 0 and an hour", c.MaxTime))
+	}
+	if c.MaxConcurrent < 1 || c.MaxConcurrent > 1000 {
+		errs = append(errs, fmt.Errorf("max_concurrent: %d is not from 1 to 1000", c.MaxConcurrent))
+	}
+	return errors.Join(errs...)
+}
+
+// Archive is what an index needs of the archive: the log, and the texts of what
+// was found, for snippets and for the matcher.
+type Archive interface {
+	Follow(ctx context.Context, after store.Cursor, kinds store.Kinds, max int) ([]store.Record, store.Cursor, error)
+	End(ctx context.Context) (store.Cursor, error)
+	Items(ctx context.Context, ids []feed.ItemID, fields store.Fields) ([]feed.Item, error)
+	Revisions(ctx context.Context, id feed.ItemID) ([]feed.Item, error)
+}
+
+// Index is the index of one archive.
+type Index struct {
+	dir     string
+	archive Archive
+	cfg     Config
+	log     *slog.Logger
+	turn    chan struct{} // one for each search that runs
+
+	mu     sync.Mutex // guards writing, and what follows
+	next   *file      // being made, to take cur's place
+	closed bool
+
+	cur   atomic.Pointer[file]
+	end   atomic.Uint64 // of the archive, when last seen
+	fault atomic.Pointer[string]
+	wake  atomic.Pointer[context.CancelFunc] // ends Run's waiting for records
+}
+
+var _ store.Index = (*Index)(nil)
+
+// Open opens the index in dir, making the directory and an empty index if there is
+// none that can be used. The archive may be nil for an index that is fed by Apply
+// alone and asked nothing that needs texts. log may be nil.
+func Open(ctx context.Context, dir string, archive Archive, cfg Config, log *slog.Logger) (*Index, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	x := &Index{dir: dir, archive: archive, cfg: cfg, log: log, turn: make(chan struct{}, cfg.MaxConcurrent)}
+	if archive != nil {
+		end, err := archive.End(ctx)
+		if err != nil {
+			return nil, err
+		}
+		x.end.Store(uint64(end))
+	}
+	if err := x.openFiles(ctx); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+const (
+	fileNames = "words-*.sqlite"
+	fileName  = "words-%06d.sqlite"
+)
+
+func (x *Index) files() ([]string, error) {
+	list, err := filepath.Glob(filepath.Join(x.dir, fileNames))
+	slices.Sort(list)
+	return list, err
+}
+
+// openFiles takes the newest index that has all, and a newer one that is being
+// made. What cannot be used is thrown away.
+func (x *Index) openFiles(ctx context.Context) error {
+	list, err := x.files()
+	if err != nil {
+		return err
+	}
+	for i := len(list) - 1; i >= 0; i-- {
+		path := list[i]
+		if x.cur.Load() != nil {
+			if err := removeFile(path); err != nil {
+				return err
+			}
+			continue
+		}
+		f, err := openFile(path, false)
+		if err == nil && x.archive != nil && f.cursor.Load() > x.end.Load() {
+			err = errors.Join(damaged("it is ahead of the archive, which was restored or replaced"), f.close())
+		}
+		switch {
+		case err != nil && unusable(err):
+			x.throwAway(ctx, err)
+			if err := removeFile(path); err != nil {
+				return err
+			}
+		case err != nil:
+			return err
+		case !f.complete.Load() && i > 0 && x.next == nil:
+			x.next = f // a sound one may be before it
+		case x.next != nil && !f.complete.Load():
+			if err := errors.Join(f.close(), removeFile(path)); err != nil {
+				return err
+			}
+		default:
+			x.cur.Store(f)
+		}
+	}
+	if x.cur.Load() == nil && x.next != nil {
+		x.cur.Store(x.next)
+		x.next = nil
+	}
+	if x.cur.Load() == nil {
+		f, err := x.newFile()
+		if err != nil {
+			return err
+		}
+		x.cur.Store(f)
+	}
+	return nil
+}
+
+// unusable reports whether an error is the file's own fault, so that a new one helps.
+func unusable(err error) bool { return errors.Is(err, errDamaged) }
+
+func (x *Index) throwAway(ctx context.Context, err error) {
+	text := err.Error()
+	x.fault.Store(&text)
+	x.log.LogAttrs(ctx, slog.LevelWarn, "index thrown away, making a new one", slog.Any("error", err))
+}
+
+// newFile makes an empty index with a number of its own.
+func (x *Index) newFile() (*file, error) {
+	list, err := x.files()
+	if err != nil {
+		return nil, err
+	}
+	n := 1
+	if len(list) > 0 {
+		if _, err := fmt.Sscanf(filepath.Base(list[len(list)-1]), fileName, &n); err != nil {
+			return nil, fmt.Errorf("index: %s: %w", list[len(list)-1], err)
+		}
+		n++
+	}
+	return openFile(filepath.Join(x.dir, fmt.Sprintf(fileName, n)), true)
+}
+
+// Close ends the use of the index. Searches that run come to an error.
+func (x *Index) Close() error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.closed {
+		return nil
+	}
+	x.closed = true
+	err := x.cur.Load().close()
+	if x.next != nil {
+		err = errors.Join(err, x.next.close())
+	}
+	return err
+}
+
+// Cursor implements store.Index.
+func (x *Index) Cursor() store.Cursor { return store.Cursor(x.cur.Load().cursor.Load()) }
+
+// Apply implements store.Index.
+func (x *Index) Apply(ctx context.Context, records []store.Record, upTo store.Cursor) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.closed {
+		return store.ErrClosed
+	}
+	return x.cur.Load().apply(records, upTo)
+}
+
+const (
+	// Follow gives at most batch records; while the archive is read from the start,
+	// bulk batches make one commit, since each writes what FTS5 holds back.
+	batchRecords = 1000
+	bulkBatches  = 8
+)
+
+// Run follows the archive until ctx ends, and makes a new index where one is
+// needed. What is committed while it waits is found as soon as it is taken in. It
+// returns an error only if the archive or the disk cannot be used.
+func (x *Index) Run(ctx context.Context) error {
+	for ctx.Err() == nil {
+		f, err := x.work()
+		if err == nil {
+			err = x.advance(ctx, f)
+		}
+		if err != nil && unusable(err) && f != nil {
+			f.broken.CompareAndSwap(nil, &err)
+			err = x.replace(ctx, f)
+		}
+		if err != nil && ctx.Err() == nil {
+			return err
+		}
+	}
+	return context.Cause(ctx)
+}
+
+// work is the file that needs records: the one that is being made, if there is one.
+func (x *Index) work() (*file, error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.closed {
+		return nil, store.ErrClosed
+	}
+	cur := x.cur.Load()
+	if x.next == nil && cur.purge.Load() && cur.complete.Load() {
+		f, err := x.newFile()
+		if err != nil {
+			return nil, err
+		}
+		x.next = f
+	}
+	if x.next != nil && cur.broken.Load() == nil {
+		return x.next, nil
+	}
+	return cur, nil
+}
+
+// replace puts an empty file in the place of one that is damaged, or the one that
+// is being made if that is sound.
+func (x *Index) replace(ctx context.Context, f *file) error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.closed {
+		return store.ErrClosed
+	}
+	x.throwAway(ctx, *f.broken.Load())
+	if f == x.next {
+		x.next = nil
+		return errors.Join(f.close(), removeFile(f.path))
+	}
+	if x.next == nil {
+		fresh, err := x.newFile()
+		if err != nil {
+			return err
+		}
+		x.next = fresh
+	}
+	x.cur.Store(x.next)
+	x.next = nil
+	// What closing a damaged file says is of no interest.
+	_ = f.close()
+	return removeFile(f.path)
+}
+
+// advance takes in the next records, waiting for them if there are none.
+func (x *Index) advance(ctx context.Context, f *file) error {
+	if broken := f.broken.Load(); broken != nil {
+		return *broken
+	}
+	if done, err := x.finish(ctx, f); done || err != nil {
+		return err
+	}
+	wait, cancel := context.WithCancel(ctx)
+	defer cancel()
+	x.wake.Store(&cancel)
+	if f.broken.Load() != nil {
+		return nil
+	}
+	after := store.Cursor(f.cursor.Load())
+	records, upTo, err := x.archive.Follow(wait, after, store.AllKinds, batchRecords)
+	for n := 1; err == nil && n < bulkBatches && f.bulk && uint64(upTo) < x.end.Load(); n++ {
+		var more []store.Record
+		more, upTo, err = x.archive.Follow(wait, upTo, store.AllKinds, batchRecords)
+		records = append(records, more...)
+	}
+	if err != nil {
+		if wait.Err() != nil && ctx.Err() == nil {
+			return nil // woken
+		}
+		return err
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.closed {
+		return store.ErrClosed
+	}
+	return f.apply(records, upTo)
+}
+
+// finish marks a file that has reached the end of the archive. If it was made
+// aside, it takes the place of the one before, and there is other work to do.
+func (x *Index) finish(ctx context.Context, f *file) (changed bool, err error) {
+	if f.complete.Load() && f == x.cur.Load() {
+		return false, nil
+	}
+	end, err := x.archive.End(ctx)
+	if err != nil {
+		return false, err
+	}
+	x.end.Store(uint64(end))
+	if store.Cursor(f.cursor.Load()) < end {
+		return false, nil
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.closed {
+		return false, store.ErrClosed
+	}
+	if err := f.setMeta(map[string]int64{"complete": 1}); err != nil {
+		return false, err
+	}
+	if err := f.tune(false); err != nil {
+		return false, err
+	}
+	f.complete.Store(true)
+	x.fault.Store(nil)
+	x.log.LogAttrs(ctx, slog.LevelInfo, "index has all of the archive", slog.Int64("items", f.view.Load().items))
+	if f != x.next {
+		return false, nil
+	}
+	old := x.cur.Swap(f)
+	x.next = nil
+	return true, errors.Join(old.close(), removeFile(old.path))
+}
+
+// Reindex makes the index anew from the log, while the one there is serves on. It
+// asks [Index.Run] to do so; IndexState tells how far it is.
+func (x *Index) Reindex() error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.closed {
+		return store.ErrClosed
+	}
+	if x.next == nil {
+		f, err := x.newFile()
+		if err != nil {
+			return err
+		}
+		x.next = f
+	}
+	x.rouse()
+	return nil
+}
+
+// rouse lets Run look again for what is to do.
+func (x *Index) rouse() {
+	if cancel := x.wake.Load(); cancel != nil {
+		(*cancel)()
+	}
+}
+
+// IndexState implements store.Index.
+func (x *Index) IndexState() store.IndexState {
+	x.mu.Lock()
+	next := x.next
+	x.mu.Unlock()
+	f := x.cur.Load()
+	v := f.view.Load()
+	s := store.IndexState{
+		Cursor: store.Cursor(f.cursor.Load()), Items: v.items, Versions: int64(v.n), Bytes: f.size(),
+		Rebuilding: !f.complete.Load() || next != nil, Total: int64(x.end.Load()),
+	}
+	s.Done = int64(s.Cursor)
+	if next != nil {
+		s.Done, s.Bytes = int64(next.cursor.Load()), s.Bytes+next.size()
+	}
+	s.Total = max(s.Total, s.Done)
+	if p := x.fault.Load(); p != nil {
+		s.Fault = *p
+	}
+	return s
+}
