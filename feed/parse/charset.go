@@ -141,14 +141,23 @@ func wide(b []byte) (encoding.Encoding, string) {
 	return nil, ""
 }
 
-// ebcdicLabel reads the declaration of an EBCDIC document, whose letters and
-// digits all code pages share.
+// ebcdicLabel reads the declaration of an EBCDIC document: letters, digits and the
+// hyphen are the same in all code pages, quotes are not.
 func ebcdicLabel(b []byte) string {
 	ascii, err := charmap.CodePage037.NewDecoder().Bytes(b[:min(len(b), 256)])
 	if err != nil {
 		return ""
 	}
-	return declaredCharset(ascii)
+	_, v, _ := strings.Cut(string(ascii), "encoding")
+	v, _, _ = strings.Cut(v, "?>")
+	letter := func(r rune) bool {
+		return r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
+	}
+	v = strings.TrimLeftFunc(v, func(r rune) bool { return !letter(r) })
+	if i := strings.IndexFunc(v, func(r rune) bool { return !letter(r) && r != '-' && r != '_' }); i >= 0 {
+		v = v[:i]
+	}
+	return v
 }
 
 // declaredCharset is the encoding of the XML declaration, in a document that is
@@ -193,7 +202,7 @@ func lookup(label string) (enc encoding.Encoding, name string, known bool) {
 			return e, n, true
 		}
 	}
-	for _, l := range []string{label, strings.ReplaceAll(label, "_", "-"), strings.Replace(label, "cp", "ibm", 1), strings.Replace(label, "cp", "windows-", 1)} {
+	for _, l := range otherLabels(label) {
 		if e, err := htmlindex.Get(l); err == nil {
 			if n, err := htmlindex.Name(e); err == nil && n != "replacement" {
 				return e, n, true
@@ -206,7 +215,37 @@ func lookup(label string) (enc encoding.Encoding, name string, known bool) {
 			}
 		}
 	}
-	return nil, "", false
+	return findCodepage(label)
+}
+
+// otherLabels are spellings of a label under which the indexes may know it.
+func otherLabels(label string) []string {
+	out := []string{label, strings.ReplaceAll(label, "_", "-")}
+	s := squeeze(label)
+	if n, ok := strings.CutPrefix(s, "iso8859"); ok && n != "" {
+		if len(n) > 4 && n[len(n)-4:] >= "1985" { // with its year
+			n = n[:len(n)-4]
+		}
+		out = append(out, "iso-8859-"+n)
+	}
+	number := strings.TrimPrefix(strings.TrimPrefix(s, "cp"), "ibm")
+	if number != "" && strings.Trim(number, "0123456789") == "" {
+		out = append(out, "ibm"+number, "windows-"+number)
+	}
+	if same, ok := labels[s]; ok {
+		out = append(out, same)
+	}
+	return out
+}
+
+// labels are names that Python and old software give to encodings of the indexes.
+var labels = map[string]string{
+	"ibm039": "ibm037", "latin7": "iso-8859-13", "l7": "iso-8859-13", "latin9": "iso-8859-15", "latin10": "iso-8859-16", "l10": "iso-8859-16",
+	"thai": "windows-874", "tis620": "windows-874", "tis6200": "windows-874", "tis62025290": "windows-874", "tis62025291": "windows-874", "isoir166": "windows-874",
+	"macroman": "macintosh", "maccyrillic": "x-mac-cyrillic", "latin1": "windows-1252", "8859": "windows-1252",
+	"cp932": "shift_jis", "ms932": "shift_jis", "mskanji": "shift_jis", "cp936": "gbk", "cp949": "euc-kr", "uhc": "euc-kr", "ms949": "euc-kr", "ksx1001": "euc-kr",
+	"cp950": "big5", "ms950": "big5", "big5hkscs": "big5", "hkscs": "big5", "eucjp": "euc-jp", "ujis": "euc-jp", "gb2312": "gbk", "euccn": "gbk", "gb18030": "gb18030",
+	"iso2022jp": "iso-2022-jp", "hz": "hz-gb-2312", "hzgb": "hz-gb-2312",
 }
 
 func isWide(name string) bool {

@@ -135,3 +135,99 @@ func TestDetection(t *testing.T) {
 		}
 	}
 }
+
+// The code pages of DOS, EBCDIC and the Macintosh, under the names that Python
+// gives them: one character of each (F-107).
+func TestCodePages(t *testing.T) {
+	for _, tt := range []struct {
+		label string
+		b     byte
+		want  string
+	}{
+		{"cp037", 0x80, "\u00d8"},
+		{"cp273", 0x80, "\u00d8"},
+		{"cp424", 0x80, "\ufffd"},
+		{"cp437", 0x80, "\u00c7"},
+		{"cp500", 0x80, "\u00d8"},
+		{"cp720", 0xA1, "\u0629"},
+		{"cp737", 0x80, "\u0391"},
+		{"cp775", 0x80, "\u0106"},
+		{"cp850", 0x80, "\u00c7"},
+		{"cp852", 0x80, "\u00c7"},
+		{"cp855", 0x80, "\u0452"},
+		{"cp856", 0x80, "\u05d0"},
+		{"cp857", 0x80, "\u00c7"},
+		{"cp858", 0x80, "\u00c7"},
+		{"cp860", 0x80, "\u00c7"},
+		{"cp861", 0x80, "\u00c7"},
+		{"cp862", 0x80, "\u05d0"},
+		{"cp863", 0x80, "\u00c7"},
+		{"cp864", 0x80, "\u00b0"},
+		{"cp865", 0x80, "\u00c7"},
+		{"cp866", 0x80, "\u0410"},
+		{"cp869", 0x80, "\ufffd"},
+		{"cp874", 0x80, "\u20ac"},
+		{"cp875", 0x80, "\u0385"},
+		{"cp1006", 0xA1, "\u06f0"},
+		{"cp1026", 0x80, "\u00d8"},
+		{"cp1125", 0x80, "\u0410"},
+		{"cp1140", 0x80, "\u00d8"},
+		{"cp1250", 0x80, "\u20ac"},
+		{"cp1251", 0x80, "\u0402"},
+		{"cp1252", 0x80, "\u20ac"},
+		{"cp1253", 0x80, "\u20ac"},
+		{"cp1254", 0x80, "\u20ac"},
+		{"cp1255", 0x80, "\u20ac"},
+		{"cp1256", 0x80, "\u20ac"},
+		{"cp1257", 0x80, "\u20ac"},
+		{"cp1258", 0x80, "\u20ac"},
+		{"hp_roman8", 0xA1, "\u00c0"},
+		{"koi8_r", 0x80, "\u2500"},
+		{"koi8_u", 0x80, "\u2500"},
+		{"koi8_t", 0x80, "\u049b"},
+		{"kz1048", 0x80, "\u0402"},
+		{"mac_arabic", 0x80, "\u00c4"},
+		{"mac_croatian", 0x80, "\u00c4"},
+		{"mac_cyrillic", 0x80, "\u0410"},
+		{"mac_farsi", 0x80, "\u00c4"},
+		{"mac_greek", 0x80, "\u00c4"},
+		{"mac_iceland", 0x80, "\u00c4"},
+		{"mac_latin2", 0x80, "\u00c4"},
+		{"mac_roman", 0x80, "\u00c4"},
+		{"mac_romanian", 0x80, "\u00c4"},
+		{"mac_turkish", 0x80, "\u00c4"},
+		{"palmos", 0x80, "\u20ac"},
+		{"ptcp154", 0x80, "\u0496"},
+		{"tis_620", 0xA1, "\u0e01"},
+		{"iso8859_16", 0xA1, "\u0104"},
+	} {
+		enc, _, ok := lookup(tt.label)
+		if !ok || enc == nil {
+			t.Errorf("%s is unknown", tt.label)
+			continue
+		}
+		// The document in the charset: each character of its ASCII part by search.
+		var bytesOf [128]byte
+		for i := range 256 {
+			c, err := enc.NewDecoder().Bytes([]byte{byte(i)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(c) == 1 && c[0] < 128 && bytesOf[c[0]] == 0 {
+				bytesOf[c[0]] = byte(i)
+			}
+		}
+		var body []byte
+		for _, c := range []byte(`<?xml version="1.0" encoding="` + tt.label + `"?><rss version="2.0"><channel><title>@</title><item><guid>1</guid></item></channel></rss>`) {
+			if c == '@' {
+				body = append(body, tt.b)
+			} else {
+				body = append(body, bytesOf[c])
+			}
+		}
+		f, err := readWith(body, Options{})
+		if err != nil || f.Title.Value != tt.want {
+			t.Errorf("%s: byte %#x reads as %+v, %v, want %q", tt.label, tt.b, f, err, tt.want)
+		}
+	}
+}

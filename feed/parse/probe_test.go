@@ -2,6 +2,13 @@ package parse
 
 import (
 	"bytes"
+	"go/parser"
+	gotoken "go/token"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +17,7 @@ import (
 	"github.com/mmcdole/gofeed/atom"
 	gojson "github.com/mmcdole/gofeed/json"
 	"github.com/mmcdole/gofeed/rss"
+	"golang.org/x/mod/semver"
 
 	"chancery/feed"
 )
@@ -222,6 +230,55 @@ func TestGofeedDefects(t *testing.T) {
 				t.Error("this package has it too")
 			}
 		})
+	}
+}
+
+// gofeed is pinned at 1.4.2 or later (P-75).
+func TestGofeedVersion(t *testing.T) {
+	mod, err := os.ReadFile(filepath.Join("..", "..", "go.mod"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := regexp.MustCompile(`github\.com/mmcdole/gofeed v(\S+)`).FindSubmatch(mod)
+	if m == nil {
+		t.Fatal("gofeed is not in go.mod")
+	}
+	if v := "v" + string(m[1]); semver.Compare(v, "v1.4.2") < 0 {
+		t.Errorf("gofeed %s, want v1.4.2 or later", v)
+	}
+}
+
+// The program uses gofeed's rss, atom and json packages, never the universal
+// parser or the HTTP helper of its root package (P-77, G-27).
+func TestNoUniversalParser(t *testing.T) {
+	files, err := filepath.Glob("*.go")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no files", err)
+	}
+	used := map[string]bool{}
+	for _, name := range files {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(gotoken.NewFileSet(), name, nil, parser.ImportsOnly)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, im := range file.Imports {
+			path, err := strconv.Unquote(im.Path.Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if sub, ok := strings.CutPrefix(path, "github.com/mmcdole/gofeed"); ok {
+				used[sub] = true
+			}
+			if path == "net/http" || path == "os" {
+				t.Errorf("%s imports %s", name, path)
+			}
+		}
+	}
+	if want := map[string]bool{"/rss": true, "/atom": true, "/json": true}; !maps.Equal(used, want) {
+		t.Errorf("of gofeed %v is used, want %v", used, want)
 	}
 }
 
