@@ -321,7 +321,7 @@ func (a *Aggregator) draftOf(src feed.SourceID, it feed.Item) store.Draft {
 	d := store.Draft{
 		Entry: *e, Native: ids[0].Native, Method: ids[0].Method, Keys: ids[0].Keys, Story: ids[0].Story, Sketch: ids[0].Sketch,
 		Version: normalize.Version(e, p), Part: -1, ID: it.ID, FirstSeen: it.FirstSeen,
-		Topics: tag(topics, store.Source{ID: src}, e), RuleSet: topics.Digest(),
+		Topics: tag(topics, store.Source{ID: src}, e, p), RuleSet: topics.Digest(),
 	}
 	for _, t := range it.Topics {
 		if t.Manual {

@@ -159,7 +159,7 @@ func (a *Aggregator) drafts(src store.Source, f *feed.Feed, colliding []string, 
 			Entry: *e, Native: ids[i].Native, Method: ids[i].Method, Keys: ids[i].Keys,
 			Story: ids[i].Story, Sketch: ids[i].Sketch, Version: normalize.Version(e, plains[i]), Part: part,
 		}
-		out[i].Topics = tag(topics, src, e)
+		out[i].Topics = tag(topics, src, e, plains[i])
 		out[i].RuleSet = topics.Digest()
 	}
 	oldestFirst(out)
@@ -168,9 +168,9 @@ func (a *Aggregator) drafts(src store.Source, f *feed.Feed, colliding []string, 
 
 // tag gives the entry its topics: those the rules find, and those the operator
 // gave the whole source.
-func tag(topics tagger, src store.Source, e *feed.Entry) []feed.Tag {
+func tag(topics tagger, src store.Source, e *feed.Entry, p normalize.Plain) []feed.Tag {
 	it := feed.Item{Source: src.ID, Entry: *e}
-	tags := topics.Tag(query.NewDoc(&it, src.Title))
+	tags := topics.Tag(query.NewDocOf(&it, src.Title, p.Title, p.Summary, p.Content))
 	for _, id := range src.Topics {
 		if !slices.ContainsFunc(tags, func(t feed.Tag) bool { return t.Topic == id }) {
 			tags = append(tags, feed.Tag{Topic: id, Score: 1})

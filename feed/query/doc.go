@@ -52,13 +52,18 @@ type words struct {
 
 // NewDoc prepares an item. sourceTitle is what its source is called, for source:.
 func NewDoc(it *feed.Item, sourceTitle string) *Doc {
+	return NewDocOf(it, sourceTitle, html.Plain(it.Title), html.Plain(it.Summary), html.Plain(it.Content))
+}
+
+// NewDocOf is NewDoc for a caller that has the item's plain texts already.
+func NewDocOf(it *feed.Item, sourceTitle, plainTitle, plainSummary, plainContent string) *Doc {
 	d := &Doc{Facts: Facts{
 		ID: it.ID, Source: it.Source, Effective: it.Effective(), Seen: it.FirstSeen,
 		Revised: it.Revision > 1 || it.Revisions > 1, Duplicate: !it.Story.IsZero() && it.Story != it.ID,
 		Enclosure: len(it.Enclosures) > 0, Tags: it.Topics,
 	}}
-	d.fields[Title].text = html.Plain(it.Title)
-	d.fields[Text].text = body(html.Plain(it.Summary), html.Plain(it.Content))
+	d.fields[Title].text = plainTitle
+	d.fields[Text].text = body(plainSummary, plainContent)
 	var authors, categories []string
 	for _, p := range slices.Concat(it.Authors, it.Contributors) {
 		authors = append(authors, strings.TrimSpace(p.Name+" "+p.Email))
