@@ -314,9 +314,9 @@ func catchUp(t *testing.T, x *Index, a Archive) {
 // Finding equals matching over all items, whatever the archive and the query, in
 // every view and order, page by page (HOUSE part 6).
 func TestFindingEqualsMatching(t *testing.T) {
-	seeds, queries := 12, 150
+	seeds, queries := 6, 200
 	if testing.Short() {
-		seeds = 3
+		seeds = 2
 	}
 	for seed := range uint64(seeds) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
