@@ -307,3 +307,25 @@ func TestHostileInput(t *testing.T) {
 		}
 	}
 }
+
+// Rows of names in prose are lists too, from their first to their last.
+func TestEnumerations(t *testing.T) {
+	q, err := query.Parse("Iran")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		text string
+		want float64
+	}{
+		{"Japan, Australia, Qatar, Oman, Iran and Iraq head the groups of the next tournament.", 0.1},
+		{"Ministers of Japan, Australia, Qatar, Oman, and Iran spoke on the second day of the meeting.", 0.1},
+		{"Delegates from Iran, Oman, Qatar, Japan, and many others spoke on the second day of it all.", 0.1},
+		{"After the talks in Vienna, Iran and the six powers, as one hears, will meet again soon.", 2},
+		{"In short, Iran wants more than it will get, says the envoy, and he should know it by now.", 2},
+	} {
+		if m, _ := q.Match(query.NewTextDoc("", c.text, "en"), now); m.Score != c.want {
+			t.Errorf("%q: score %v, want %v", c.text, m.Score, c.want)
+		}
+	}
+}

@@ -99,6 +99,7 @@ const (
 // lines that end like headlines, not like sentences.
 func listed(s string, start, end int) bool {
 	return row(s, start, end, isListBreak, listWords, listEntries) ||
+		enumerated(s, start, end) ||
 		row(s, start, end, isLineBreak, linkWords, linkEntries) ||
 		labeled(s, start)
 }
@@ -158,6 +159,52 @@ func row(s string, start, end int, isBreak func(rune) bool, maxWords, enough int
 		}
 	}
 	return n >= enough
+}
+
+// enumerated reports whether the place begins or ends a row of names in prose:
+// "…, Japan, Qatar, Oman, Iran and Iraq met" or "from Iran, Oman, Qatar, Japan".
+// There its own entry goes on as a sentence.
+func enumerated(s string, start, end int) bool {
+	from := max(0, start-16) // room for a conjunction
+	near := strings.TrimRight(s[from:start], " ")
+	if i := strings.LastIndexByte(near, ' '); i >= 0 && len(near)-i <= 4 {
+		near = strings.TrimRight(near[:i], " ") // and, et, und, y, e, ve: "Oman, and Iran"
+	}
+	if r, _ := utf8.DecodeLastRuneInString(near); r == ',' || r == '،' || r == '、' {
+		if run(s, from+len(near), true) {
+			return true
+		}
+	}
+	if r, size := utf8.DecodeRuneInString(s[end:]); r == ',' || r == '،' || r == '、' {
+		return run(s, end+size, false)
+	}
+	return false
+}
+
+// run reports whether listEntries-1 short entries lie before or after i.
+func run(s string, i int, before bool) bool {
+	for range listEntries - 1 {
+		var at, words int
+		var ok bool
+		if before {
+			if i == 0 {
+				return false
+			}
+			_, size := utf8.DecodeLastRuneInString(s[:i])
+			at, words, ok = back(s, i-size, isListBreak, listWords)
+		} else {
+			at, words, ok = forward(s, i, isListBreak, listWords)
+			ok = ok && at < len(s) // the last entry goes on as a sentence
+		}
+		if !ok || words == 0 {
+			return false
+		}
+		if i = at; !before {
+			_, size := utf8.DecodeRuneInString(s[i:])
+			i += size
+		}
+	}
+	return true
 }
 
 // back goes from i to the break before it, or the beginning, and counts the words
