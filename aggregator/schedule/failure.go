@@ -89,6 +89,11 @@ func (f *finisher) failed() {
 // own is the source's interval when all is well.
 func (f *finisher) own() time.Duration {
 	b := f.c.bounds(f.s, f.d.State, &f.m, Outcome{Local: f.o.Local}, f.now)
+	if f.d.State.Succeeded.IsZero() {
+		// Nothing is known of its rhythm, and its whole first document is still to
+		// come: the floor, so that a start without a network costs an hour and not a day.
+		return max(b.floor, time.Minute)
+	}
 	b.blind = 0
 	d, _ := b.wait()
 	return d
