@@ -20,7 +20,11 @@ func (d *Document) readAtom(parts []int) (*feed.Feed, error) {
 	base := d.documentBase()
 	f := &feed.Feed{Format: feed.Atom10}
 	c := &composer{}
-	c.start("feed", "xmlns", canonical[nsAtom])
+	open := func() {
+		c.buf = c.buf[:0]
+		c.start("feed", "xmlns", canonical[nsAtom])
+	}
+	open()
 	cx := context{scope: o.scope, base: base}
 	if !o.single {
 		var head tree
@@ -37,6 +41,22 @@ func (d *Document) readAtom(parts []int) (*feed.Feed, error) {
 		cx.scope = nil // the root is the entry, and declares for itself
 	}
 	fx := o.fixes | d.fixes | d.namer.fixes
+	filled := 0
+	fill := func() error { // has gofeed decode what was composed
+		c.end("feed")
+		g, err := c.decodeAtom(d, len(f.Entries)-filled)
+		if err != nil {
+			return err
+		}
+		if filled == 0 {
+			d.fillAtom(f, g)
+		}
+		for k, entry := range g.Entries {
+			d.fillEntry(&f.Entries[filled+k], entry, f)
+		}
+		filled = len(f.Entries)
+		return nil
+	}
 	var t tree
 	for i, part := range parts {
 		at := o.entries[part]
@@ -47,14 +67,20 @@ func (d *Document) readAtom(parts []int) (*feed.Feed, error) {
 		f.Entries = append(f.Entries, e)
 		f.Entries[i].Repairs = (d.fixes | d.namer.fixes).names()
 		fx |= d.fixes | d.namer.fixes
+		if len(c.buf) > maxCompose {
+			if err := fill(); err != nil {
+				return nil, err
+			}
+			open()
+		}
 	}
-	c.end("feed")
-	g, err := c.decodeAtom(d, len(parts))
-	if err != nil {
-		return nil, err
+	if filled < len(f.Entries) || filled == 0 {
+		if err := fill(); err != nil {
+			return nil, err
+		}
 	}
 	d.fixes = 0
-	d.fillAtom(f, g)
+	d.findRevisions(f)
 	d.settleDates(f, parts)
 	f.Repairs = (fx | d.fixes).names()
 	return f, nil
@@ -343,7 +369,7 @@ func (t *tree) origin(n *node) *feed.Origin {
 	return x
 }
 
-// fillAtom takes over what gofeed decoded.
+// fillAtom takes over what gofeed decoded of the head.
 func (d *Document) fillAtom(f *feed.Feed, g *atom.Feed) {
 	f.Title.Value, f.Subtitle.Value, f.Rights.Value = g.Title, g.Subtitle, g.Rights
 	if g.Generator != nil {
@@ -355,20 +381,27 @@ func (d *Document) fillAtom(f *feed.Feed, g *atom.Feed) {
 	fillCategories(f.Categories, g.Categories)
 	finishTexts(f.Language, &f.Title, &f.Subtitle, &f.Rights)
 	d.finishHead(f)
+}
+
+// fillEntry takes over what gofeed decoded of one entry.
+func (d *Document) fillEntry(e *feed.Entry, g *atom.Entry, f *feed.Feed) {
+	e.Title.Value, e.Summary.Value, e.Rights.Value = g.Title, g.Summary, g.Rights
+	if g.Content != nil {
+		e.Content.Value = g.Content.Value
+	}
+	fillLinks(e.Links, g.Links)
+	fillPeople(e.Authors, g.Authors)
+	fillPeople(e.Contributors, g.Contributors)
+	fillCategories(e.Categories, g.Categories)
+	d.finishAtomEntry(e, f)
+}
+
+// findRevisions finds entries that share an id.
+func (d *Document) findRevisions(f *feed.Feed) {
 	byID := map[string][]int{}
 	for i := range f.Entries {
-		e, ge := &f.Entries[i], g.Entries[i]
-		e.Title.Value, e.Summary.Value, e.Rights.Value = ge.Title, ge.Summary, ge.Rights
-		if ge.Content != nil {
-			e.Content.Value = ge.Content.Value
-		}
-		fillLinks(e.Links, ge.Links)
-		fillPeople(e.Authors, ge.Authors)
-		fillPeople(e.Contributors, ge.Contributors)
-		fillCategories(e.Categories, ge.Categories)
-		d.finishAtomEntry(e, f)
-		if e.ID != "" {
-			byID[e.ID] = append(byID[e.ID], i)
+		if id := f.Entries[i].ID; id != "" {
+			byID[id] = append(byID[id], i)
 		}
 	}
 	for _, at := range byID {

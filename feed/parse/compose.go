@@ -16,6 +16,10 @@ import (
 // to G-23), whatever it was made from.
 type composer struct{ buf []byte }
 
+// maxCompose is how much is handed over at once: a large document comes to gofeed
+// as several small ones, so that its many copies of everything stay small.
+const maxCompose = 1 << 20
+
 // start writes a start tag; attrs are pairs of name and value, and those without
 // a value are left out.
 func (c *composer) start(name string, attrs ...string) {

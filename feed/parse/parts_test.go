@@ -89,6 +89,32 @@ func TestOnlyWantedReachGofeed(t *testing.T) {
 	}
 }
 
+// A large document is handed over in pieces, and nothing is lost between them.
+func TestHandedInPieces(t *testing.T) {
+	long := strings.Repeat("x", 300<<10)
+	for name, doc := range map[string]string{
+		"rss":  `<rss><channel><title>T</title><managingEditor>Ed</managingEditor>` + strings.Repeat(`<item><guid>1</guid><description>`+long+`</description></item>`, 10) + `</channel></rss>`,
+		"atom": `<feed xmlns="http://www.w3.org/2005/Atom"><title>T</title><author><name>Ed</name></author>` + strings.Repeat(`<entry><id>1</id><content>`+long+`</content></entry>`, 10) + `</feed>`,
+	} {
+		d, err := Open([]byte(doc), Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		pieces, most := 0, 0
+		d.handed = func(b []byte) { pieces, most = pieces+1, max(most, len(b)) }
+		f, err := d.Feed(nil)
+		if err != nil || len(f.Entries) != 10 || pieces != 3 || most > maxCompose+len(long)+1000 {
+			t.Errorf("%s: %d entries in %d pieces of at most %d bytes, %v", name, len(f.Entries), pieces, most, err)
+			continue
+		}
+		for i, e := range f.Entries {
+			if e.Content.Value != long || len(e.Authors) != 1 || e.Authors[0].Name != "Ed" || f.Title.Value != "T" {
+				t.Errorf("%s: entry %d has %d bytes, authors %v, feed %q", name, i, len(e.Content.Value), e.Authors, f.Title.Value)
+			}
+		}
+	}
+}
+
 // Errors say what and where, and are told apart (P-02, F-58).
 func TestErrors(t *testing.T) {
 	for doc, want := range map[string]error{

@@ -28,8 +28,12 @@ func (d *Document) readRSS(parts []int) (*feed.Feed, error) {
 	}
 	f := &feed.Feed{Format: d.rssFormat(root)}
 	c := &composer{}
-	c.start("rss", "version", "2.0")
-	c.start("channel")
+	open := func() {
+		c.buf = c.buf[:0]
+		c.start("rss", "version", "2.0")
+		c.start("channel")
+	}
+	open()
 	d.rssHead(f, c, &head, root, channel)
 	headFixes := o.fixes | d.fixes | d.namer.fixes
 
@@ -38,7 +42,23 @@ func (d *Document) readRSS(parts []int) (*feed.Feed, error) {
 	if f.Language != "" && channel.lang == "" {
 		inside.lang, outside.lang = f.Language, f.Language
 	}
-	all := make([]fixes, len(parts))
+	filled := 0
+	fill := func() error { // has gofeed decode what was composed
+		c.end("channel")
+		c.end("rss")
+		g, err := c.decodeRSS(d, len(f.Entries)-filled)
+		if err != nil {
+			return err
+		}
+		if filled == 0 {
+			d.fillRSS(f, g)
+		}
+		for k, item := range g.Items {
+			d.fillItem(&f.Entries[filled+k], item, f)
+		}
+		filled = len(f.Entries)
+		return nil
+	}
 	var t tree
 	for i, part := range parts {
 		at := o.entries[part]
@@ -49,21 +69,23 @@ func (d *Document) readRSS(parts []int) (*feed.Feed, error) {
 		d.fixes, d.namer.fixes = 0, 0
 		d.build(&t, at, nil, cx)
 		f.Entries = append(f.Entries, d.rssItem(c, &t, f))
-		all[i] = d.fixes | d.namer.fixes
+		own := d.fixes | d.namer.fixes
+		headFixes |= own
 		f.Entries[i].Bytes = feed.DigestOf(d.text[at.lo:at.hi])
-		f.Entries[i].Repairs = all[i].names()
+		f.Entries[i].Repairs = own.names()
+		if len(c.buf) > maxCompose {
+			if err := fill(); err != nil {
+				return nil, err
+			}
+			open()
+		}
 	}
-	c.end("channel")
-	c.end("rss")
-	g, err := c.decodeRSS(d, len(parts))
-	if err != nil {
-		return nil, err
+	if filled < len(f.Entries) || filled == 0 {
+		if err := fill(); err != nil {
+			return nil, err
+		}
 	}
 	d.fixes = 0
-	d.fillRSS(f, g)
-	for _, x := range all {
-		headFixes |= x
-	}
 	d.settleTitles(f, parts)
 	d.settleDates(f, parts)
 	f.Repairs = (headFixes | d.fixes).names()
@@ -384,7 +406,7 @@ func (t *tree) htmlOrText(n *node) feed.Text {
 	return t.text(n, feed.PlainText, v)
 }
 
-// fillRSS takes over what gofeed decoded.
+// fillRSS takes over what gofeed decoded of the head.
 func (d *Document) fillRSS(f *feed.Feed, g *rss.Feed) {
 	f.Title.Value, f.Subtitle.Value = g.Title, g.Description
 	if g.Copyright != "" {
@@ -414,7 +436,4 @@ func (d *Document) fillRSS(f *feed.Feed, g *rss.Feed) {
 	f.Categories = append(cats, f.Categories...)
 	rssHints(&f.Hints, g)
 	finishTexts(f.Language, &f.Title, &f.Subtitle, &f.Rights)
-	for i := range f.Entries {
-		d.fillItem(&f.Entries[i], g.Items[i], f)
-	}
 }
