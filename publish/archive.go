@@ -185,13 +185,7 @@ func (p *Publisher) Archived(ctx context.Context, name, chain string, n int) (*w
 	if err != nil {
 		return nil, fmt.Errorf("make archive document %s: %w", archiveName(f.name, id, n), err)
 	}
-	version := versionOf(rf)
-	return &web.Feed{
-		Name: archiveName(f.name, id, n), Feed: rf, Formats: f.formats, Version: version, Immutable: true,
-		Bytes: func(ctx context.Context, format render.Format, gz bool) ([]byte, error) {
-			return p.pageBytes(ctx, rf, version, format, gz)
-		},
-	}, nil
+	return p.whole(&web.Feed{Name: archiveName(f.name, id, n), Feed: rf, Formats: f.formats, Immutable: true}), nil
 }
 
 // oldChain says what became of a chain that is not in use any more.

@@ -6,8 +6,11 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"runtime"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -145,7 +148,7 @@ func BenchmarkRender(b *testing.B) {
 	w := benchWorld(b)
 	w.body("/feeds/iran.atom")
 	f := w.pub.state.Load().fixed["iran"]
-	first := f.snap.Load().feed.Entries[0].Item
+	first := f.snap.Load().ids[0]
 	for _, format := range render.Formats {
 		b.Run(format.String(), func(b *testing.B) {
 			before := cpu()
@@ -196,4 +199,111 @@ func BenchmarkArrival(b *testing.B) {
 		f.mu.Unlock()
 	}
 	b.ReportMetric(float64(dirty), "feeds-to-make")
+}
+
+// thousand is a world with 1,000 feeds of 50 posts each that were all asked for.
+func thousand(b *testing.B) (*world, []string) {
+	defs := Definitions{}
+	for i := range 1000 {
+		defs.Topics = append(defs.Topics, Topic{ID: feed.TopicID(fmt.Sprintf("t%d", i))})
+	}
+	w := newWorld(b, testConfig(), defs)
+	text := "<p>" + strings.Repeat("residents of camp ashraf must leave, said a spokesman of the government. ", 55) + "</p>"
+	var posts []post
+	for i := range 2500 {
+		p := post{source: "one", guid: fmt.Sprint(i), title: fmt.Sprintf("Post %d", i), text: text + fmt.Sprint(i), at: start.Add(time.Duration(i) * time.Second)}
+		for k := range 20 {
+			p.topics = append(p.topics, feed.TopicID(fmt.Sprintf("t%d", (i*20+k)%1000)))
+		}
+		posts = append(posts, p)
+	}
+	w.add(posts...)
+	var paths []string
+	for _, t := range defs.Topics {
+		paths = append(paths, "/feeds/"+string(t.ID)+".atom")
+	}
+	return w, paths
+}
+
+// Memory for 1,000 feeds that were all asked for: at most 128 MB, what the archive
+// in memory takes apart.
+func BenchmarkMemory(b *testing.B) {
+	w, paths := thousand(b)
+	heap := func() float64 {
+		runtime.GC()
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return float64(m.HeapAlloc) / (1 << 20)
+	}
+	before := heap()
+	for b.Loop() {
+		for _, p := range paths {
+			if rec := w.get(p, "Accept-Encoding", "gzip"); rec.Code != http.StatusOK {
+				b.Fatal(rec.Code)
+			}
+		}
+	}
+	b.ReportMetric(heap()-before, "heap-MB")
+	b.ReportMetric(float64(w.pub.pages.bytes()+w.pub.entries.bytes())/(1<<20), "cached-MB")
+}
+
+// Requests for mixed feeds over eight connections: three of four are conditional
+// and current.
+func BenchmarkMixed(b *testing.B) {
+	w, paths := thousand(b)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	srv := &http.Server{Handler: w.web, ReadHeaderTimeout: time.Minute}
+	done := make(chan struct{})
+	go func() { defer close(done); _ = srv.Serve(l) }()
+	defer func() { _ = srv.Close(); <-done }()
+	tags := make([]string, len(paths))
+	for i, p := range paths {
+		tags[i] = w.get(p, "Accept-Encoding", "gzip").Header().Get("Etag")
+	}
+	var next atomic.Int64
+	b.ResetTimer()
+	begin := time.Now()
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			c, err := net.Dial("tcp", l.Addr().String())
+			if err != nil {
+				b.Error(err)
+				return
+			}
+			defer c.Close()
+			r := bufio.NewReader(c)
+			for {
+				i := int(next.Add(1))
+				if i > b.N {
+					return
+				}
+				k, want := i%len(paths), http.StatusOK
+				req := "GET " + paths[k] + " HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\n"
+				if i%4 != 0 {
+					req += "If-None-Match: " + tags[k] + "\r\n"
+					want = http.StatusNotModified
+				}
+				if _, err := io.WriteString(c, req+"\r\n"); err != nil {
+					b.Error(err)
+					return
+				}
+				res, err := http.ReadResponse(r, nil)
+				if err != nil {
+					b.Error(err)
+					return
+				}
+				if _, err := io.Copy(io.Discard, res.Body); err != nil || res.StatusCode != want {
+					b.Errorf("%s: %d %v", paths[k], res.StatusCode, err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	b.ReportMetric(float64(b.N)/time.Since(begin).Seconds(), "req/s")
 }

@@ -90,7 +90,7 @@ func (p *Publisher) build(ctx context.Context, f *shelf) (*snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	entries, err := p.prepare(ctx, members, f.content)
+	entries, err := p.prepare(ctx, idsOf(members), f.content)
 	if err != nil {
 		return nil, err
 	}
@@ -109,13 +109,44 @@ func (p *Publisher) build(ctx context.Context, f *shelf) (*snapshot, error) {
 	}
 	age := maxAge(members)
 	rf.TTL = age
+	s := &snapshot{gen: past.gen}
+	for i := range entries {
+		s.ids = append(s.ids, entries[i].Item)
+	}
 	version := versionOf(rf)
-	return &snapshot{gen: past.gen, feed: rf, doc: &web.Feed{
-		Name: f.name, Feed: rf, Formats: f.formats, Version: version, MaxAge: age,
-		Bytes: func(ctx context.Context, format render.Format, gz bool) ([]byte, error) {
-			return p.pageBytes(ctx, rf, version, format, gz)
-		},
-	}}, nil
+	head := *rf
+	head.Entries = nil
+	load := func(ctx context.Context) (*render.Feed, error) {
+		full := head
+		var err error
+		if full.Entries, err = p.prepare(ctx, s.ids, f.content); err != nil {
+			return nil, err
+		}
+		if versionOf(&full) != version {
+			f.snap.CompareAndSwap(s, nil)
+			return nil, web.ErrStale
+		}
+		return &full, nil
+	}
+	s.doc = p.document(&web.Feed{Name: f.name, Feed: &head, Formats: f.formats, Version: version, MaxAge: age}, load)
+	return s, nil
+}
+
+// document completes a feed by how its entries and bytes are got.
+func (p *Publisher) document(f *web.Feed, load func(context.Context) (*render.Feed, error)) *web.Feed {
+	f.Load = load
+	version := f.Version
+	f.Bytes = func(ctx context.Context, format render.Format, gz bool) ([]byte, error) {
+		return p.pageBytes(ctx, load, version, format, gz)
+	}
+	return f
+}
+
+// whole is a document that is made for one request and has its entries.
+func (p *Publisher) whole(f *web.Feed) *web.Feed {
+	full := f.Feed
+	f.Version = versionOf(full)
+	return p.document(f, func(context.Context) (*render.Feed, error) { return full, nil })
 }
 
 // feedOf is the head of a feed's documents.
@@ -137,18 +168,26 @@ func (p *Publisher) feedOf(ctx context.Context, st *state, f *shelf) (*render.Fe
 	return rf, nil
 }
 
-// prepare gives the entries of members, in their order. Prepared entries are kept;
-// an item that is gone meanwhile is left out.
-func (p *Publisher) prepare(ctx context.Context, members []member, content string) ([]render.Entry, error) {
-	out := make([]render.Entry, 0, len(members))
-	known := make(map[feed.ItemID]render.Entry, len(members))
+func idsOf(members []member) []feed.ItemID {
+	out := make([]feed.ItemID, len(members))
+	for i, m := range members {
+		out[i] = m.id
+	}
+	return out
+}
+
+// prepare gives the entries of items, in their order. Prepared entries are kept; an
+// item that is gone meanwhile is left out.
+func (p *Publisher) prepare(ctx context.Context, ids []feed.ItemID, content string) ([]render.Entry, error) {
+	out := make([]render.Entry, 0, len(ids))
+	known := make(map[feed.ItemID]render.Entry, len(ids))
 	var missing []feed.ItemID
-	for _, m := range members {
-		e, ok := p.entries.get(entryKey{m.id, content})
+	for _, id := range ids {
+		e, ok := p.entries.get(entryKey{id, content})
 		if ok {
-			known[m.id] = e
+			known[id] = e
 		} else {
-			missing = append(missing, m.id)
+			missing = append(missing, id)
 		}
 	}
 	before := p.evicted.Load()
@@ -169,8 +208,8 @@ func (p *Publisher) prepare(ctx context.Context, members []member, content strin
 			}
 		}
 	}
-	for _, m := range members {
-		if e, ok := known[m.id]; ok {
+	for _, id := range ids {
+		if e, ok := known[id]; ok {
 			out = append(out, e)
 		}
 	}
@@ -265,7 +304,7 @@ func versionOf(f *render.Feed) feed.Digest {
 }
 
 // pageBytes gives the bytes of a document, made once.
-func (p *Publisher) pageBytes(ctx context.Context, f *render.Feed, version feed.Digest, format render.Format, gz bool) ([]byte, error) {
+func (p *Publisher) pageBytes(ctx context.Context, load func(context.Context) (*render.Feed, error), version feed.Digest, format render.Format, gz bool) ([]byte, error) {
 	key := pageKey{version, format, gz}
 	if b, ok := p.pages.get(key); ok {
 		return b, nil
@@ -280,6 +319,10 @@ func (p *Publisher) pageBytes(ctx context.Context, f *render.Feed, version feed.
 	}
 	plain, ok := p.pages.get(pageKey{version, format, false})
 	if !ok {
+		f, err := load(ctx)
+		if err != nil {
+			return nil, err
+		}
 		if plain, err = render.Write(f, format); err != nil {
 			return nil, err
 		}

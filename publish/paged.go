@@ -55,8 +55,8 @@ func (p *Publisher) Paged(ctx context.Context, name string, n int) (*web.Feed, e
 	}
 	// Page 1 is the live feed, whatever its length; the others follow it.
 	on := map[feed.ItemID]bool{}
-	for i := range first.feed.Entries {
-		on[first.feed.Entries[i].Item] = true
+	for _, id := range first.ids {
+		on[id] = true
 	}
 	rest := all[:0]
 	for _, m := range all {
@@ -69,7 +69,7 @@ func (p *Publisher) Paged(ctx context.Context, name string, n int) (*web.Feed, e
 		return nil, web.ErrNotFound
 	}
 	to := min(from+f.limit, len(rest))
-	entries, err := p.prepare(ctx, rest[from:to], f.content)
+	entries, err := p.prepare(ctx, idsOf(rest[from:to]), f.content)
 	if err != nil {
 		return nil, err
 	}
@@ -77,18 +77,12 @@ func (p *Publisher) Paged(ctx context.Context, name string, n int) (*web.Feed, e
 	if err != nil {
 		return nil, err
 	}
-	rf.Self, rf.Entries, rf.Updated, rf.TTL = p.pagedAddress(f, n), entries, first.feed.Updated, first.feed.TTL
+	rf.Self, rf.Entries, rf.Updated, rf.TTL = p.pagedAddress(f, n), entries, first.doc.Feed.Updated, first.doc.Feed.TTL
 	rf.Paging = render.Paging{First: p.pagedAddress(f, 1), Previous: p.pagedAddress(f, n-1)}
 	if to < len(rest) && n < maxPages {
 		rf.Paging.Next = p.pagedAddress(f, n+1)
 	}
-	version := versionOf(rf)
-	return &web.Feed{
-		Name: pagedName(f.name, n), Feed: rf, Formats: f.formats, Version: version, MaxAge: max(first.doc.MaxAge, time.Minute),
-		Bytes: func(ctx context.Context, format render.Format, gz bool) ([]byte, error) {
-			return p.pageBytes(ctx, rf, version, format, gz)
-		},
-	}, nil
+	return p.whole(&web.Feed{Name: pagedName(f.name, n), Feed: rf, Formats: f.formats, MaxAge: max(first.doc.MaxAge, time.Minute)}), nil
 }
 
 // everything lists the members of a feed, newest first, as far as maxScan reaches.

@@ -54,7 +54,7 @@ func (f *shelf) storyOf(h *store.Head) feed.ItemID {
 
 // snapshot is a feed at one moment.
 type snapshot struct {
-	gen  uint64 // of the history that it was made with
-	feed *render.Feed
-	doc  *web.Feed // as it is served
+	gen uint64        // of the history that it was made with
+	ids []feed.ItemID // of its entries; the entries themselves are in the cache or are prepared anew
+	doc *web.Feed     // as it is served
 }

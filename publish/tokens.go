@@ -214,25 +214,25 @@ func (p *Publisher) Private() bool { return p.state.Load().cfg.Access == accessT
 // so that a reader which goes by them stays inside, and without a hub, which would
 // hand the content to whoever asks.
 func (p *Publisher) ForToken(f *web.Feed, token string) *web.Feed {
-	rf := *f.Feed
 	base := p.state.Load().base
-	inside := func(a render.Address) render.Address {
-		if rest, ok := strings.CutPrefix(string(a), base+"/feeds/"); ok {
-			return render.Address(base + "/t/" + token + "/feeds/" + rest)
+	inside := func(rf render.Feed) *render.Feed {
+		g := &rf.Paging
+		for _, a := range []*render.Address{&rf.Self, &g.First, &g.Previous, &g.Next, &g.Last, &g.Current, &g.PrevArchive, &g.NextArchive} {
+			if rest, ok := strings.CutPrefix(string(*a), base+"/feeds/"); ok {
+				*a = render.Address(base + "/t/" + token + "/feeds/" + rest)
+			}
 		}
-		return a
+		rf.Hubs = nil
+		return &rf
 	}
-	rf.Self = inside(rf.Self)
-	g := &rf.Paging
-	for _, a := range []*render.Address{&g.First, &g.Previous, &g.Next, &g.Last, &g.Current, &g.PrevArchive, &g.NextArchive} {
-		*a = inside(*a)
-	}
-	rf.Hubs = nil
-	version := digestOf(string(f.Version[:]), token)
-	return &web.Feed{
-		Name: f.Name, Feed: &rf, Formats: f.Formats, Version: version, MaxAge: f.MaxAge, Immutable: f.Immutable, Private: true,
-		Bytes: func(ctx context.Context, format render.Format, gz bool) ([]byte, error) {
-			return p.pageBytes(ctx, &rf, version, format, gz)
-		},
-	}
+	return p.document(&web.Feed{
+		Name: f.Name, Feed: inside(*f.Feed), Formats: f.Formats, Version: digestOf(string(f.Version[:]), token),
+		MaxAge: f.MaxAge, Immutable: f.Immutable, Private: true,
+	}, func(ctx context.Context) (*render.Feed, error) {
+		full, err := f.Load(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return inside(*full), nil
+	})
 }

@@ -81,7 +81,7 @@ func (f *Feed) newHead(format render.Format) head {
 
 // private is the same feed for one reader.
 func (f *Feed) private() *Feed {
-	return &Feed{Name: f.Name, Feed: f.Feed, Formats: f.Formats, Version: f.Version, MaxAge: f.MaxAge, Immutable: f.Immutable, Private: true, Bytes: f.Bytes}
+	return &Feed{Name: f.Name, Feed: f.Feed, Load: f.Load, Formats: f.Formats, Version: f.Version, MaxAge: f.MaxAge, Immutable: f.Immutable, Private: true, Bytes: f.Bytes}
 }
 
 // links are the Link header of a document (RFC 8288): what it is, what else there
@@ -133,27 +133,47 @@ func (s *Server) feed(w http.ResponseWriter, r *http.Request, path, token string
 		http.Redirect(w, r, s.lib.Base()+"/", http.StatusFound)
 		return
 	}
+	if !suffixed {
+		format = noFormat
+	}
+	// What changes between finding and writing is found again, a few times.
+	for try := 0; ; try++ {
+		err := s.feedOnce(w, r, path, name, format, token, base)
+		if err == nil {
+			return
+		}
+		if !errors.Is(err, ErrStale) || try == 3 {
+			s.fail(w, r, err)
+			return
+		}
+	}
+}
+
+// noFormat: the request does not say which.
+const noFormat = render.Format(0xFF)
+
+// feedOnce answers a request for a feed, or gives an error and has answered nothing.
+func (s *Server) feedOnce(w http.ResponseWriter, r *http.Request, path, name string, format render.Format, token, base string) error {
 	f, err := s.find(r, name)
 	if moved, ok := errors.AsType[*MovedError](err); ok {
 		s.moved(w, base, moved, path[len(name):])
-		return
+		return nil
 	}
 	if err != nil {
-		s.fail(w, r, err)
-		return
+		return err
 	}
 	if r.URL.RawQuery != "" {
 		// Parameters mean nothing here, and every one would be another resource to
 		// caches (PUB-72).
 		s.permanent(w, http.StatusMovedPermanently, base+"/feeds/"+f.Name+path[len(name):])
-		return
+		return nil
 	}
-	if !suffixed {
+	negotiated := format == noFormat
+	if negotiated {
 		format = negotiate(r.Header["Accept"], f.Formats)
 	}
 	if !f.Formats[format] {
-		s.fail(w, r, ErrNotFound)
-		return
+		return ErrNotFound
 	}
 	switch {
 	case token != "":
@@ -161,7 +181,7 @@ func (s *Server) feed(w http.ResponseWriter, r *http.Request, path, token string
 	case s.lib.Private(): // admitted by a header
 		f = f.private()
 	}
-	s.document(w, r, f, format, !suffixed)
+	return s.document(w, r, f, format, negotiated)
 }
 
 // find gives a feed or a further document of one: NAME, NAME/page/N,
@@ -247,8 +267,9 @@ func (s *Server) preflight(w http.ResponseWriter) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// document serves one representation of a feed.
-func (s *Server) document(w http.ResponseWriter, r *http.Request, f *Feed, format render.Format, negotiated bool) {
+// document serves one representation of a feed, or gives an error and has answered
+// nothing.
+func (s *Server) document(w http.ResponseWriter, r *http.Request, f *Feed, format render.Format, negotiated bool) error {
 	hd := f.head(format)
 	gz, identity := codings(r.Header["Accept-Encoding"])
 	tag, tagV := hd.plainTag, hd.plainTagV
@@ -281,21 +302,20 @@ func (s *Server) document(w http.ResponseWriter, r *http.Request, f *Feed, forma
 			h["Etag"] = tagV
 			h["Last-Modified"] = hd.modified
 			w.WriteHeader(http.StatusNotModified)
-			return
+			return nil
 		}
 	} else if since := r.Header.Get("If-Modified-Since"); since != "" {
 		if t, err := http.ParseTime(since); err == nil && !hd.modifiedAt.After(t) {
 			h["Etag"] = tagV
 			h["Last-Modified"] = hd.modified
 			w.WriteHeader(http.StatusNotModified)
-			return
+			return nil
 		}
 	}
 	b, err := f.Bytes(r.Context(), format, gz)
 	if err != nil {
 		clear(h)
-		s.fail(w, r, err)
-		return
+		return err
 	}
 	h["Etag"] = tagV
 	h["Last-Modified"] = hd.modified
@@ -314,4 +334,5 @@ func (s *Server) document(w http.ResponseWriter, r *http.Request, f *Feed, forma
 	if r.Method != http.MethodHead {
 		_, _ = w.Write(b) // the client went away: nothing to do
 	}
+	return nil
 }

@@ -3,6 +3,7 @@ package web
 import (
 	"bytes"
 	"embed"
+	"errors"
 	"fmt"
 	"html/template"
 	"net/http"
@@ -166,8 +167,11 @@ type post struct {
 	Language           string
 }
 
-func (s *Server) posts(f *Feed, n int) []post {
-	entries := f.Feed.Entries
+func (s *Server) posts(r *http.Request, name string, n int) ([]post, error) {
+	entries, err := s.entries(r, name)
+	if err != nil {
+		return nil, err
+	}
 	out := make([]post, 0, min(n, len(entries)))
 	for i := range entries[:min(n, len(entries))] {
 		e := &entries[i]
@@ -184,7 +188,24 @@ func (s *Server) posts(f *Feed, n int) []post {
 		}
 		out = append(out, p)
 	}
-	return out
+	return out, nil
+}
+
+// entries are what a feed shows.
+func (s *Server) entries(r *http.Request, name string) ([]render.Entry, error) {
+	for try := 0; ; try++ {
+		f, err := s.lib.Feed(r.Context(), name)
+		if err != nil {
+			return nil, err
+		}
+		full, err := f.Load(r.Context())
+		if err == nil {
+			return full.Entries, nil
+		}
+		if !errors.Is(err, ErrStale) || try == 3 {
+			return nil, err
+		}
+	}
 }
 
 func (s *Server) home(w http.ResponseWriter, r *http.Request) {
@@ -192,7 +213,7 @@ func (s *Server) home(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	all, err := s.lib.Feed(r.Context(), "all")
+	latest, err := s.posts(r, "all", 30)
 	if err != nil {
 		s.fail(w, r, err)
 		return
@@ -201,7 +222,7 @@ func (s *Server) home(w http.ResponseWriter, r *http.Request) {
 	for _, l := range append(append([]Listing{}, site.Topics...), site.Feeds...) {
 		fr.Feeds = append(fr.Feeds, s.link(l.Name, l.Title, l.Formats)...)
 	}
-	fr.Body = homePage{Site: site, Latest: s.posts(all, 30)}
+	fr.Body = homePage{Site: site, Latest: latest}
 	s.show(w, r, "home", fr)
 }
 
@@ -249,14 +270,13 @@ func (s *Server) source(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) list(w http.ResponseWriter, r *http.Request, fr frame, p listPage) {
-	f, err := s.lib.Feed(r.Context(), p.Listing.Name)
-	if err != nil {
+	var err error
+	if p.Posts, err = s.posts(r, p.Listing.Name, 100); err != nil {
 		s.fail(w, r, err)
 		return
 	}
 	fr.Title = p.Listing.Title + " · " + fr.Site
 	fr.Feeds = s.link(p.Listing.Name, p.Listing.Title, p.Listing.Formats)
-	p.Posts = s.posts(f, 100)
 	fr.Body = p
 	s.show(w, r, "list", fr)
 }

@@ -26,6 +26,8 @@ var (
 	ErrNotFound = errors.New("nothing of that name is here")
 	// ErrGone: there was, and it was removed for good.
 	ErrGone = errors.New("it was here and is gone")
+	// ErrStale: the feed has changed since it was asked for; ask again.
+	ErrStale = errors.New("it has changed meanwhile")
 	// ErrBusy: too many ask at once.
 	ErrBusy = errors.New("too many requests at once")
 )
@@ -72,8 +74,10 @@ type Library interface {
 
 // Feed is a feed at one moment, in all its formats.
 type Feed struct {
-	Name    string // canonical
-	Feed    *render.Feed
+	Name string       // canonical
+	Feed *render.Feed // its head: all but the entries
+	// Load gives the feed with its entries, or ErrStale.
+	Load    func(ctx context.Context) (*render.Feed, error)
 	Formats [len(render.Formats)]bool
 	Version feed.Digest // of everything that goes into the bytes
 	MaxAge  time.Duration
@@ -81,7 +85,7 @@ type Feed struct {
 	Immutable bool
 	// Private: no cache but the reader's own may keep it.
 	Private bool
-	// Bytes gives the document, as gzip or plain.
+	// Bytes gives the document, as gzip or plain, or ErrStale.
 	Bytes func(ctx context.Context, format render.Format, gzip bool) ([]byte, error)
 
 	heads heads
