@@ -66,7 +66,7 @@ func build(cfg Config) (*Client, error) {
 	}
 	networks := make([]netip.Prefix, len(cfg.AllowNetworks))
 	for i, p := range cfg.AllowNetworks {
-		networks[i] = p.Masked()
+		networks[i] = network(p)
 	}
 	return &Client{
 		cfg:     cfg,

@@ -87,9 +87,16 @@ type guard struct {
 // local reports whether the operator listed a's network.
 func (g guard) local(a netip.Addr) bool {
 	a = a.Unmap().WithZone("")
-	return slices.ContainsFunc(g.networks, func(p netip.Prefix) bool {
-		return p.Contains(a) || p.Addr().Is4In6() && p.Masked().Addr().Unmap() == a
-	})
+	return slices.ContainsFunc(g.networks, func(p netip.Prefix) bool { return p.Contains(a) })
+}
+
+// network is p as addresses are compared with it: without host bits, and IPv4
+// where it was written inside IPv6.
+func network(p netip.Prefix) netip.Prefix {
+	if p.Addr().Is4In6() && p.Bits() >= 96 {
+		p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
+	}
+	return p.Masked()
 }
 
 // address judges an address that is about to be connected to.

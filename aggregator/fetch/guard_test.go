@@ -185,6 +185,47 @@ func TestRedirectInside(t *testing.T) { // SEC-01 PEERS-19
 	}
 }
 
+// Permitted networks in all ways to write them.
+func TestAllowNetworks(t *testing.T) { // SEC-05
+	for _, c := range []struct {
+		network, addr string
+		ok            bool
+	}{
+		{"127.0.0.0/8", "127.1.2.3", true},
+		{"127.0.0.1/8", "127.1.2.3", true},
+		{"127.0.0.0/8", "::ffff:127.0.0.1", true},
+		{"::ffff:127.0.0.0/104", "127.0.0.1", true},
+		{"::ffff:127.0.0.0/104", "128.0.0.1", false},
+		{"127.0.0.1/32", "127.0.0.2", false},
+		{"fe80::/10", "fe80::1%eth0", true},
+		{"::1/128", "::1", true},
+		{"::1/128", "127.0.0.1", false},
+	} {
+		g := guard{networks: []netip.Prefix{network(netip.MustParsePrefix(c.network))}}
+		if got := g.local(netip.MustParseAddr(c.addr)); got != c.ok {
+			t.Errorf("%s in %s: %t", c.addr, c.network, got)
+		}
+	}
+}
+
+// A publisher that has only IPv6 works like one that has only IPv4.
+func TestBothFamilies(t *testing.T) { // F-95
+	for _, host := range []string{"127.0.0.1", "::1"} {
+		l, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
+		if err != nil {
+			t.Skipf("this machine has no %s: %v", host, err)
+		}
+		s := &http.Server{Handler: http.HandlerFunc(document)}
+		go func() { _ = s.Serve(l) }() // ends with Close
+		c := loopback(t, func(c *Config) { c.AllowNetworks = append(c.AllowNetworks, netip.MustParsePrefix("::1/128")) })
+		resp, err := c.Get(t.Context(), Request{URL: "http://" + l.Addr().String() + "/"})
+		if err != nil || !resp.Local {
+			t.Errorf("%s: %v", host, err)
+		}
+		s.Close()
+	}
+}
+
 // No proxy is taken from the environment.
 func TestNoProxy(t *testing.T) { // SEC-06
 	t.Setenv("HTTP_PROXY", "http://127.0.0.1:1")

@@ -231,11 +231,12 @@ func TestBrokenConnections(t *testing.T) { // F-96 F-98
 		}
 	})
 	t.Run("a name that does not exist", func(t *testing.T) {
-		// Names under .invalid never resolve (RFC 6761 §6.4); without a network the
-		// resolver fails otherwise, which is of the same class or a timeout.
-		_, err := loopback(t, quick).Get(t.Context(), Request{URL: "http://no-such-host.invalid/"})
-		if got := class(err); got != DNS && got != Timeout {
-			t.Errorf("%v, want class dns", err)
+		web := roundTripper(func(*http.Request) (*http.Response, error) {
+			return nil, &net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Err: "no such host", Name: "a.example", Server: "10.0.0.53:53", IsNotFound: true}}
+		})
+		_, err := over(t, web).Get(t.Context(), Request{URL: "http://a.example/"})
+		if class(err) != DNS || strings.Contains(err.Error(), "10.0.0.53") {
+			t.Errorf("%v, want class dns and no word of our resolver", err)
 		}
 	})
 }
