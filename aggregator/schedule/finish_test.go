@@ -101,6 +101,12 @@ func TestNext(t *testing.T) { // F-14 F-62 F-64 F-65 F-66 F-72 F-74 F-75 F-76
 		{"a floor of zero is for local ones", 15 * time.Minute, func(h *history, o *Outcome) {
 			h.c.MinInterval, h.c.Pace, o.Local = 0, 5*time.Minute, true
 		}, time.Minute, "how often it posts"},
+		{"a ceiling of minutes does not hold against a public server's wish", 24 * time.Hour, func(h *history, o *Outcome) {
+			h.c.MinInterval, h.c.MaxInterval, o.ETag = time.Minute, 15*time.Minute, ""
+		}, 24 * time.Hour, "never answers"},
+		{"a ceiling of minutes holds on our own network", 24 * time.Hour, func(h *history, o *Outcome) {
+			h.c.MinInterval, h.c.MaxInterval, o.ETag, o.Local = time.Minute, 15*time.Minute, "", true
+		}, 15 * time.Minute, "greatest"},
 		{"freshness", 24 * time.Hour, func(_ *history, o *Outcome) { o.Fresh = 7 * time.Hour }, 7 * time.Hour, "Cache-Control"},
 		{"freshness below", 24 * time.Hour, func(_ *history, o *Outcome) { o.Fresh = time.Minute }, 4 * time.Hour, "posts"},
 		{"freshness of days", 24 * time.Hour, func(_ *history, o *Outcome) { o.Fresh = 72 * time.Hour }, 24 * time.Hour, "cut to a day"},

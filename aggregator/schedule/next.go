@@ -18,10 +18,11 @@ type bounds struct {
 	sy       time.Duration
 	blind    time.Duration // no way to ask "has it changed" (F-14)
 	ceiling  time.Duration
+	local    bool // the operator's own network, where the ceiling holds for all wishes
 }
 
 func (c Config) bounds(s store.Source, st store.PollState, m *memory, o Outcome, now time.Time) bounds {
-	b := bounds{floor: c.floor(s.Interval, o.Local), fresh: o.Fresh, ttl: m.TTL, sy: m.Syndicate}
+	b := bounds{floor: c.floor(s.Interval, o.Local), fresh: o.Fresh, ttl: m.TTL, sy: m.Syndicate, local: o.Local}
 	b.ceiling = max(c.MaxInterval, b.floor)
 	silent := time.Duration(0)
 	if !m.Newest.IsZero() {
@@ -90,12 +91,19 @@ func (b bounds) wait() (time.Duration, string) {
 			soft, softWhy = x.d, x.why
 		}
 	}
-	if limit := max(min(b.guard, day), b.floor); soft > limit {
+	limit := min(b.guard, day)
+	if b.local {
+		limit = min(limit, b.ceiling)
+	}
+	if limit = max(limit, b.floor); soft > limit {
 		soft = limit
-		if b.guard < day {
+		switch limit {
+		case b.guard:
 			softWhy += ", cut because half of its document may roll over"
-		} else {
+		case day:
 			softWhy += ", cut to a day"
+		default:
+			softWhy += ", cut to max_interval: the host is our own"
 		}
 	}
 	if soft > d {
