@@ -110,17 +110,19 @@ func (p *program) demo(ctx context.Context, listenAt string, step duration) (err
 func (p *program) demoSays(base string, c *Config) {
 	_, _ = fmt.Fprintf(p.out, `A pretend web of %d blogs, an archive in a temporary directory, nothing leaves this machine.
 
-  %s/                         what is here
-`, len(c.Sources), base)
+`, len(c.Sources))
+	open := func(path, what string) { _, _ = fmt.Fprintf(p.out, "  %-48s %s\n", base+path, what) }
+	open("/", "what is here")
 	for _, t := range c.Topics {
-		_, _ = fmt.Fprintf(p.out, "  %s/feeds/%s.atom    %s\n", base, t.ID, t.Name)
+		open("/feeds/"+string(t.ID)+".atom", t.Name)
 	}
 	if len(c.Topics) >= 3 {
-		a, b := c.Topics[0].ID, c.Topics[2].ID
-		_, _ = fmt.Fprintf(p.out, "  %s/feeds/%s+%s.atom    both\n", base, a, b)
-		_, _ = fmt.Fprintf(p.out, "  %s/feeds/%s!%s.rss    the first without the second\n", base, a, b)
+		a, b := c.Topics[0], c.Topics[2]
+		open(fmt.Sprintf("/feeds/%s+%s.atom", a.ID, b.ID), "both "+a.Name+" and "+b.Name)
+		open(fmt.Sprintf("/feeds/%s!%s.rss", a.ID, b.ID), a.Name+" without "+b.Name)
 	}
-	_, _ = fmt.Fprintf(p.out, "  %s/feeds/all.json    everything\n\nWhat happens (Ctrl-C ends it):\n", base)
+	open("/feeds/all.json", "everything")
+	_, _ = fmt.Fprint(p.out, "\nWhat happens (Ctrl-C ends it):\n")
 }
 
 // demoStory lets the pretend web go on and tells what the daemon makes of it.
@@ -140,6 +142,8 @@ func (p *program) demoStory(ctx context.Context, d *daemon, world *blogtest.Worl
 		case now := <-tick.C:
 			if n := world.Advance(now.UTC()); n <= world.Steps() {
 				_, _ = fmt.Fprintf(p.out, "-- step %d of %d in the pretend web\n", n, world.Steps())
+			} else if n == world.Steps()+1 {
+				_, _ = fmt.Fprint(p.out, "-- nothing more happens in the pretend web; the feeds stay open\n")
 			}
 		}
 	}

@@ -5,12 +5,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -314,114 +316,6 @@ func (d *daemon) begin(ctx context.Context, g *generation) error {
 	return nil
 }
 
-// supervise runs the long-lived parts of the current generation and replaces
-// them when a reload asks for it.
-func (d *daemon) supervise(ctx context.Context, g *generation) error {
-	for {
-		parts, stop := context.WithCancel(ctx)
-		group, partsCtx := errgroup.WithContext(parts)
-		group.Go(func() error { return ended(partsCtx, g.works.aggregator.Run(partsCtx)) })
-		group.Go(func() error { return ended(partsCtx, g.publisher.Run(partsCtx)) })
-		next, err := d.awaitReload(partsCtx)
-		stop()
-		if werr := group.Wait(); werr != nil {
-			return werr
-		}
-		if next == nil || err != nil {
-			return err
-		}
-		g.works.fetch.CloseIdle()
-		g = next
-	}
-}
-
-// ended drops the error of a part that ended because it was told to.
-func ended(ctx context.Context, err error) error {
-	if ctx.Err() == nil {
-		return err
-	}
-	return nil
-}
-
-// awaitReload waits for a configuration that takes effect, or for the end (nil).
-func (d *daemon) awaitReload(ctx context.Context) (*generation, error) {
-	for {
-		select {
-		case <-ctx.Done():
-			return nil, nil
-		case reply := <-d.reloads:
-			g, err := d.reload(ctx)
-			reply <- err
-			if err == nil {
-				return g, nil
-			}
-		}
-	}
-}
-
-// reload reads the configuration and builds a generation of it. Whole or not at
-// all: a fault leaves the old one running (CONFORMANCE OPS-03).
-func (d *daemon) reload(ctx context.Context) (*generation, error) {
-	d.notify.Reloading()
-	c, err := d.load()
-	var g *generation
-	if err == nil {
-		g, err = d.generationOf(c)
-	}
-	if err == nil {
-		old := d.current.Load()
-		if err = d.begin(ctx, g); err == nil {
-			changes, restart := old.config.changes(c)
-			for _, text := range changes {
-				d.log.InfoContext(ctx, "configuration", "change", text)
-			}
-			for _, text := range restart {
-				d.log.WarnContext(ctx, "configuration: takes effect at the next start", "change", text)
-			}
-			d.log.InfoContext(ctx, "reloaded", "changes", len(changes), "file", c.file)
-			d.notify.Ready("serving at " + addressOf(d.public))
-			return g, nil
-		}
-	}
-	for line := range strings.SplitSeq(err.Error(), "\n") {
-		d.log.ErrorContext(ctx, "reload refused, the old configuration goes on", "error", line)
-	}
-	d.notify.Ready("the new configuration was refused: " + err.Error())
-	d.tell(ctx, notice{Event: "reload-refused", Text: err.Error()})
-	return nil, err
-}
-
-// signals turns SIGHUP into a reload and SIGUSR1 into a summary in the log.
-func (d *daemon) signals(ctx context.Context, got <-chan os.Signal) error {
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case s := <-got:
-			if s == syscall.SIGUSR1 {
-				d.logStatus(ctx)
-				continue
-			}
-			reply := make(chan error, 1)
-			select {
-			case d.reloads <- reply:
-			case <-ctx.Done():
-				return nil
-			}
-		}
-	}
-}
-
-func (d *daemon) logStatus(ctx context.Context) {
-	r, err := (&Env{Config: d.current.Load().config, Archive: d.archive, DataDir: d.dir, Daemon: d}).status(ctx, time.Now().UTC())
-	if err != nil {
-		d.log.ErrorContext(ctx, "status", "error", err)
-		return
-	}
-	d.log.InfoContext(ctx, "status", "items", r.Archive.Items, "bytes", r.Archive.Bytes, "sources", r.Sources,
-		"due", r.Due, "lag_seconds", r.LagSeconds, "failing", len(r.Failing))
-}
-
 // statusEvery is how often the service manager's sentence is renewed
 // (CONFORMANCE OPS-06 allows every 10 s).
 const statusEvery = 30 * time.Second
@@ -456,8 +350,16 @@ func (d *daemon) watch(ctx context.Context) error {
 	}
 }
 
-// handle runs a client's command inside the daemon.
-func (d *daemon) handle(ctx context.Context, s *control.Session) int {
+// handle runs a client's command inside the daemon. A fault of ours in one command
+// ends that command and not the daemon.
+func (d *daemon) handle(ctx context.Context, s *control.Session) (status int) {
+	defer func() {
+		if r := recover(); r != nil {
+			d.log.ErrorContext(ctx, "command failed", "args", s.Args, "fault", r, "stack", string(debug.Stack()))
+			_, _ = io.WriteString(s.Stderr(), "chancery: the command failed through a fault of the program; the daemon's log has the details\n")
+			status = exitFailed
+		}
+	}()
 	p := &program{
 		args: s.Args, in: strings.NewReader(""), out: s.Stdout(), err: s.Stderr(), getenv: func(string) string { return "" },
 		terminal: s.Terminal, files: s.Files(ctx), inside: d,

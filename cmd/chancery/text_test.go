@@ -46,7 +46,7 @@ func TestOneLine(t *testing.T) {
 func TestNearest(t *testing.T) {
 	known := []string{"min_interval", "max_interval", "listen", "url"}
 	for in, want := range map[string]string{
-		"min_intervall": "min_interval", "mni_interval": "min_interval", "lisen": "listen", "ur": "url", "colour": "", "x": "",
+		"min_intervall": "min_interval", "mni_interval": "min_interval", "lisen": "listen", "ur": "url", "weight": "", "x": "",
 	} {
 		if got := nearest(in, known); got != want {
 			t.Errorf("nearest(%q) = %q, want %q", in, got, want)

@@ -198,6 +198,41 @@ func TestHangUp(t *testing.T) {
 	}
 }
 
+// A client that does not read cannot keep the daemon from ending.
+func TestStuckClient(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	l, err := Listen(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	full := make(chan struct{})
+	done := make(chan error, 1)
+	go func() {
+		done <- Serve(ctx, l, func(_ context.Context, s *Session) int {
+			close(full)
+			for {
+				if _, err := s.Stdout().Write(make([]byte, chunk)); err != nil {
+					return 1
+				}
+			}
+		}, slog.New(slog.DiscardHandler))
+	}()
+	c, err := Dial(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if err := writeJSON(c.c, kindRequest, Request{}); err != nil {
+		t.Fatal(err)
+	}
+	<-full
+	stop()
+	if err := <-done; err != nil { // the test's own time limit is the failure
+		t.Errorf("Serve = %v", err)
+	}
+}
+
 // No socket, and one that a killed daemon left, both mean that there is no daemon;
 // the latter is replaced.
 func TestNoDaemon(t *testing.T) {

@@ -27,6 +27,10 @@ const maxPath = 107
 // requestTimeout bounds how long a peer may take to say what it wants.
 const requestTimeout = 10 * time.Second
 
+// lastWords is how long a client gets to take what is left when its command is
+// canceled.
+const lastWords = time.Second
+
 // maxSessions bounds how many commands run inside the daemon at a time; each
 // may hold an export's page in memory.
 const maxSessions = 32
@@ -139,6 +143,9 @@ func serveConn(ctx context.Context, c *net.UnixConn, handle Handler, log *slog.L
 	_ = c.SetReadDeadline(time.Time{})
 
 	ctx, cancel := context.WithCancelCause(ctx)
+	// A client that does not read must not keep the daemon from ending.
+	stop := context.AfterFunc(ctx, func() { _ = c.SetDeadline(time.Now().Add(lastWords)) })
+	defer stop()
 	s := &Session{Request: req, Peer: who, conn: c, answers: make(chan frame)}
 	var wg sync.WaitGroup
 	wg.Go(func() { s.receive(ctx, cancel) })
