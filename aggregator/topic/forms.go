@@ -18,6 +18,7 @@ type forms struct {
 	lang     string
 	inflects bool
 	ask      bool // there is anything to ask
+	ends     byte // flags of nodes at which terms end in this language
 	byStem   map[string][]int32
 
 	slots   []atomic.Uint64 // pairs, the later used word first
@@ -55,6 +56,10 @@ func (t *trie) forms(lang string) *forms {
 	}
 	f := &forms{t: t, lang: lang, inflects: lang != "", number: map[string]int{}}
 	f.ask = len(t.prefix) > 0 || f.inflects && len(t.bare) > 0
+	f.ends = phraseEnds | bareEnds
+	if f.inflects {
+		f.ends = phraseEnds
+	}
 	if f.ask {
 		f.slots = make([]atomic.Uint64, slots)
 		f.classes.Store(&[]*class{nil})

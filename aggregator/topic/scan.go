@@ -161,14 +161,23 @@ func (h *hits) follow(field query.Field, f *forms, id uint32, word int, w text.W
 // enter takes note of what ends at p.node, and of what goes on from it.
 func (h *hits) enter(field query.Field, f *forms, p partial, word, end int) {
 	t := h.t
+	flags := t.flags[p.node]
+	if flags&f.ends != 0 {
+		h.end(field, f, p, word, end)
+	}
+	if flags&goesOn != 0 && len(h.next) < maxActive {
+		h.next = append(h.next, p)
+	}
+}
+
+// end takes note of the terms that end at p.node.
+func (h *hits) end(field query.Field, f *forms, p partial, word, end int) {
+	t := h.t
 	for _, n := range t.ends[p.node] {
 		if f.inflects && t.terms[n].Kind == query.Bare {
 			continue // found by its stem
 		}
 		h.add(n, query.Place{Field: field, Word: p.word, Words: word - p.word + 1, Start: p.start, End: end})
-	}
-	if t.inner[p.node] && len(h.next) < maxActive {
-		h.next = append(h.next, p)
 	}
 }
 

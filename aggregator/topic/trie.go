@@ -27,7 +27,7 @@ type trie struct {
 	edges   hashTable         // node and word → node, from others
 	bits    []uint64          // a filter by edge: most words that follow one another do so in no rule
 	ends    [][]int32         // node → terms that end there
-	inner   []bool            // node → has edges
+	flags   []byte            // node → what there is to do, so that most nodes cost one byte of cache
 	prefix  map[string]uint32 // a word of a phrase that may go on → word
 	lengths []int             // of those, in bytes, ascending
 	bare    []int32           // terms that are bare words
@@ -37,6 +37,13 @@ type trie struct {
 }
 
 const root = 0
+
+// The flags of a node.
+const (
+	goesOn     = 1 << iota // it has edges
+	phraseEnds             // a phrase or an exact term ends there
+	bareEnds               // a bare word does, for texts without stems
+)
 
 // use is where a term stands in a rule.
 type use struct {
@@ -56,7 +63,7 @@ func newTrie(rules []*rule) *trie {
 	words := make(map[string]uint32, total)
 	fields := map[query.Field]bool{}
 	t.ends = make([][]int32, 1, total+1)
-	t.inner = make([]bool, 1, total+1)
+	t.flags = make([]byte, 1, total+1)
 	t.edges = newHashTable(total)
 	t.first = make([]uint32, 1, total+1)
 	for _, r := range rules {
@@ -130,8 +137,8 @@ func (t *trie) add(n int32, term *query.Term, words map[string]uint32) {
 		if next == 0 {
 			next = uint32(len(t.ends))
 			t.ends = append(t.ends, nil)
-			t.inner = append(t.inner, false)
-			t.inner[node] = true
+			t.flags = append(t.flags, 0)
+			t.flags[node] |= goesOn
 			if node == root {
 				t.first[id] = next
 			} else {
@@ -143,6 +150,9 @@ func (t *trie) add(n int32, term *query.Term, words map[string]uint32) {
 	t.ends[node] = append(t.ends[node], n)
 	if term.Kind == query.Bare {
 		t.bare = append(t.bare, n)
+		t.flags[node] |= bareEnds
+	} else {
+		t.flags[node] |= phraseEnds
 	}
 }
 
