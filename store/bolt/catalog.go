@@ -46,8 +46,8 @@ var catalogBuckets = [bucketCount][]byte{
 	bTree: []byte("tree"), bNear: []byte("near"), bCounts: []byte("counts"), bPending: []byte("pending"),
 }
 
-// buckets whose keys come in order, or nearly so, are filled further.
-var inOrder = map[int]bool{bItems: true, bTree: true, bByDate: true}
+// buckets whose keys come in order, or a source at a time, are filled further.
+var inOrder = map[int]bool{bItems: true, bTree: true, bByDate: true, bNear: true, bKeys: true, bParts: true, bBySource: true}
 
 var (
 	keyEnd    = []byte("end")

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -106,6 +107,7 @@ func TestKill(t *testing.T) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
+		var fresh []string
 		kill := 1 + r.IntN(120) // after so many acknowledgements, and a random moment
 		for lines := bufio.NewScanner(out); lines.Scan(); {
 			id, native, ok := strings.Cut(lines.Text(), " ")
@@ -114,6 +116,7 @@ func TestKill(t *testing.T) {
 				continue // cut by the kill
 			}
 			acked[native] = item
+			fresh = append(fresh, native)
 			if kill--; kill == 0 {
 				go func(wait time.Duration) {
 					timer := time.NewTimer(wait)
@@ -132,38 +135,9 @@ func TestKill(t *testing.T) {
 			t.Fatalf("run %d: open: %v", run, err)
 		}
 		worst = max(worst, time.Since(start))
-		seen := map[string]feed.ItemID{}
-		for q := (store.HeadQuery{ByArrival: true, Ascending: true}); ; {
-			heads, err := s.Heads(t.Context(), q)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if len(heads) == 0 {
-				break
-			}
-			var ids []feed.ItemID
-			for _, h := range heads {
-				ids = append(ids, h.ID)
-			}
-			items, err := s.Items(t.Context(), ids, 0)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, it := range items {
-				if _, twice := seen[it.Native]; twice {
-					t.Errorf("run %d: %s is there twice", run, it.Native)
-				}
-				seen[it.Native] = it.ID
-			}
-			q.After = &heads[len(heads)-1]
-		}
-		for native, id := range acked {
-			if seen[native] != id {
-				t.Errorf("run %d: %s was acknowledged as %v and is %v", run, native, id, seen[native])
-			}
-		}
-		deep := run == *crashes-1 || run%20 == 19
-		if rep, err := s.Verify(t.Context(), deep, nil); err != nil || len(rep.Faults) > 0 {
+		everything := run == *crashes-1 || run%20 == 19
+		checkAcked(t, s, run, fresh, acked, everything)
+		if rep, err := s.Verify(t.Context(), everything, nil); err != nil || len(rep.Faults) > 0 {
 			t.Fatalf("run %d: verify: %v, %v", run, rep.Faults, err)
 		}
 		if err := s.Close(); err != nil {
@@ -174,4 +148,59 @@ func TestKill(t *testing.T) {
 		}
 	}
 	t.Logf("%d acknowledged items, slowest open %v", len(acked), worst)
+}
+
+// checkAcked looks for the items that were acknowledged: those of the last run, or
+// everything, and then that nothing is there twice.
+func checkAcked(t *testing.T, s *bolt.Store, run int, fresh []string, acked map[string]feed.ItemID, everything bool) {
+	t.Helper()
+	for part := range slices.Chunk(fresh, 500) {
+		var ids []feed.ItemID
+		for _, native := range part {
+			ids = append(ids, acked[native])
+		}
+		items, err := s.Items(t.Context(), ids, 0)
+		if err != nil || len(items) != len(ids) {
+			t.Errorf("run %d: %d of %d acknowledged items are there, %v", run, len(items), len(ids), err)
+			return
+		}
+		for i, it := range items {
+			if it.Native != part[i] {
+				t.Errorf("run %d: %v is %s, was acknowledged as %s", run, it.ID, it.Native, part[i])
+			}
+		}
+	}
+	if !everything {
+		return
+	}
+	seen := map[string]feed.ItemID{}
+	for q := (store.HeadQuery{ByArrival: true, Ascending: true}); ; {
+		heads, err := s.Heads(t.Context(), q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(heads) == 0 {
+			break
+		}
+		var ids []feed.ItemID
+		for _, h := range heads {
+			ids = append(ids, h.ID)
+		}
+		items, err := s.Items(t.Context(), ids, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, it := range items {
+			if _, twice := seen[it.Native]; twice {
+				t.Errorf("run %d: %s is there twice", run, it.Native)
+			}
+			seen[it.Native] = it.ID
+		}
+		q.After = &heads[len(heads)-1]
+	}
+	for native, id := range acked {
+		if seen[native] != id {
+			t.Errorf("run %d: %s was acknowledged as %v and is %v", run, native, id, seen[native])
+		}
+	}
 }

@@ -52,6 +52,7 @@ type txn struct {
 	live  *volume
 	next  uint64
 	recs  []entry
+	fresh map[uint64]*store.Sketch // of records that are not written yet
 	size  int
 	now   time.Time
 	dirty bool // something was changed: if the job fails now, the whole group is undone
@@ -62,10 +63,21 @@ func (t *txn) emit(p *pending) error {
 	t.dirty = true
 	p.h.seq = t.next
 	t.next++
+	t.note(&p.h)
 	if err := t.apply(&p.h, nil, func() ([]byte, error) { return p.plain, nil }); err != nil {
 		return err
 	}
 	return t.write(p)
+}
+
+// note keeps the sketch of a record at hand until it can be read.
+func (t *txn) note(h *header) {
+	if h.sketch.Words > 0 {
+		if t.fresh == nil {
+			t.fresh = map[uint64]*store.Sketch{}
+		}
+		t.fresh[h.seq] = &h.sketch
+	}
 }
 
 func (t *txn) write(p *pending) error {
@@ -133,6 +145,7 @@ func (t *txn) take(in *intake, at time.Time) ([]store.Outcome, error) {
 		t.next++
 		t.dirty = true
 		later = append(later, *p)
+		t.note(&p.h)
 		return t.apply(&p.h, nil, nil)
 	}
 	out := make([]store.Outcome, len(in.batch.Drafts))
@@ -361,7 +374,11 @@ func (t *txn) decide(in *intake, i int, num uint32, sg sighting, raw uint64, at 
 		h.kind, h.revision, h.tags = store.KindItem, 1, retag(nil, d.Topics)
 		o = store.Outcome{ID: h.item, State: store.New, Revision: 1, Story: h.item}
 		if copyOf.IsZero() && h.sketch.Words > 0 {
-			if id, ok := t.nearest(num, nanos(it.Effective()), &h.sketch); ok {
+			id, ok, err := t.nearest(num, nanos(it.Effective()), &h.sketch)
+			if err != nil {
+				return nil, o, err
+			}
+			if ok {
 				r, err := t.mustRow(id)
 				if err != nil {
 					return nil, o, err

@@ -48,15 +48,13 @@ func (c *catalogTx) addNear(h *header, old *row) error {
 		return nil
 	}
 	s := c.source(h.source)
-	v := append(num4(s.num), h.sketch.Values[:]...)
-	v = binary.AppendUvarint(v, uint64(h.sketch.Words))
 	if c.near != nil {
 		if old != nil {
 			c.near.remove(dayOf(h.effective), h.item)
 		}
 		c.near.add(dayOf(h.effective), h.item, s.num, &h.sketch)
 	}
-	return c.b[bNear].Put(nearKey(h.effective, h.item), v)
+	return c.b[bNear].Put(nearKey(h.effective, h.item), append(num4(s.num), be64(h.seq)...))
 }
 
 // nearCache holds sketches of days that were asked for; the writer's alone. It is
@@ -109,22 +107,33 @@ func (n *nearCache) remove(day uint32, id feed.ItemID) {
 	n.posts--
 }
 
-// day gives the sketches of a day, loading them if needed.
-func (c *catalogTx) day(day uint32) *nearDay {
+// day gives the sketches of a day, reading them from the headers of the log if needed.
+func (t *txn) day(day uint32) (*nearDay, error) {
+	c := t.catalogTx
 	if d := c.near.days[day]; d != nil {
-		return d
+		return d, nil
 	}
 	d := &nearDay{}
 	cur := c.b[bNear].Cursor()
 	p := binary.BigEndian.AppendUint32(nil, day)
 	for k, v := cur.Seek(p); len(k) == 20 && binary.BigEndian.Uint32(k) == day; k, v = cur.Next() {
-		if len(v) < 133 {
-			continue
+		if len(v) != 12 {
+			return nil, damaged("catalog: near", errShort)
 		}
-		var s store.Sketch
-		copy(s.Values[:], v[4:132])
-		s.Words = int(getUint(v[132:]))
-		d.add(feed.ItemID(k[4:]), binary.BigEndian.Uint32(v), &s)
+		seq := getSeq(v[4:])
+		h, ok := t.fresh[seq]
+		if !ok {
+			vol, err := t.s.volume(seq)
+			if err != nil {
+				return nil, err
+			}
+			read, _, err := vol.read(seq)
+			if err != nil {
+				return nil, err
+			}
+			h = &read.sketch
+		}
+		d.add(feed.ItemID(k[4:]), binary.BigEndian.Uint32(v), h)
 	}
 	if c.near.posts+len(d.ids) > 2*nearMost {
 		for other, o := range c.near.days {
@@ -136,13 +145,13 @@ func (c *catalogTx) day(day uint32) *nearDay {
 	}
 	c.near.days[day] = d
 	c.near.posts += len(d.ids)
-	return d
+	return d, nil
 }
 
 // nearest finds the post of another source that a new one is a copy of, by what
 // their sketches estimate; false if there is none. The most alike wins, of equals
 // the one that arrived first.
-func (c *catalogTx) nearest(num uint32, effective int64, s *store.Sketch) (id feed.ItemID, ok bool) {
+func (t *txn) nearest(num uint32, effective int64, s *store.Sketch) (id feed.ItemID, ok bool, err error) {
 	a0, a1 := binary.LittleEndian.Uint64(s.Values[:]), binary.LittleEndian.Uint64(s.Values[8:])
 	best := 0.0
 	looked := 0
@@ -154,7 +163,10 @@ func (c *catalogTx) nearest(num uint32, effective int64, s *store.Sketch) (id fe
 		if i%2 == 0 {
 			day = center - off
 		}
-		d := c.day(day)
+		d, err := t.day(day)
+		if err != nil {
+			return id, false, err
+		}
 		looked += len(d.ids)
 		for j, f := range d.first {
 			// Of 16 values of two copies at least one agrees, but for one pair in a
@@ -171,7 +183,7 @@ func (c *catalogTx) nearest(num uint32, effective int64, s *store.Sketch) (id fe
 			break
 		}
 	}
-	return id, ok
+	return id, ok, nil
 }
 
 // Bits to find a byte that is zero (Mycroft's way; it never misses one).
