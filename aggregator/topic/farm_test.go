@@ -139,6 +139,9 @@ func TestFarm(t *testing.T) {
 					fp++
 				}
 			}
+			if found < len(p.Mentions) {
+				t.Logf("seed %d: %q names %v, found %d of them", seed, p.Title, p.Mentions, found)
+			}
 			tp += found
 			fn += len(p.Mentions) - found
 		}
