@@ -329,6 +329,7 @@ func (p *Publisher) pageBytes(ctx context.Context, load func(context.Context) (*
 		// Nearly everybody takes gzip: the plain bytes are kept only where they are
 		// asked for.
 		if !gz {
+			plain = fitted(plain)
 			p.pages.put(key, plain, int64(len(plain)))
 		}
 	}
@@ -368,5 +369,13 @@ func compress(b []byte) ([]byte, error) {
 	if err := w.Close(); err != nil {
 		return nil, err
 	}
-	return buf.Bytes(), nil
+	return fitted(buf.Bytes()), nil
+}
+
+// fitted is b without room to grow: the cache counts lengths.
+func fitted(b []byte) []byte {
+	if cap(b)-len(b) < len(b)/8 {
+		return b
+	}
+	return bytes.Clone(b)
 }
