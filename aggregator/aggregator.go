@@ -11,11 +11,11 @@ package aggregator
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"chancery/aggregator/fetch"
 	"chancery/aggregator/schedule"
@@ -70,6 +70,9 @@ type Aggregator struct {
 	topics     atomic.Pointer[topic.Set]
 	log        *slog.Logger
 	credential func(name string) string
+	ready      func(host string) (time.Time, bool)
+	perHost    int
+	pace       atomic.Int64 // nanoseconds found for a budget of requests; 0: as configured
 	loop       *schedule.Loop
 	hosts      schedule.Hosts // which hosts refuse us
 	seeded     atomic.Bool    // hosts knows what was stored
@@ -80,14 +83,18 @@ func New(cfg Config, d Deps) (*Aggregator, error) {
 	if d.Archive == nil || d.Fetch == nil || d.Topics == nil || d.Log == nil {
 		return nil, errors.New("aggregator: a dependency is missing")
 	}
-	a := &Aggregator{archive: d.Archive, fetch: d.Fetch, log: d.Log, credential: d.Credential}
+	a := &Aggregator{
+		archive: d.Archive, fetch: d.Fetch, log: d.Log, credential: d.Credential, ready: d.Ready, perHost: max(d.PerHost, 1),
+	}
 	a.SetConfig(cfg)
 	a.SetTopics(d.Topics)
-	a.loop = &schedule.Loop{
-		Poll: a.pollOne, Ready: d.Ready, Concurrency: a.cfg().Concurrency, PerHost: max(d.PerHost, 1),
-		Spread: spread, Drain: drain, Log: d.Log,
-	}
+	a.loop = a.newLoop()
+	a.loop.Poll, a.loop.Spread = a.pollOne, spread
 	return a, nil
+}
+
+func (a *Aggregator) newLoop() *schedule.Loop {
+	return &schedule.Loop{Ready: a.ready, Concurrency: a.cfg().Concurrency, PerHost: a.perHost, Drain: drain, Log: a.log}
 }
 
 // SetConfig changes how polls are made from the next one on.
@@ -100,7 +107,29 @@ func (a *Aggregator) SetConfig(cfg Config) {
 // keeps its topics until it is tagged again.
 func (a *Aggregator) SetTopics(t *topic.Set) { a.topics.Store(t) }
 
-func (a *Aggregator) cfg() Config { return *a.config.Load() }
+func (a *Aggregator) cfg() Config {
+	c := *a.config.Load()
+	if pace := time.Duration(a.pace.Load()); pace > 0 && c.Schedule.Budget > 0 {
+		c.Schedule.Pace = pace
+	}
+	return c
+}
+
+// repace finds the pace at which all sources together keep to the budget of
+// requests, if there is one.
+func (a *Aggregator) repace(states []store.SourceState) {
+	c := a.config.Load().Schedule
+	if c.Budget <= 0 {
+		return
+	}
+	var rates []float64
+	for _, s := range states {
+		if perDay, ok := schedule.Rate(s.State); ok && !s.Disabled && !s.Removed {
+			rates = append(rates, perDay)
+		}
+	}
+	a.pace.Store(int64(schedule.PaceFor(c, rates, float64(c.Budget))))
+}
 
 // leaseTTL is how long a poll may take at the very most, with waiting for its
 // host's turn: after that another worker may take the source.
@@ -114,39 +143,85 @@ type PollOptions struct {
 }
 
 // Poll makes one round and reports it. Sources that fail are in the summary; an
-// error means that the archive could not take what came, or that ctx ended.
+// error means that the archive could not take what came, or that ctx ended. Hosts
+// are kept apart as the daemon keeps them: a slow one delays no other.
 func (a *Aggregator) Poll(ctx context.Context, o PollOptions) (Summary, error) {
 	start := time.Now()
 	sum := Summary{Errors: []Failure{}}
-	if err := a.seed(ctx); err != nil {
-		return sum, err
-	}
-	leases, err := a.archive.Lease(ctx, store.LeaseQuery{
-		Worker: "poll", TTL: leaseTTL, Now: a.now(), Sources: o.Sources, All: o.All,
-	})
+	states, err := a.archive.Sources(ctx)
 	if err != nil {
 		return sum, err
 	}
-	results := make(chan Summary)
-	g, gctx := errgroup.WithContext(ctx)
-	g.SetLimit(a.cfg().Concurrency)
-	go func() { // ends with the last poll, which Wait waits for
-		for _, l := range leases {
-			g.Go(func() error {
-				if gctx.Err() != nil {
-					return errors.Join(context.Cause(gctx), a.archive.Release(context.WithoutCancel(gctx), l))
-				}
-				one, err := a.poll(gctx, l)
-				results <- one
-				return err
-			})
-		}
-		err = g.Wait()
-		close(results)
-	}()
-	for one := range results {
-		sum.Add(one)
+	a.seed(states)
+	a.repace(states)
+	tasks, err := o.tasks(states, a.now())
+	if err != nil {
+		return sum, err
 	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var mu sync.Mutex // guards sum
+	round := a.newLoop()
+	round.Poll = func(ctx context.Context, id feed.SourceID) (schedule.Task, bool) {
+		one, err := a.pollNow(ctx, id)
+		if err != nil {
+			cancel(fmt.Errorf("source %s: %w", id, err))
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		sum.Add(one)
+		return schedule.Task{}, false
+	}
+	round.Set(tasks)
+	err = round.RunOnce(ctx)
 	sum.Seconds = time.Since(start).Seconds()
 	return sum, err
+}
+
+// tasks are the sources of a round, all of them due at once.
+func (o PollOptions) tasks(states []store.SourceState, now time.Time) ([]schedule.Task, error) {
+	named := make(map[feed.SourceID]bool, len(o.Sources))
+	for _, id := range o.Sources {
+		named[id] = true
+	}
+	var tasks []schedule.Task
+	for _, s := range states {
+		switch {
+		case s.Removed || s.Address() == "":
+			continue
+		case len(o.Sources) > 0:
+			if !named[s.ID] {
+				continue
+			}
+			delete(named, s.ID)
+		case s.Disabled || !o.All && s.State.NextDue.After(now):
+			continue
+		}
+		tasks = append(tasks, schedule.Task{ID: s.ID, Host: fetch.HostKey(s.Address())})
+	}
+	for _, id := range o.Sources {
+		if named[id] {
+			return nil, fmt.Errorf("source %q: %w", id, store.ErrNotFound)
+		}
+	}
+	return tasks, nil
+}
+
+// pollNow polls one source of a round.
+func (a *Aggregator) pollNow(ctx context.Context, id feed.SourceID) (Summary, error) {
+	leases, err := a.archive.Lease(ctx, store.LeaseQuery{Worker: "poll", N: 1, TTL: leaseTTL, Now: a.now(), Sources: []feed.SourceID{id}})
+	if err != nil {
+		return Summary{}, err
+	}
+	if len(leases) == 1 {
+		return a.poll(ctx, leases[0])
+	}
+	s, err := a.archive.Source(ctx, id)
+	if err != nil {
+		return Summary{}, err
+	}
+	if s.State.NotBefore.After(a.now()) {
+		return heldBack(s.Source, "its server", s.State.NotBefore), nil
+	}
+	return Summary{}, nil // it is being polled at this moment
 }

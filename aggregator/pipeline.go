@@ -95,6 +95,7 @@ func heldBack(src store.Source, host string, until time.Time) Summary {
 func (a *Aggregator) request(src store.Source, st store.PollState, ask schedule.Ask) fetch.Request {
 	r := fetch.Request{
 		URL: src.Address(), BodyHash: st.BodyHash, Headers: src.Headers, Origin: src.URL,
+		AllowDowngrade: src.Downgrade, Pin: src.Certificate,
 	}
 	if !ask.Unconditional {
 		r.Validators = fetch.Validators{URL: st.ValidatorURL, ETag: st.ETag, LastModified: st.LastModified}

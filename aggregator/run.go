@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"chancery/aggregator/fetch"
 	"chancery/aggregator/schedule"
 	"chancery/feed"
@@ -32,6 +34,8 @@ func (a *Aggregator) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	a.seed(states)
+	a.repace(states)
 	var tasks []schedule.Task
 	for _, s := range states {
 		if t, ok := task(s); ok {
@@ -39,17 +43,13 @@ func (a *Aggregator) Run(ctx context.Context) error {
 		}
 	}
 	a.loop.Set(tasks)
-	if err := a.seed(ctx); err != nil {
-		return err
-	}
 	a.log.LogAttrs(ctx, slog.LevelInfo, "polling", slog.Int("sources", len(tasks)))
 
-	followed := make(chan error, 1)
-	fctx, stop := context.WithCancel(ctx)
-	go func() { followed <- a.follow(fctx, end) }()
-	err = a.loop.Run(ctx)
-	stop()
-	return errors.Join(ignoreEnd(ctx, err), ignoreEnd(fctx, <-followed))
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return a.loop.Run(gctx) })
+	g.Go(func() error { return a.follow(gctx, end) })
+	g.Go(func() error { return a.keepPace(gctx) })
+	return ignoreEnd(ctx, g.Wait())
 }
 
 // ignoreEnd drops the error that says that we were told to stop.
@@ -68,18 +68,31 @@ func task(s store.SourceState) (schedule.Task, bool) {
 }
 
 // seed takes up, once, what the stored states say of hosts that refuse us.
-func (a *Aggregator) seed(ctx context.Context) error {
-	if a.seeded.Load() {
-		return nil
-	}
-	states, err := a.archive.Sources(ctx)
-	if err != nil {
-		return err
-	}
+func (a *Aggregator) seed(states []store.SourceState) {
 	if !a.seeded.Swap(true) {
 		a.hosts.Seed(states, func(s store.Source) string { return fetch.HostKey(s.Address()) })
 	}
-	return nil
+}
+
+// keepPace fits the pace to the budget as posting rates change.
+func (a *Aggregator) keepPace(ctx context.Context) error {
+	t := time.NewTicker(time.Hour)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-t.C:
+		}
+		if a.config.Load().Schedule.Budget <= 0 {
+			continue
+		}
+		states, err := a.archive.Sources(ctx)
+		if err != nil {
+			return err
+		}
+		a.repace(states)
+	}
 }
 
 // pollOne is the loop's poll of one source.

@@ -110,7 +110,7 @@ func (a *Aggregator) mergeInto(ctx context.Context, src *store.Source, st *store
 func sameSource(a, b store.Source) bool {
 	return a.URL == b.URL && a.Title == b.Title && a.Site == b.Site && a.Language == b.Language && a.Origin == b.Origin &&
 		a.Disabled == b.Disabled && a.Removed == b.Removed && a.Interval == b.Interval && a.Credential == b.Credential &&
-		a.Content == b.Content && a.Moved == b.Moved && slices.Equal(a.Topics, b.Topics) && maps.Equal(a.Headers, b.Headers)
+		a.Content == b.Content && a.Downgrade == b.Downgrade && a.Certificate == b.Certificate && a.Moved == b.Moved && slices.Equal(a.Topics, b.Topics) && maps.Equal(a.Headers, b.Headers)
 }
 
 // ErrKnown: a source with that address is there already.
