@@ -100,6 +100,9 @@ type Report struct {
 	Topics   map[feed.TopicID]*Result `json:"topics"`
 	Examples int                      `json:"examples"`
 	Misses   []Miss                   `json:"-"` // in the order of the texts
+	// Unknown lists labels of topics that the set has not, sorted: they are not
+	// scored, and whoever prints the report should say so.
+	Unknown []feed.TopicID `json:"-"`
 }
 
 // Miss is a wrong answer.
@@ -130,14 +133,8 @@ func NewMeasure(s *Set) *Measure {
 	return m
 }
 
-// Add scores one labeled text. A label of a topic that the set has not is an
-// error, as it would be a topic never found.
+// Add scores one labeled text. It returns no error; ReadLabeled takes it as it is.
 func (m *Measure) Add(line int, l Labeled) error {
-	for id := range l.Labels {
-		if m.report.Topics[id] == nil {
-			return fmt.Errorf("label %s: there is no such topic", id)
-		}
-	}
 	m.report.Examples++
 	d := query.NewTextDoc(l.Title, l.Text, l.Lang)
 	got := map[feed.TopicID]Explanation{}
@@ -147,6 +144,12 @@ func (m *Measure) Add(line int, l Labeled) error {
 	for _, id := range slices.Sorted(maps.Keys(l.Labels)) {
 		grade, e := l.Labels[id], got[id]
 		f := m.report.Topics[id]
+		if f == nil {
+			if i, known := slices.BinarySearch(m.report.Unknown, id); !known {
+				m.report.Unknown = slices.Insert(m.report.Unknown, i, id)
+			}
+			continue
+		}
 		f.count(grade >= 1, e.Mention)
 		f.About.count(grade == 2, e.About)
 		miss := Miss{Line: line, Title: l.Title, Topic: id, Grade: grade, Score: e.Score, Got: e.grade()}

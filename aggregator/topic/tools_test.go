@@ -44,7 +44,7 @@ func TestMeasure(t *testing.T) {
 	s := compile(t, topic.Rule{ID: "iran", Match: "Iran"}, topic.Rule{ID: "iraq", Match: "Iraq"})
 	m := topic.NewMeasure(s)
 	err := topic.ReadLabeled(strings.NewReader(`{"title":"Iran","text":"Iran and Iraq","labels":{"iran":2,"iraq":0}}
-{"title":"","text":"nothing","labels":{"iran":1}}
+{"title":"","text":"nothing","labels":{"iran":1,"cats":1}}
 
 {"title":"Iran","text":"","labels":{"iran":1}}
 `), m.Add)
@@ -60,8 +60,11 @@ func TestMeasure(t *testing.T) {
 	if string(b) != want {
 		t.Errorf("got  %s\nwant %s", b, want)
 	}
+	if got := m.Report().Unknown; !slices.Equal(got, []feed.TopicID{"cats"}) {
+		t.Errorf("unknown topics %v, want cats", got)
+	}
 	for _, c := range []struct{ in, want string }{
-		{`{"title":`, "line 1: unexpected end"}, {"\n" + `{"labels":{"iran":3}}`, "line 2: label iran is 3, want 0, 1 or 2"}, {`{"labels":{"cats":1}}`, "line 1: label cats: there is no such topic"},
+		{`{"title":`, "line 1: unexpected end"}, {"\n" + `{"labels":{"iran":3}}`, "line 2: label iran is 3, want 0, 1 or 2"},
 	} {
 		if err := topic.ReadLabeled(strings.NewReader(c.in), topic.NewMeasure(s).Add); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("ReadLabeled(%q) = %v, want %q", c.in, err, c.want)
