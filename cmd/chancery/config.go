@@ -32,7 +32,9 @@ type Config struct {
 	DataDir string         `toml:"data_dir"` // empty: found by dataDir
 	Server  serverConfig   `toml:"server"`
 	Fetch   fetchTable     `toml:"fetch"`
+	Dedup   emptyTable     `toml:"dedup"`
 	Archive archiveConfig  `toml:"archive"`
+	Search  emptyTable     `toml:"search"`
 	Publish publish.Config `toml:"publish"`
 	Notify  notifyConfig   `toml:"notify"`
 	Topics  []topic.Rule   `toml:"topic"`
@@ -42,6 +44,9 @@ type Config struct {
 	file   string       // it was read from, or builtinName
 	places keyPositions // of everything in the file
 }
+
+// emptyTable is a table that has its name and no keys yet.
+type emptyTable struct{}
 
 // fetchTable is [fetch]: what a request may cost, and how often there is one.
 type fetchTable struct {
@@ -61,7 +66,7 @@ type serverConfig struct {
 	MetricsListen  string         `toml:"metrics_listen"`  // host:port, unix:PATH; empty: none
 	Control        string         `toml:"control"`         // path of the control socket; empty: found by controlPaths
 	TrustedProxies []netip.Prefix `toml:"trusted_proxies"` // peers that are proxies and stand for many clients
-	Access         string         `toml:"access"`          // "public"
+	Access         string         `toml:"access"`          // "public" or "token"
 }
 
 // archiveConfig is [archive]: how the archive's files are made, and what one
@@ -300,8 +305,8 @@ func (s serverConfig) validate() error {
 	if s.Control != "" && !filepath.IsAbs(s.Control) {
 		errs = append(errs, fmt.Errorf("control: %q is not an absolute path", s.Control))
 	}
-	if s.Access != "public" {
-		errs = append(errs, fmt.Errorf(`access: %q is not "public" ("token" is not built yet)`, s.Access))
+	if s.Access != "public" && s.Access != "token" {
+		errs = append(errs, fmt.Errorf(`access: %q is neither "public" nor "token"`, s.Access))
 	}
 	return errors.Join(errs...)
 }

@@ -59,7 +59,7 @@ content = "half"
 	want := []string{
 		`c.toml:1:1: data_dir: "rel" is not an absolute path`,
 		`c.toml:3:3: server.lsten: unknown key (did you mean listen?)`,
-		`c.toml:4:1: server.access: "secret" is not "public"`,
+		`c.toml:4:1: server.access: "secret" is neither "public" nor "token"`,
 		`c.toml:6:1: fetch.min_interval: "1x" is not a duration such as`,
 		`c.toml:7:1: fetch.timeout: 3 is not a duration such as`,
 		`c.toml:8:1: fetch.per_host: "a" is not a whole number`,

@@ -18,6 +18,7 @@ func (d *daemon) supervise(ctx context.Context, g *generation) error {
 		group, partsCtx := errgroup.WithContext(parts)
 		group.Go(func() error { return ended(partsCtx, g.works.aggregator.Run(partsCtx)) })
 		group.Go(func() error { return ended(partsCtx, g.publisher.Run(partsCtx)) })
+		group.Go(func() error { return d.serveWhenReady(partsCtx, g) })
 		next, err := d.awaitReload(partsCtx)
 		stop()
 		if werr := group.Wait(); werr != nil {
@@ -29,6 +30,20 @@ func (d *daemon) supervise(ctx context.Context, g *generation) error {
 		g.works.fetch.CloseIdle()
 		g = next
 	}
+}
+
+// serveWhenReady puts a generation in front of readers as soon as it knows what
+// was served before; until then they have the one before it.
+func (d *daemon) serveWhenReady(ctx context.Context, g *generation) error {
+	if err := g.publisher.Ready(ctx); err != nil {
+		return ended(ctx, err)
+	}
+	if d.current.Swap(g) == g {
+		return nil // at the start
+	}
+	d.log.InfoContext(ctx, "reloaded", "file", g.config.file)
+	d.notify.Ready("serving at " + addressOf(d.public))
+	return nil
 }
 
 // ended drops the error of a part that ended because it was told to.
@@ -62,7 +77,7 @@ func (d *daemon) reload(ctx context.Context) (*generation, error) {
 	c, err := d.load()
 	var g *generation
 	if err == nil {
-		g, err = d.generationOf(c)
+		g, err = d.generationOf(ctx, c)
 	}
 	if err == nil {
 		old := d.current.Load()
@@ -74,8 +89,6 @@ func (d *daemon) reload(ctx context.Context) (*generation, error) {
 			for _, text := range restart {
 				d.log.WarnContext(ctx, "configuration: takes effect at the next start", "change", text)
 			}
-			d.log.InfoContext(ctx, "reloaded", "changes", len(changes), "file", c.file)
-			d.notify.Ready("serving at " + addressOf(d.public))
 			return g, nil
 		}
 	}

@@ -25,6 +25,7 @@ import (
 	"chancery/cmd/chancery/control"
 	"chancery/cmd/chancery/systemd"
 	"chancery/publish"
+	"chancery/publish/hub"
 	"chancery/store"
 )
 
@@ -237,7 +238,7 @@ func listen(given net.Listener, address string) (net.Listener, error) {
 
 // generationOf builds everything that a configuration asks for, and starts
 // nothing: when it fails, nothing has changed.
-func (d *daemon) generationOf(c *Config) (*generation, error) {
+func (d *daemon) generationOf(ctx context.Context, c *Config) (*generation, error) {
 	w, err := newWorks(c, d.archive, d.web, d.log)
 	if err != nil {
 		return nil, err
@@ -247,8 +248,12 @@ func (d *daemon) generationOf(c *Config) (*generation, error) {
 	if strings.HasPrefix(pc.BaseURL, "unix:") {
 		pc.BaseURL = "http://localhost"
 	}
+	pc.Access = c.Server.Access
 	pub, err := publish.New(pc, c.definitions(), d.archive, d.log.With("part", "publish"))
 	if err != nil {
+		return nil, err
+	}
+	if err := pub.EnableHub(ctx, hub.DefaultConfig(), w.fetch.Transport()); err != nil {
 		return nil, err
 	}
 	return &generation{config: c, works: w, publisher: pub, handler: pub.Handler()}, nil
@@ -257,17 +262,22 @@ func (d *daemon) generationOf(c *Config) (*generation, error) {
 // run serves until ctx ends. The listeners and the archive are open; the caller
 // closes them.
 func (d *daemon) run(ctx context.Context, c *Config) error {
-	g, err := d.generationOf(c)
+	g, err := d.generationOf(ctx, c)
 	if err != nil {
 		return failWith(exitConfig, err)
 	}
 	if err := d.begin(ctx, g); err != nil {
 		return err
 	}
+	d.current.Store(g)
 	public := newServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		d.current.Load().handler.ServeHTTP(w, r)
 	}), d.log)
 	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return d.supervise(ctx, g) })
+	if err := g.publisher.Ready(ctx); err != nil { // the listeners are open: who comes early waits
+		return errors.Join(ended(ctx, err), group.Wait())
+	}
 	group.Go(func() error { return serveHTTP(ctx, public, limitPeers(d.public, c.Server.TrustedProxies)) })
 	if d.admin != nil {
 		admin := newServer(d.adminHandler(), d.log)
@@ -276,7 +286,6 @@ func (d *daemon) run(ctx context.Context, c *Config) error {
 	if d.control != nil {
 		group.Go(func() error { return control.Serve(ctx, d.control, d.handle, d.log) })
 	}
-	group.Go(func() error { return d.supervise(ctx, g) })
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGHUP, syscall.SIGUSR1) // before anybody is told that we are ready
 	defer signal.Stop(signals)
@@ -305,15 +314,10 @@ func (d *daemon) run(ctx context.Context, c *Config) error {
 // stopTimeout is how long an orderly end may take.
 const stopTimeout = 30 * time.Second
 
-// begin puts a generation in place: its sources into the archive, then its
-// handler in front of readers.
+// begin brings what a generation's configuration says into the archive.
 func (d *daemon) begin(ctx context.Context, g *generation) error {
 	e := &Env{Config: g.config, Archive: d.archive, Log: d.log}
-	if err := e.takeConfig(ctx, g.works); err != nil {
-		return err
-	}
-	d.current.Store(g)
-	return nil
+	return e.takeConfig(ctx, g.works)
 }
 
 // statusEvery is how often the service manager's sentence is renewed
