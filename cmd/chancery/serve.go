@@ -214,7 +214,7 @@ func listen(given net.Listener, address string) (net.Listener, error) {
 	network := "tcp"
 	if path, ok := strings.CutPrefix(address, "unix:"); ok {
 		network, address = "unix", path
-		if c, err := net.Dial(network, path); err == nil {
+		if c, err := net.DialUnix(network, nil, &net.UnixAddr{Name: path, Net: network}); err == nil {
 			_ = c.Close()
 		} else if st, err := os.Lstat(path); err == nil && st.Mode()&os.ModeSocket != 0 {
 			_ = os.Remove(path) // left behind by a daemon that was killed
