@@ -2,6 +2,6 @@
 
 package parse
 
-// raceFactor is how much slower the race detector makes what is timed; documents
-// are so much smaller.
+// raceFactor is how much smaller the attack documents are under the race detector,
+// which makes everything slower; times are not judged then.
 const raceFactor = 20

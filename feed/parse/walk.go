@@ -12,7 +12,7 @@ const (
 	maxEntries  = 10_000
 	maxText     = 4 << 20
 	maxTokens   = 2 << 20 // tags, comments, sections and runs of text
-	maxNodes    = 1 << 16 // elements and attributes read of one entry, or of the head
+	maxNodes    = 1 << 15 // elements and attributes read of one entry, or of the head
 	maxKept     = 1 << 18 // elements and attributes kept as extensions of one document
 )
 
