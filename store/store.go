@@ -152,6 +152,10 @@ type Batch struct {
 	Drafts   []Draft
 	// From says where the batch came from when it was no poll: a file's name.
 	From string
+	// Reparsed: the drafts are what a newer parser reads in a document that the
+	// archive gave (Archive.Document). Where they differ, the revision is a record
+	// of KindReparsed: not an edit of the publisher's.
+	Reparsed bool
 	// At is the time of record, so that a re-import gets the times of the first
 	// one; zero is now.
 	At time.Time

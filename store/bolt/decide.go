@@ -392,6 +392,9 @@ func (t *txn) decide(in *intake, i int, num uint32, sg sighting, raw uint64, at 
 	} else {
 		it.FirstSeen = instant(sg.row.firstSeen)
 		h.kind, h.revision, h.story, h.prev = store.KindRevision, sg.row.revisions+1, sg.row.story, sg.row.last
+		if in.batch.Reparsed {
+			h.kind = store.KindReparsed
+		}
 		h.tags = retag(tagsOf(&sg.row, t.label), d.Topics)
 		o = store.Outcome{ID: sg.id, State: store.Revised, Revision: int(h.revision), Story: sg.row.story}
 		h.firstSeen = h.time

@@ -227,7 +227,7 @@ func (m *Model) take(id feed.SourceID, b store.Batch, seen []int, at time.Time) 
 	out := make([]store.Outcome, len(b.Drafts))
 	created := 0
 	for i, d := range b.Drafts {
-		out[i] = m.decide(id, &created, d, relink[i], raw, at)
+		out[i] = m.decide(id, &created, d, relink[i], raw, at, b.Reparsed)
 		if d.Part >= 0 {
 			k := sourceDigest{id, b.Document.Parts[d.Part].Digest}
 			if _, ok := m.parts[k]; !ok {
@@ -301,7 +301,7 @@ func (it *item) last() *feed.Item { return &it.revs[len(it.revs)-1] }
 // that changes to and fro does not grow (PEERS part 5, 56).
 const flips = 16
 
-func (m *Model) decide(src feed.SourceID, created *int, d store.Draft, known feed.ItemID, raw store.Cursor, at time.Time) store.Outcome {
+func (m *Model) decide(src feed.SourceID, created *int, d store.Draft, known feed.ItemID, raw store.Cursor, at time.Time, reparsed bool) store.Outcome {
 	for _, k := range d.Keys {
 		if h, ok := m.keys[sourceKey{src, k}]; ok {
 			known = h
@@ -334,7 +334,11 @@ func (m *Model) decide(src feed.SourceID, created *int, d store.Draft, known fee
 	it.topics = retag(it.topics, d.Topics)
 	v.Topics, v.Story = it.topics, it.story
 	it.revs, it.raw = append(it.revs, v), append(it.raw, raw)
-	m.record(store.Record{Kind: store.KindRevision, Time: at, Source: src, Item: &v}, nil)
+	kind := store.KindRevision
+	if reparsed {
+		kind = store.KindReparsed
+	}
+	m.record(store.Record{Kind: kind, Time: at, Source: src, Item: &v}, nil)
 	return out
 }
 

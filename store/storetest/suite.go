@@ -30,6 +30,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		"manual tags":                   manualTags,
 		"ids come again":                idsAgain,
 		"revised within the batch":      withinBatch,
+		"documents read again":          reparsed,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -408,4 +409,46 @@ func withinBatch(t *testing.T, s store.Store) {
 	out := appendTo(t, s, "a", day0, Draft("1", "one"), Draft("1", "one"), Draft("1", "other"))
 	wantStates(t, out, store.New, store.Same, store.Revised)
 	wantStates(t, appendTo(t, s, "a", day0.Add(time.Hour), Draft("1", "one"), Draft("1", "other")), store.Same, store.Same)
+}
+
+// What a newer parser reads in a kept document is recorded as such, and the document
+// is not kept again.
+func reparsed(t *testing.T, s store.Store) {
+	ctx := t.Context()
+	Source(t, s, "a")
+	body := []byte("<rss><item>one</item></rss>")
+	batch := store.Batch{At: day0, Document: &store.Document{
+		Source: "a", Body: body, Received: day0, Parts: []store.Part{{Start: 5, End: 21, Digest: feed.DigestOf(body[5:21])}},
+	}}
+	d := Draft("1", "badly read")
+	d.Part = 0
+	batch.Drafts = []store.Draft{d}
+	first, err := s.Append(ctx, batch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	recs, _, err := s.Follow(ctx, 0, store.KindsOf(store.KindRaw), 10)
+	if err != nil || len(recs) != 1 {
+		t.Fatalf("%d raw records, %v", len(recs), err)
+	}
+	doc, err := s.Document(ctx, recs[0].Seq)
+	if err != nil || string(doc.Body) != string(body) || len(doc.Parts) != 1 {
+		t.Fatalf("document %+v, %v", doc, err)
+	}
+	d = Draft("1", "well read")
+	d.Part = 0
+	out, err := s.Append(ctx, store.Batch{Document: &doc, Drafts: []store.Draft{d}, At: day0.Add(time.Hour), Reparsed: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantStates(t, out, store.Revised)
+	recs, _, err = s.Follow(ctx, recs[0].Seq, store.KindsOf(store.KindReparsed, store.KindRevision, store.KindRaw), 10)
+	if err != nil || len(recs) != 1 || recs[0].Kind != store.KindReparsed || recs[0].Item.Title.Value != "well read" {
+		t.Errorf("records %+v, %v; want one reparsed", recs, err)
+	}
+	for _, n := range []int{1, 2} {
+		if doc, err := s.Raw(ctx, first[0].ID, n); err != nil || string(doc.Body) != string(body) {
+			t.Errorf("revision %d came in %q, %v", n, doc.Body, err)
+		}
+	}
 }
