@@ -24,7 +24,7 @@ func readable(t *testing.T) (*world, *httptest.Server) {
 	srv.Start()
 	t.Cleanup(srv.Close)
 	w.add(post{source: "one", guid: "tag:one.example,2026:1", title: "Camps & <courts>", text: "<p>Text of the post, with <b>weight</b>.</p>", topics: []feed.TopicID{"iran"}, at: start.Add(-time.Hour)},
-		post{source: "one", guid: "2", title: "نامه‌ای از تیرانا", text: "<p>متن</p>", topics: []feed.TopicID{"iran"}, at: start})
+		post{source: "one", guid: "2", title: "نامه از تیرانا", text: "<p>متن</p>", topics: []feed.TopicID{"iran"}, at: start})
 	return w, srv
 }
 
@@ -87,7 +87,7 @@ func TestNewsboat(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, want := range []string{"tag:one.example,2026:1", "نامه‌ای از تیرانا", "Text of the post"} {
+		for _, want := range []string{"tag:one.example,2026:1", "نامه از تیرانا", "Text of the post"} {
 			if !strings.Contains(string(b), want) {
 				t.Errorf("%s: newsboat's cache lacks %q", format, want)
 			}
