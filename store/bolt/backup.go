@@ -12,6 +12,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -42,7 +43,7 @@ func (s *Store) Backup(ctx context.Context, w io.Writer) error {
 	}
 	s.long.Add(1)
 	defer s.long.Done()
-	vols := s.vols[:len(s.vols):len(s.vols)]
+	vols := slices.Clip(s.vols)
 	s.mu.RUnlock()
 	m := manifest{
 		Format: Format, Archive: hex.EncodeToString(vols[0].archive[:]), Made: time.Now().UTC().Truncate(time.Second),

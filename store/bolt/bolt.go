@@ -123,7 +123,7 @@ func Open(ctx context.Context, dir string, o Options) (_ *Store, err error) {
 	}
 	defer func() {
 		if err != nil {
-			s.release()
+			_ = s.release() // what went wrong first counts
 		}
 	}()
 	if s.vols, err = openVolumes(dir, o.ReadOnly, s.log); err != nil {
@@ -149,7 +149,7 @@ func Open(ctx context.Context, dir string, o Options) (_ *Store, err error) {
 	if err := s.finishTakedowns(); err != nil {
 		return nil, err
 	}
-	go s.write()
+	go s.write() //nolint:contextcheck // it outlives the call: Close ends it, not the context of Open
 	return s, nil
 }
 

@@ -352,7 +352,7 @@ func (c *catalogTx) putDates(source feed.SourceID, id feed.ItemID, r, old *row) 
 // partRow is what is known of an entry's own bytes.
 type partRow struct {
 	seq  uint64      // record that has the bytes; 0: none
-	item feed.ItemID // zero: not recognised
+	item feed.ItemID // zero: not recognized
 }
 
 func (c *catalogTx) part(num uint32, d short) (p partRow, ok bool) {

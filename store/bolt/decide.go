@@ -29,7 +29,7 @@ func (c *catalogTx) find(num uint32, d *store.Draft) (sighting, error) {
 	return sighting{}, nil
 }
 
-// flips is how many revisions back a version is still recognised: a post that
+// flips is how many revisions back a version is still recognized: a post that
 // changes to and fro between a few states does not grow (PEERS part 5, 56).
 const flips = 16
 
@@ -149,7 +149,7 @@ func (t *txn) take(in *intake, at time.Time) ([]store.Outcome, error) {
 		return t.apply(&p.h, nil, nil)
 	}
 	out := make([]store.Outcome, len(in.batch.Drafts))
-	var recognised []found
+	var recognized []found
 	for i := range in.batch.Drafts {
 		d := &in.batch.Drafts[i]
 		sg, err := t.find(num, d)
@@ -182,12 +182,12 @@ func (t *txn) take(in *intake, at time.Time) ([]store.Outcome, error) {
 				if err := t.addPart(num, digest, 0, o.ID); err != nil {
 					return nil, err
 				}
-				recognised = append(recognised, found{d.Part, o.ID})
+				recognized = append(recognized, found{d.Part, o.ID})
 			}
 		}
 	}
 	if rawNew {
-		if err := t.finishRaw(in, num, rawSeq, recognised, at); err != nil {
+		if err := t.finishRaw(in, num, rawSeq, recognized, at); err != nil {
 			return nil, err
 		}
 		for i := range later {
@@ -223,7 +223,7 @@ func (t *txn) withheld(num uint32, b *store.Batch) (bool, error) {
 
 // finishRaw makes the record of a document, now that it is known which of its
 // parts the records of its items carry.
-func (t *txn) finishRaw(in *intake, num uint32, seq uint64, recognised []found, at time.Time) error {
+func (t *txn) finishRaw(in *intake, num uint32, seq uint64, recognized []found, at time.Time) error {
 	stored := make([]bool, len(in.rawPlan.digests))
 	good := in.raw != nil && in.volume == t.live.number
 	inline := map[short]bool{}
@@ -251,7 +251,7 @@ func (t *txn) finishRaw(in *intake, num uint32, seq uint64, recognised []found, 
 	p := pending{
 		h: header{
 			seq: seq, kind: store.KindRaw, time: nanos(at), source: in.source, content: in.content, doc: in.doc,
-			parts: in.rawPlan.digests, found: recognised, inline: in.rawPlan.inline,
+			parts: in.rawPlan.digests, found: recognized, inline: in.rawPlan.inline,
 		},
 		pack: in.raw,
 	}

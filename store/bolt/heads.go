@@ -32,11 +32,9 @@ func (s *Store) Heads(ctx context.Context, q store.HeadQuery) ([]store.Head, err
 }
 
 func (c *catalogTx) heads(ctx context.Context, q *store.HeadQuery) ([]store.Head, error) {
-	topic, knownTopic := uint16(0), true
-	if q.Topic != "" {
-		if topic, knownTopic = c.mem.topics[q.Topic]; !knownTopic {
-			return nil, nil
-		}
+	topic := c.mem.topics[q.Topic] // 0: none is asked for
+	if q.Topic != "" && topic == 0 {
+		return nil, nil
 	}
 	num := uint32(0)
 	if q.Source != "" {

@@ -59,8 +59,8 @@ func fill(v reflect.Value, n *int, depth int) {
 			fill(v.Index(i), n, depth+1)
 		}
 	case reflect.Struct:
-		for i := range v.NumField() {
-			fill(v.Field(i), n, depth+1)
+		for _, f := range v.Fields() {
+			fill(f, n, depth+1)
 		}
 	default:
 		panic(v.Type().String())

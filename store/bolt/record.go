@@ -55,7 +55,7 @@ type header struct {
 	unknown   []byte // fields of a later program
 }
 
-// found: a part of a raw document was recognised as an item without making a record.
+// found: a part of a raw document was recognized as an item without making a record.
 type found struct {
 	part int
 	item feed.ItemID

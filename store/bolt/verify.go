@@ -3,6 +3,7 @@ package bolt
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,8 +11,6 @@ import (
 	"path/filepath"
 	"slices"
 	"syscall"
-
-	"crypto/sha256"
 
 	"go.etcd.io/bbolt"
 	"golang.org/x/mod/sumdb/tlog"
@@ -265,7 +264,7 @@ func (c *check) documents(ctx context.Context, ct *catalogTx) error {
 		if err := ctxErr(ctx); err != nil {
 			return err
 		}
-		if _, _, err := c.s.document(getSeq(v)); err != nil && !(errors.Is(err, errGone) && len(c.taken) > 0) {
+		if _, _, err := c.s.document(getSeq(v)); err != nil && (!errors.Is(err, errGone) || len(c.taken) == 0) {
 			c.fault("%v", err)
 		}
 		return nil
@@ -312,7 +311,7 @@ func (c *check) compare(name string, i int, got, want *bbolt.Bucket) {
 		order := bytes.Compare(ak, bk)
 		switch {
 		case bk == nil || ak != nil && order < 0:
-			if i != bParts { // entries recognised in documents that were not kept
+			if i != bParts { // entries recognized in documents that were not kept
 				c.fault("catalog: %s has %x, which is not in the log", name, ak)
 			}
 			ak, av = a.Next()
@@ -320,7 +319,7 @@ func (c *check) compare(name string, i int, got, want *bbolt.Bucket) {
 			c.fault("catalog: %s lacks %x", name, bk)
 			bk, bv = b.Next()
 		default:
-			if !bytes.Equal(av, bv) && !(i == bItems && onlySeenLater(av, bv)) && !(i == bParts && sameBytes(av, bv)) {
+			if !bytes.Equal(av, bv) && (i != bItems || !onlySeenLater(av, bv)) && (i != bParts || !sameBytes(av, bv)) {
 				c.fault("catalog: %s: %x is %x, the log says %x", name, ak, av[:min(len(av), 200)], bv[:min(len(bv), 200)])
 			}
 			ak, av = a.Next()

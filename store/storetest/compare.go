@@ -293,7 +293,7 @@ func agree(what string, f func(s store.Store) (any, error), a, b store.Store) er
 	got, errA := f(a)
 	want, errB := f(b)
 	if class(errA) != class(errB) {
-		return fmt.Errorf("%s: engine says %w, model %v", what, errA, errB)
+		return fmt.Errorf("%s: engine says %q, model %q: %w", what, class(errA), class(errB), errors.Join(errA, errB))
 	}
 	if d := cmp.Diff(want, got, cmpopts.EquateEmpty(), cmpopts.IgnoreFields(store.Lease{}, "Fence")); d != "" {
 		return fmt.Errorf("%s (-model +engine):\n%s", what, d)
@@ -302,19 +302,19 @@ func agree(what string, f func(s store.Store) (any, error), a, b store.Store) er
 }
 
 // class is which of the closed set an error is of.
-func class(err error) error {
+func class(err error) string {
 	for _, c := range []error{
 		store.ErrNotFound, store.ErrConflict, store.ErrLeaseLost, store.ErrFull, store.ErrCorrupt,
 		store.ErrBusy, store.ErrReadOnly, store.ErrNewer, store.ErrClosed,
 	} {
 		if errors.Is(err, c) {
-			return c
+			return c.Error()
 		}
 	}
 	if err != nil {
-		return errors.New("other")
+		return "another error"
 	}
-	return nil
+	return ""
 }
 
 func (sc *Script) poll(ctx context.Context, a, b store.Store, source feed.SourceID, batch *store.Batch) error {

@@ -297,7 +297,7 @@ func (m *Model) regenerated(id feed.SourceID, drafts []store.Draft, seen []int) 
 
 func (it *item) last() *feed.Item { return &it.revs[len(it.revs)-1] }
 
-// flips is how many revisions back a version is still recognised, so that a post
+// flips is how many revisions back a version is still recognized, so that a post
 // that changes to and fro does not grow (PEERS part 5, 56).
 const flips = 16
 
