@@ -131,7 +131,7 @@ type Entry struct {
 	Extensions   []Extension
 	Repairs      []string // as Feed.Repairs, for this entry alone
 	// Bytes is the digest of the entry's own bytes in the document, for
-	// recognising an entry that was seen before without parsing it again.
+	// recognizing an entry that was seen before without parsing it again.
 	// Zero when the entry's bytes could not be told apart.
 	Bytes Digest
 }

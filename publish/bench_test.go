@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"runtime"
@@ -112,9 +113,7 @@ func bare(w *world, path string, header ...string) http.Handler {
 	body := rec.Body.Bytes()
 	return http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
 		h := rw.Header()
-		for k, v := range rec.Header() {
-			h[k] = v
-		}
+		maps.Copy(h, rec.Header())
 		rw.WriteHeader(rec.Code)
 		if len(body) > 0 {
 			_, _ = rw.Write(body)

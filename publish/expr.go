@@ -34,9 +34,9 @@ func parseExpression(s string) (expression, error) {
 	s = strings.ReplaceAll(s, " ", "+")
 	n := 0
 	var e expression
-	for _, or := range strings.Split(s, ",") {
+	for or := range strings.SplitSeq(s, ",") {
 		var c clause
-		for _, and := range strings.Split(or, "+") {
+		for and := range strings.SplitSeq(or, "+") {
 			for i, id := range strings.Split(and, "!") {
 				if !feed.ValidID(id) {
 					return nil, fmt.Errorf("%w: %.64q is not the id of a topic or feed", errExpression, id)
@@ -59,7 +59,7 @@ func parseExpression(s string) (expression, error) {
 	slices.SortFunc(e, func(a, b clause) int { return strings.Compare(a.String(), b.String()) })
 	var out expression
 	for i, c := range e {
-		implied := func(o clause) bool { return c.implies(o) && !(o.implies(c)) }
+		implied := func(o clause) bool { return c.implies(o) && !o.implies(c) }
 		if slices.ContainsFunc(e, implied) || slices.ContainsFunc(e[:i], func(o clause) bool { return o.String() == c.String() }) {
 			continue
 		}
@@ -77,11 +77,12 @@ func subset(a, b []string) bool {
 
 // String is the clause as in a URL.
 func (c clause) String() string {
-	s := strings.Join(c.With, "+")
+	var s strings.Builder
+	s.WriteString(strings.Join(c.With, "+"))
 	for _, id := range c.Without {
-		s += "!" + id
+		s.WriteString("!" + id)
 	}
-	return s
+	return s.String()
 }
 
 // String is the canonical name.

@@ -36,7 +36,7 @@ type Token struct {
 // tokenSpace is where the ledger keeps tokens, by hash.
 const tokenSpace = "tokens"
 
-// tokenPrefix makes tokens recognisable, to people and to scanners for leaked
+// tokenPrefix makes tokens recognizable, to people and to scanners for leaked
 // secrets.
 const tokenPrefix = "chy_"
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -74,7 +73,7 @@ func (w *world) startOn(cfg Config, defs Definitions, archive Archive) {
 	if w.stop != nil {
 		w.stop()
 	}
-	pub, err := New(cfg, defs, archive, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	pub, err := New(cfg, defs, archive, slog.New(slog.DiscardHandler))
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-// Package identify computes by what an entry is recognised: within its source
+// Package identify computes by what an entry is recognized: within its source
 // the native id as written, else its link, else its content; across sources its
 // canonical URL and its text.
 //

@@ -1,12 +1,13 @@
 package schedule
 
 import (
-	"chancery/store"
 	"fmt"
 	"math"
 	"slices"
 	"strings"
 	"time"
+
+	"chancery/store"
 )
 
 // Explanation is everything that goes into a source's next poll, for status and

@@ -1,11 +1,12 @@
 package schedule
 
 import (
-	"chancery/feed"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
+
+	"chancery/feed"
 )
 
 // A first failure that may pass costs nothing; after it the wait doubles up to a

@@ -1,13 +1,14 @@
 package schedule
 
 import (
-	"chancery/feed"
-	"chancery/store"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"chancery/feed"
+	"chancery/store"
 )
 
 var t0 = time.Date(2026, 3, 3, 9, 17, 0, 0, time.UTC) // a Tuesday

@@ -1,9 +1,10 @@
 package schedule
 
 import (
-	"chancery/feed"
 	"slices"
 	"time"
+
+	"chancery/feed"
 )
 
 // syndication is the lower bound that the syndication module of RSS 1.0 sets:

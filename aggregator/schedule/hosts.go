@@ -1,10 +1,11 @@
 package schedule
 
 import (
-	"chancery/feed"
-	"chancery/store"
 	"sync"
 	"time"
+
+	"chancery/feed"
+	"chancery/store"
 )
 
 const (

@@ -1,12 +1,13 @@
 package schedule
 
 import (
-	"chancery/feed"
-	"chancery/store"
 	"context"
 	"log/slog"
 	"sync"
 	"time"
+
+	"chancery/feed"
+	"chancery/store"
 )
 
 // Task is a source in the Loop.

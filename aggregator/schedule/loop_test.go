@@ -1,7 +1,6 @@
 package schedule
 
 import (
-	"chancery/feed"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +10,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"chancery/feed"
 )
 
 // journal records when each source was polled.

@@ -1,10 +1,11 @@
 package schedule
 
 import (
-	"chancery/feed"
 	"encoding/binary"
 	"math"
 	"time"
+
+	"chancery/feed"
 )
 
 // memory is what the rules remember of a source besides store.PollState. It is

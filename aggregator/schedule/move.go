@@ -1,9 +1,10 @@
 package schedule
 
 import (
-	"chancery/store"
 	"fmt"
 	"time"
+
+	"chancery/store"
 )
 
 const (

@@ -1,10 +1,11 @@
 package schedule
 
 import (
-	"chancery/store"
 	"fmt"
 	"math"
 	"time"
+
+	"chancery/store"
 )
 
 // bounds is how the next poll of a source that answers well is found, each part

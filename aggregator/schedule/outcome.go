@@ -1,10 +1,11 @@
 package schedule
 
 import (
-	"chancery/feed"
-	"chancery/store"
 	"slices"
 	"time"
+
+	"chancery/feed"
+	"chancery/store"
 )
 
 // Outcome is what one poll brought, as facts. Classes of failure are the words of

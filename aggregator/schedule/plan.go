@@ -1,9 +1,10 @@
 package schedule
 
 import (
-	"chancery/store"
 	"fmt"
 	"time"
+
+	"chancery/store"
 )
 
 // Ask is how the next poll of a source shall ask.

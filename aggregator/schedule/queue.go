@@ -1,10 +1,11 @@
 package schedule
 
 import (
-	"chancery/feed"
 	"cmp"
 	"container/heap"
 	"time"
+
+	"chancery/feed"
 )
 
 // queue holds the tasks of a Loop, by host. Each host has its tasks by time; of

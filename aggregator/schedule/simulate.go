@@ -1,11 +1,12 @@
 package schedule
 
 import (
-	"chancery/feed"
-	"chancery/store"
 	"fmt"
 	"slices"
 	"time"
+
+	"chancery/feed"
+	"chancery/store"
 )
 
 // Trace is when a source posted: the input of [Simulate].

@@ -1,7 +1,6 @@
 package schedule
 
 import (
-	"chancery/feed"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -10,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"chancery/feed"
 )
 
 // shared finds the reference material beside the repository, or skips.

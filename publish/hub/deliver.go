@@ -124,7 +124,7 @@ func (h *Hub) deliver(ctx context.Context, d due) error {
 	if err != nil {
 		return refusal(err)
 	}
-	defer res.Body.Close()                      //nolint:errcheck // read only
+	defer res.Body.Close()
 	_, _ = io.CopyN(io.Discard, res.Body, 4096) // so that the connection can be used again
 	switch {
 	case res.StatusCode == http.StatusGone:

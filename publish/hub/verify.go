@@ -59,7 +59,7 @@ func (h *Hub) verify(ctx context.Context, q request) error {
 	if err != nil {
 		return refusal(err)
 	}
-	defer res.Body.Close() //nolint:errcheck // read only
+	defer res.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(res.Body, int64(len(secret))+64))
 	if err != nil {
 		return refusal(err)

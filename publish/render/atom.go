@@ -42,7 +42,7 @@ type atomFeed struct {
 // FeedXml makes feeds.WriteXML the writer (PUB-93); the name is that of the
 // library's interface.
 //
-//nolint:revive,staticcheck // as above
+//nolint:staticcheck // as above
 func (f *atomFeed) FeedXml() any { return f }
 
 type atomEntry struct {
@@ -163,8 +163,13 @@ func (f *Feed) atomLinks(format Format) []atomLink {
 		rel string
 		at  Address
 	}{
-		{"first", p.First}, {"previous", p.Previous}, {"next", p.Next}, {"last", p.Last},
-		{"current", p.Current}, {"prev-archive", p.PrevArchive}, {"next-archive", p.NextArchive},
+		{"first", p.First},
+		{"previous", p.Previous},
+		{"next", p.Next},
+		{"last", p.Last},
+		{"current", p.Current},
+		{"prev-archive", p.PrevArchive},
+		{"next-archive", p.NextArchive},
 	} {
 		add(r.rel, r.at.In(format), format.MediaType())
 	}
@@ -337,7 +342,7 @@ type styled struct {
 	style string
 }
 
-//nolint:revive,staticcheck // the library's name
+//nolint:staticcheck // the library's name
 func (s *styled) FeedXml() any { return s }
 
 // MarshalXML implements xml.Marshaler.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/url"
 	"path"
+	"slices"
 	"time"
 
 	"github.com/gorilla/feeds"
@@ -90,7 +91,7 @@ type ExtensionAlso struct {
 	URL   string `json:"url"`
 }
 
-// JSON writes f as a JSON Feed 1.1. The outer value is marshalled itself: the
+// JSON writes f as a JSON Feed 1.1. The outer value is marshaled itself: the
 // library's ToJSON would write only the embedded part (PUB-97).
 func JSON(f *Feed) ([]byte, error) {
 	d := jsonFeed{
@@ -131,7 +132,7 @@ func (f *Feed) jsonItem(e *Entry) jsonItem {
 			it.Summary = ""
 		}
 	}
-	for _, p := range append(e.Authors[:len(e.Authors):len(e.Authors)], e.Origin.Authors...) {
+	for _, p := range append(slices.Clip(e.Authors), e.Origin.Authors...) {
 		it.Authors = append(it.Authors, &feeds.JSONAuthor{Name: p.Name, Url: p.URL, Avatar: p.Avatar})
 	}
 	seen := map[string]bool{}

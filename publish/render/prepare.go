@@ -38,7 +38,7 @@ type Context struct {
 	// Content is what is republished unless the source says otherwise: "full" or
 	// "summary".
 	Content string
-	// Policy is how bodies are sanitised.
+	// Policy is how bodies are sanitized.
 	Policy html.Policy
 }
 
@@ -323,7 +323,7 @@ func isLanguage(t string) bool {
 		}
 		for j := range len(part) {
 			c := part[j] | 0x20
-			if !('a' <= c && c <= 'z' || i > 0 && '0' <= part[j] && part[j] <= '9') {
+			if (c < 'a' || c > 'z') && (i == 0 || part[j] < '0' || part[j] > '9') {
 				return false
 			}
 		}
@@ -345,7 +345,7 @@ func mediaType(s string) string {
 func isToken(s string) bool {
 	for i := range len(s) {
 		c := s[i]
-		if !('a' <= c && c <= 'z' || '0' <= c && c <= '9' || strings.IndexByte("!#$&-^_.+", c) >= 0) {
+		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && strings.IndexByte("!#$&-^_.+", c) < 0 {
 			return false
 		}
 	}

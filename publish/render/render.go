@@ -6,7 +6,7 @@
 // say, or say wrongly, is redeclared beside them (CONFORMANCE PUB-92 to PUB-98).
 //
 // [Prepare] makes an [Entry] from an archived item once: texts cleaned, HTML
-// sanitised, addresses checked. [Atom], [RSS] and [JSON] write a [Feed] of such
+// sanitized, addresses checked. [Atom], [RSS] and [JSON] write a [Feed] of such
 // entries. Everything in an Entry is safe to write; everything in a Feed besides
 // is the operator's or the program's own.
 package render
@@ -122,7 +122,7 @@ type Entry struct {
 	Page     string // of the item here
 	Title    string // plain text; may be empty
 	Summary  string // plain text
-	HTML     string // sanitised, absolute; empty if only a summary may be given
+	HTML     string // sanitized, absolute; empty if only a summary may be given
 	Language string
 	// Published is zero when the publisher gave no date. Updated is never zero.
 	Published, Updated time.Time

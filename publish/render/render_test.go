@@ -30,15 +30,14 @@ func TestEveryFieldOfTheLibraryIsKnown(t *testing.T) {
 	} {
 		shadowed := map[string]bool{}
 		ours := reflect.TypeOf(c.ours)
-		for i := range ours.NumField() {
-			if f := ours.Field(i); !f.Anonymous {
+		for f := range ours.Fields() {
+			if !f.Anonymous {
 				shadowed[wireName(f)] = true
 			}
 		}
 		used := strings.Fields(c.used)
 		theirs := reflect.TypeOf(c.theirs)
-		for i := range theirs.NumField() {
-			f := theirs.Field(i)
+		for f := range theirs.Fields() {
 			if !shadowed[wireName(f)] && !slices.Contains(used, f.Name) {
 				t.Errorf("%s.%s (%s) is neither redeclared nor used", theirs, f.Name, wireName(f))
 			}

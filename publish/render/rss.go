@@ -3,6 +3,7 @@ package render
 import (
 	"cmp"
 	"encoding/xml"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -34,7 +35,7 @@ type rssDocument struct {
 	Channel      rssChannel
 }
 
-//nolint:revive,staticcheck // the library's name
+//nolint:staticcheck // the library's name
 func (d *rssDocument) FeedXml() any { return d }
 
 // rssChannel is feeds.RssFeed; fields below shadow those of the same XML name.
@@ -203,7 +204,7 @@ func (f *Feed) rssItem(e *Entry) rssItem {
 	if it.Description.HTML == "" {
 		it.Description = nil
 	}
-	for _, p := range append(e.Authors[:len(e.Authors):len(e.Authors)], e.Origin.Authors...) {
+	for _, p := range append(slices.Clip(e.Authors), e.Origin.Authors...) {
 		it.Creators = append(it.Creators, plainText(p.Name))
 	}
 	it.author(e.Authors)

@@ -3,6 +3,7 @@ package render
 import (
 	"html"
 	"net/url"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -71,8 +72,8 @@ func line(s string) string {
 		}
 		b.WriteRune(r)
 	}
-	for i := len(open) - 1; i >= 0; i-- {
-		b.WriteRune(open[i])
+	for _, o := range slices.Backward(open) {
+		b.WriteRune(o)
 	}
 	return strings.TrimSpace(b.String())
 }

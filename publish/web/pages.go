@@ -327,7 +327,7 @@ func (s *Server) item(w http.ResponseWriter, r *http.Request) {
 		Policy: policy,
 	})
 	fr.Title = e.Heading() + " · " + fr.Site
-	// Sanitised by feed/html: elements and attributes of a short list.
+	// Sanitized by feed/html: elements and attributes of a short list.
 	fr.Body = itemPage{Entry: &e, Item: it, Content: template.HTML(e.HTML), Digest: it.Digest.String()} //nolint:gosec // see above
 	s.show(w, r, "item", fr)
 }
