@@ -277,7 +277,7 @@ func TestImportOPML(t *testing.T) {
 		<outline text="A again" type="rss" xmlUrl="http://www.a.example/feed/"/></body></opml>`
 	for i, want := range []int{2, 0} {
 		sum, err := a.Import(t.Context(), ImportOptions{Name: "list.opml"}, strings.NewReader(list))
-		if err != nil || sum.Sources != want {
+		if err != nil || sum.Added != want {
 			t.Errorf("import %d: %+v, %v", i+1, sum, err)
 		}
 	}

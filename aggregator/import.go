@@ -236,7 +236,7 @@ func (a *Aggregator) importOPML(ctx context.Context, o ImportOptions, body []byt
 			sum.fail(o, fmt.Errorf("line %d: %w", out.Line, err))
 		default:
 			edits = append(edits, store.Edit{Kind: store.KindSource, Source: &src, By: "opml"})
-			sum.Sources++
+			sum.Added++
 		}
 	}
 	if len(edits) == 0 {

@@ -9,9 +9,10 @@ import (
 // of `poll --json` and `import --json`.
 type Summary struct {
 	Sources     int       `json:"sources"`
-	Documents   int       `json:"documents,omitempty"` // taken in by an import
-	Fetched     int       `json:"fetched"`             // answers with a document
-	NotModified int       `json:"not_modified"`        // 304, or the same bytes again
+	Documents   int       `json:"documents,omitempty"`     // taken in by an import
+	Added       int       `json:"sources_added,omitempty"` // subscribed to by an import
+	Fetched     int       `json:"fetched"`                 // answers with a document
+	NotModified int       `json:"not_modified"`            // 304, or the same bytes again
 	Failed      int       `json:"failed"`
 	Seen        int       `json:"items_seen"` // entries in the documents
 	New         int       `json:"items_new"`
@@ -34,6 +35,7 @@ type Failure struct {
 func (s *Summary) Add(o Summary) {
 	s.Sources += o.Sources
 	s.Documents += o.Documents
+	s.Added += o.Added
 	s.Fetched += o.Fetched
 	s.NotModified += o.NotModified
 	s.Failed += o.Failed

@@ -2,6 +2,7 @@ package main
 
 import (
 	_ "embed"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"net"
@@ -109,6 +110,10 @@ type sourceEntry struct {
 	Credential string            `toml:"credential"`
 	Content    string            `toml:"content"`
 	Enabled    *bool             `toml:"enabled"`
+	// AllowDowngrade and Certificate are exceptions for this source alone: see
+	// store.Source.Downgrade and Certificate.
+	AllowDowngrade bool   `toml:"allow_downgrade"`
+	Certificate    string `toml:"certificate"`
 }
 
 func (s sourceEntry) source() store.Source {
@@ -120,6 +125,7 @@ func (s sourceEntry) source() store.Source {
 		ID: feed.SourceID(s.ID), URL: s.URL, Title: s.Title, Site: s.Site, Language: s.Language,
 		Origin: "config", Disabled: s.Enabled != nil && !*s.Enabled, Interval: s.Interval,
 		Topics: topics, Headers: s.Headers, Credential: s.Credential, Content: s.Content,
+		Downgrade: s.AllowDowngrade, Certificate: strings.ToLower(strings.ReplaceAll(s.Certificate, ":", "")),
 	}
 }
 
@@ -367,6 +373,9 @@ func (c *Config) checkSources(fault func(path, text string)) {
 		case "", "full", "summary":
 		default:
 			fault(at+".content", fmt.Sprintf(`%q is neither "full" nor "summary"`, s.Content))
+		}
+		if d, err := hex.DecodeString(strings.ReplaceAll(s.Certificate, ":", "")); err != nil || len(d) != 0 && len(d) != 32 {
+			fault(at+".certificate", fmt.Sprintf("%q is no SHA-256 in hexadecimal (64 digits)", s.Certificate))
 		}
 		for name, value := range s.Headers {
 			if strings.ContainsAny(name+value, "\r\n\x00") || name == "" || strings.ContainsAny(name, " :") {

@@ -135,6 +135,9 @@ func (e *Env) printSummary(s aggregator.Summary, asJSON bool, verb string) error
 	what := fmt.Sprintf("%d sources: %d fetched, %d not modified, %d failed", s.Sources, s.Fetched, s.NotModified, s.Failed)
 	if s.Documents > 0 || verb == "imported" {
 		what = fmt.Sprintf("%d documents, %d failed", s.Documents, s.Failed)
+		if s.Added > 0 {
+			what += fmt.Sprintf("; %d sources added", s.Added)
+		}
 	}
 	return e.printf("%s %s; %d items seen, %d new, %d revised, %d duplicates; %s in %.1f s\n",
 		verb, what, s.Seen, s.New, s.Revised, s.Duplicate, bytesText(s.Bytes), s.Seconds)

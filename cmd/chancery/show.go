@@ -219,7 +219,7 @@ func itemPage(it *feed.Item, source string) string {
 	}
 	fmt.Fprintf(&b, ">\n<head><meta charset=\"utf-8\"><title>%s</title></head>\n<body>\n", title)
 	fmt.Fprintf(&b, "<p>%s · %s</p>\n<h1>%s</h1>\n", htmlpkg.EscapeString(source), timeText(it.Effective()), title)
-	fmt.Fprintf(&b, "%s\n", html.Sanitize(content, html.Policy{}))
+	fmt.Fprintf(&b, "%s\n", html.Sanitize(content, html.DefaultPolicy()))
 	if it.URL != "" {
 		u := htmlpkg.EscapeString(it.URL)
 		if strings.HasPrefix(it.URL, "http://") || strings.HasPrefix(it.URL, "https://") {
