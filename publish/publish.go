@@ -148,7 +148,28 @@ var followed = store.KindsOf(store.KindItem, store.KindRevision, store.KindRepar
 // Run follows the archive until ctx ends. Feeds that are asked for before or
 // while it runs are read from the archive as it is, so it starts at the end; what
 // archive documents need of the past is read beside it.
+//
+// A full or read-only disk does not end it: what is there is served on, and it is
+// tried again until there is room (CONFORMANCE OPS-26).
 func (p *Publisher) Run(ctx context.Context) error {
+	for wait := time.Second; ; wait = min(2*wait, time.Minute) {
+		err := p.run(ctx)
+		if ctx.Err() != nil || !errors.Is(err, store.ErrFull) && !errors.Is(err, store.ErrReadOnly) {
+			return err
+		}
+		p.openOnce.Do(func() { close(p.opened) }) // better without archive documents than not at all
+		p.log.LogAttrs(ctx, slog.LevelError, "feeds are served as they are: their history cannot be written",
+			slog.Any("error", err), slog.Duration("again", wait))
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(wait):
+		}
+	}
+}
+
+// run is Run until something fails.
+func (p *Publisher) run(ctx context.Context) error {
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return p.follow(gctx, g) })
 	if p.hub != nil {
