@@ -28,17 +28,29 @@ var firstPost = time.Date(2006, 1, 1, 0, 0, 0, 0, time.UTC)
 // blogosphere makes posts by number: the same seed and number give the same post,
 // so that nothing need be kept. It stands in for the archive.
 type blogosphere struct {
-	seed  uint64
-	posts int
+	seed   uint64
+	posts  int
+	common [1 << 14]string // words of the first ranks: most of a text
 }
 
 func newBlogosphere(seed uint64, posts int) *blogosphere {
-	return &blogosphere{seed: seed, posts: posts}
+	b := &blogosphere{seed: seed, posts: posts}
+	for i := range b.common {
+		b.common[i] = word(i)
+	}
+	return b
 }
 
 // vocabulary is how many words have been used after so many posts.
 func (b *blogosphere) vocabulary(posts int) int {
 	return 1000 + int(heapsK*math.Sqrt(float64(posts+1)*textBytes/6))
+}
+
+func (b *blogosphere) word(rank int) string {
+	if rank < len(b.common) {
+		return b.common[rank]
+	}
+	return word(rank)
 }
 
 // word is the word of a rank: common ones are short.
@@ -61,9 +73,11 @@ func word(rank int) string {
 // zipfRank draws a rank below n by inverting the continuous distribution, whose
 // head is that of English within a tenth.
 func zipfRank(r *rand.Rand, n int) int {
-	const e = 1 - zipf
-	top := math.Pow(float64(n+1), e)
-	return min(int(math.Pow(1+r.Float64()*(top-1), 1/e))-1, n-1)
+	top := math.Pow(float64(n+1), 1-zipf)
+	x := 1 + r.Float64()*(top-1)
+	x *= x * x * x // x^(1/(1-zipf)) is x^-20
+	x *= x * x * x * x
+	return min(int(1/x)-1, n-1)
 }
 
 // item makes post n. Its size is what is measured as text.
@@ -72,14 +86,14 @@ func (b *blogosphere) item(n int) (it feed.Item, size int) {
 	v := b.vocabulary(n)
 	var title, body strings.Builder
 	for title.Len() < 50 {
-		title.WriteString(word(zipfRank(r, v)) + " ")
+		title.WriteString(b.word(zipfRank(r, v)) + " ")
 	}
 	length := int(textBytes * math.Exp(0.6*r.NormFloat64()-0.18)) // log-normal, mean textBytes
 	length = min(max(length, 200), 40_000) - title.Len()
 	paragraph := 0
 	body.WriteString("<p>")
 	for body.Len() < length {
-		body.WriteString(word(zipfRank(r, v)))
+		body.WriteString(b.word(zipfRank(r, v)))
 		if paragraph++; paragraph%90 == 0 {
 			body.WriteString(".</p>\n<p>")
 		} else if paragraph%14 == 0 {
@@ -95,14 +109,14 @@ func (b *blogosphere) item(n int) (it feed.Item, size int) {
 	seen := firstPost.Add(time.Duration(float64(span) * (float64(n) + 0.5) / float64(b.posts)))
 	published := seen.Add(-time.Duration(r.IntN(20*3600)) * time.Second)
 	if r.IntN(10) == 0 {
-		published = firstPost.Add(time.Duration(r.Float64() * float64(seen.Sub(firstPost))))
+		published = firstPost.Add(time.Duration(r.Float64() * float64(seen.Sub(firstPost)))).Add(-time.Second)
 	}
 	source := zipfRank(r, sources)
 	it = feed.Item{
 		ID: feed.NewItemID(seen, uint16(n), sourceID(source), fmt.Sprint(n)), Source: sourceID(source), Native: fmt.Sprint(n),
 		FirstSeen: seen, LastSeen: seen, Revised: seen, Revision: 1, Revisions: 1,
 		Entry: feed.Entry{
-			URL: fmt.Sprintf("https://%s.example.com/%d/%02d/%s", sourceID(source), published.Year(), published.Month(), word(zipfRank(r, v))),
+			URL:   fmt.Sprintf("https://%s.example.com/%d/%02d/%s", sourceID(source), published.Year(), published.Month(), b.word(zipfRank(r, v))),
 			Title: feed.Text{Value: strings.TrimSpace(title.String())}, Content: feed.Text{Type: feed.HTML, Value: body.String()},
 			Language: "en", Published: feed.Date{Time: published.Truncate(time.Second)},
 			Authors: []feed.Person{{Name: word(2000+zipfRank(r, 20*sources)%1000) + " " + word(3000-source)}},

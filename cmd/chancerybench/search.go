@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -108,6 +109,9 @@ func (s *searchBench) build(ctx context.Context, dir string) error {
 		used += cpu() - before
 	}
 	before := cpu()
+	if err := s.finish(ctx); err != nil {
+		return err
+	}
 	if err := s.x.Close(); err != nil {
 		return err
 	}
@@ -133,6 +137,26 @@ func (s *searchBench) build(ctx context.Context, dir string) error {
 		return err
 	}
 	s.figure("opening it again", (cpu() - before).Seconds(), "CPU s", 0, false)
+	return nil
+}
+
+// finish lets the index see that it has all.
+func (s *searchBench) finish(ctx context.Context) error {
+	ctx, stop := context.WithCancel(ctx)
+	ended := make(chan error, 1)
+	go func() { ended <- s.x.Run(ctx) }()
+	for s.x.IndexState().Rebuilding {
+		select {
+		case err := <-ended:
+			stop()
+			return err
+		case <-time.After(time.Millisecond):
+		}
+	}
+	stop()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		return err
+	}
 	return nil
 }
 
@@ -229,7 +253,7 @@ func (s *searchBench) time(ctx context.Context, name string, bound float64, o st
 		if err != nil {
 			return fmt.Errorf("%s: %w", text, err)
 		}
-		took = append(took, (cpu() - before).Seconds()*1000)
+		took = append(took, (cpu()-before).Seconds()*1000)
 		if took[len(took)-1] >= slices.Max(took) {
 			slowest = text
 		}

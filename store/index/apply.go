@@ -20,8 +20,9 @@ type batch struct {
 	base     int             // versions that were there before
 	retagged bool            // one of them got other tags
 	changed  map[uint32]bool // versions whose row is written again
-	langs    map[uint16]bool // whether words of a language have stems
 	lang     uint16          // of the version at hand
+	stems    bool            // its words have stems
+	purge    bool            // words of what was taken down are in the file
 	err      error
 }
 
@@ -37,7 +38,7 @@ func (f *file) apply(records []store.Record, upTo store.Cursor) error {
 	}
 	f.stale = true // until all is done
 	old := f.view.Load()
-	b := &batch{f: f, d: old.draft(len(records)), base: old.n, changed: map[uint32]bool{}, langs: map[uint16]bool{}}
+	b := &batch{f: f, d: old.draft(len(records)), base: old.n, changed: map[uint32]bool{}}
 	f.words.note = b.note
 	if err := f.w.exec("BEGIN IMMEDIATE"); err != nil {
 		return err
@@ -57,6 +58,9 @@ func (f *file) apply(records []store.Record, upTo store.Cursor) error {
 	v.items = int64(f.ids.n)
 	f.view.Store(v)
 	f.cursor.Store(uint64(upTo))
+	if b.purge {
+		f.purge.Store(true)
+	}
 	f.stale = false
 	return nil
 }
@@ -110,11 +114,18 @@ func (b *batch) record(r *store.Record) error {
 	case store.KindSplit:
 		return b.split(r.Edit.Items)
 	case store.KindTakedown:
+		words := false
 		for _, id := range r.Edit.Items {
-			b.versions(id, func(n uint32) { b.change(n).dead = true; b.d.refresh(n) })
+			b.versions(id, func(n uint32) {
+				b.change(n).dead = true
+				b.d.refresh(n)
+				words = true
+			})
 		}
-		b.f.purge.Store(true)
-		return b.f.setMeta(map[string]int64{"purge": 1})
+		if words { // else they came without their content: nothing of them is in this file
+			b.purge = true
+			return b.f.setMeta(map[string]int64{"purge": 1})
+		}
 	}
 	return nil
 }
@@ -169,9 +180,7 @@ func (b *batch) item(it *feed.Item) error {
 		b.d.addLang(doc.Lang)
 	}
 	fx.lang, b.lang = uint16(lang), uint16(lang)
-	if _, ok := b.langs[b.lang]; !ok {
-		b.langs[b.lang] = text.Inflects(doc.Lang)
-	}
+	b.stems = text.Inflects(doc.Lang)
 	w := &b.f.words
 	w.read(doc)
 	fx.words, fx.titleWords = uint32(min(w.inText, math.MaxUint32)), uint16(min(w.inTitle, math.MaxUint16))
@@ -186,7 +195,13 @@ func (b *batch) item(it *feed.Item) error {
 
 // note keeps the stem of a word that is new in its language.
 func (b *batch) note(hash uint64, word []byte) {
-	if b.err != nil || !b.langs[b.lang] || !b.f.seen.add(stemKey(b.lang, hash)) {
+	if !b.stems || b.err != nil {
+		return
+	}
+	key := stemKey(b.lang, hash)
+	recent := &b.f.recent[key>>(64-recentBits)]
+	if *recent == key || !b.f.seen.add(key) {
+		*recent = key
 		return
 	}
 	w := string(word)

@@ -31,6 +31,8 @@ var schema = []string{
 	"CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER) WITHOUT ROWID",
 }
 
+const recentBits = 12
+
 // Kinds of names.
 const (
 	nameSource = 1 + iota
@@ -54,7 +56,8 @@ type file struct {
 	// For writing only.
 	stale   bool // a batch failed half-way: memory must be read again
 	ids     idTable
-	seen    hashSet // (language, word) pairs whose stem is known
+	seen    hashSet                 // (language, word) pairs whose stem is known
+	recent  [1 << recentBits]uint64 // of them, the last: most words of a text, without a cache miss
 	numbers map[string]uint32
 	words   words
 	bulk    bool
@@ -65,6 +68,7 @@ type file struct {
 		closed bool
 	}
 	topicSets topicCache
+	common    commonCache
 }
 
 // openFile opens an index or makes an empty one.
@@ -135,6 +139,7 @@ func (f *file) load() error {
 		return err
 	}
 	f.ids, f.seen, f.numbers = idTable{}, hashSet{}, map[string]uint32{}
+	f.recent = [1 << recentBits]uint64{}
 	d := (&view{stories: make([]feed.ItemID, 1), langs: []string{""}, byLang: []set{nil}}).draft(int(meta["versions"]))
 	d.tags = []uint16{0}
 	if err := f.loadNames(d); err != nil {

@@ -158,8 +158,11 @@ func (s *search) docs(t *query.Term) (set, error) {
 			}
 		}
 	}
-	columns, _ := mask(t.Field)
+	columns, mark := mask(t.Field)
 	check := t.Field == query.Title || t.Field == query.Text
+	if w := t.Words[0]; !w.Prefix && !check {
+		return out, s.words(out, t, mark)
+	}
 	err := s.each(t, func(p *postings, in set) error {
 		for {
 			ok, err := p.next()
@@ -172,6 +175,33 @@ func (s *search) docs(t *query.Term) (set, error) {
 		}
 	})
 	return out, err
+}
+
+// words adds the versions that have a word or one of its forms.
+func (s *search) words(out set, t *query.Term, mark string) error {
+	w, _ := fits(t.Words[0].Text)
+	forms := []form{{word: w}}
+	if t.Kind == query.Bare {
+		var err error
+		if forms, err = s.forms(w); err != nil {
+			return err
+		}
+	}
+	for _, f := range forms {
+		docs, err := s.f.common.docs(s.r, mark+f.word, s.v.n)
+		if err != nil {
+			return err
+		}
+		if f.in == nil {
+			out.or(docs)
+		} else {
+			for i := range min(len(out), len(docs), len(f.in)) {
+				out[i] |= docs[i] & f.in[i]
+			}
+		}
+	}
+	out.trim(s.n)
+	return nil
 }
 
 // source is the places of a term.
