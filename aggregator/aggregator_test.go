@@ -442,3 +442,23 @@ func TestMoveOntoAnotherSource(t *testing.T) {
 		t.Error("the configuration took a merged source up again")
 	}
 }
+
+// A document that breaks off is taken as far as it goes, and named (issue "bad input").
+func TestTruncatedIsNamed(t *testing.T) {
+	whole := rss(rssItem(2, "Talks", "On Iran."), rssItem(1, "Soup", "A recipe."))
+	cut := whole[:strings.LastIndex(whole, "<item>")+20]
+	s := &site{}
+	a, m := bench(t, s)
+	sum, err := a.Import(t.Context(), ImportOptions{Name: "cut.xml", Source: "imported"}, strings.NewReader(cut))
+	if err != nil || sum.Failed != 0 || sum.New != 1 || len(sum.Errors) != 1 || !strings.Contains(sum.Errors[0].Error, "breaks off") {
+		t.Errorf("import: %+v, %v", sum, err)
+	}
+	subscribe(t, a)
+	s.set(feedURL, page{200, cut, "", nil})
+	if sum := poll(t, a); sum.New+sum.Duplicate != 1 || sum.Failed != 0 {
+		t.Errorf("poll: %+v", sum)
+	}
+	if src, err := m.Source(t.Context(), "blog"); err != nil || !slices.Contains(src.State.Repairs, "truncated") {
+		t.Errorf("the state does not say so: %+v, %v", src.State, err)
+	}
+}

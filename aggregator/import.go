@@ -68,6 +68,11 @@ func (a *Aggregator) Import(ctx context.Context, o ImportOptions, r io.Reader) (
 
 func (s *Summary) fail(o ImportOptions, err error) {
 	s.Failed++
+	s.name(o, err)
+}
+
+// name lists a fault of a document that was taken in nevertheless.
+func (s *Summary) name(o ImportOptions, err error) {
 	s.Errors = append(s.Errors, Failure{Source: o.Source, URL: o.Name, Error: err.Error()})
 }
 
@@ -123,6 +128,9 @@ func (a *Aggregator) importFeed(ctx context.Context, o ImportOptions, body []byt
 		return err
 	}
 	sum.Sources, sum.Fetched, sum.Seen = 1, 1, in.entries
+	if in.cut() {
+		sum.name(o, fmt.Errorf("the document breaks off after %d entries; what was complete of it was taken", in.entries))
+	}
 	if in.batch.Document == nil {
 		return nil
 	}

@@ -77,7 +77,7 @@ func (a *Aggregator) read(ctx context.Context, src store.Source, st *store.PollS
 	if err != nil {
 		return in, &unreadable{err}
 	}
-	doc.Repairs = in.head.Repairs
+	doc.Repairs, st.Repairs = in.head.Repairs, in.head.Repairs
 
 	drafts, colliding := a.drafts(src, in.head, st.Colliding, partOf)
 	st.Colliding = colliding
@@ -222,3 +222,6 @@ func headOf(body []byte) (*feed.Feed, error) {
 	}
 	return d.Feed(func(int) bool { return false })
 }
+
+// cut reports whether a document broke off, so that what stood behind is missing.
+func (in *intake) cut() bool { return in.head != nil && slices.Contains(in.head.Repairs, "truncated") }

@@ -94,6 +94,10 @@ type PollState struct {
 	Failures     int       `json:"failures,omitempty"`   // in a row
 	FirstFailure time.Time `json:"first_failure,omitzero"`
 
+	// Repairs names what the last document that was read needed to be read
+	// (feed.Feed.Repairs): "truncated" and the like. Empty for a clean one.
+	Repairs []string `json:"repairs,omitempty"`
+
 	Interval time.Duration `json:"interval,omitempty"` // chosen last
 	Entries  int           `json:"entries,omitempty"`  // in the last document
 	// Schedule is aggregator/schedule's own memory, opaque to all others.
