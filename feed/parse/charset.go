@@ -29,7 +29,7 @@ func (d *Document) decode(body []byte) {
 	label := ""
 	if _, params, err := mime.ParseMediaType(d.o.ContentType); err == nil {
 		label = params["charset"]
-	} else if i := strings.Index(strings.ToLower(d.o.ContentType), "charset="); i >= 0 {
+	} else if i := indexASCII(d.o.ContentType, "charset="); i >= 0 {
 		label = strings.Trim(d.o.ContentType[i+len("charset="):], `"' ;`)
 	}
 	if enc, name := wide(body); enc != nil {
@@ -268,4 +268,15 @@ func (d *Document) transcode(body []byte, enc encoding.Encoding, name string) {
 		d.fixes |= fixInvalidBytes
 	}
 	d.text, d.charset = bytes.TrimPrefix(out, []byte("\uFEFF")), name
+}
+
+// indexASCII is strings.Index without regard to the case of ASCII letters. (Changing
+// the case of the whole would change the length of what is not UTF-8.)
+func indexASCII(s, lower string) int {
+	for i := range len(s) - len(lower) + 1 {
+		if strings.EqualFold(s[i:i+len(lower)], lower) {
+			return i
+		}
+	}
+	return -1
 }
