@@ -4,9 +4,7 @@ import (
 	"chancery/feed"
 	"chancery/feed/html"
 	"chancery/feed/text"
-	"maps"
 	"slices"
-	"sort"
 	"strings"
 	"time"
 
@@ -40,14 +38,6 @@ type Facts struct {
 type section struct {
 	text  string
 	words *words // nil until asked for
-}
-
-// words is a field's tokens and where each distinct one stands.
-type words struct {
-	tokens []text.Token
-	at     map[string][]int32
-	sorted []string            // distinct, for prefixes; nil until asked for
-	stems  map[string][]string // stem → distinct words; nil until asked for
 }
 
 // NewDoc prepares an item. sourceTitle is what its source is called, for source:.
@@ -118,11 +108,7 @@ func (d *Doc) Len(f Field) int { return len(d.words(f).tokens) }
 
 func (d *Doc) words(f Field) *words {
 	if d.fields[f].words == nil {
-		w := &words{tokens: text.Tokens(d.fields[f].text), at: map[string][]int32{}}
-		for i, t := range w.tokens {
-			w.at[t.Text] = append(w.at[t.Text], int32(i))
-		}
-		d.fields[f].words = w
+		d.fields[f].words = newWords(d.fields[f].text)
 	}
 	return d.fields[f].words
 }
@@ -137,28 +123,23 @@ func (d *Doc) Places(t *Term) []Place {
 	var places []Place
 	for _, f := range t.Fields() {
 		w := d.words(f)
-		first := t.Words[0]
 		var starts []int32
-		switch {
+		switch first := t.Words[0]; {
 		case t.Kind == Bare:
-			for _, form := range w.forms(first.Text, d.Lang) {
-				starts = append(starts, w.at[form]...)
-			}
-			slices.Sort(starts)
+			starts = w.places(w.inflected(first.Text, d.Lang))
 		case first.Prefix:
-			for _, form := range w.prefixed(first.Text) {
-				starts = append(starts, w.at[form]...)
-			}
-			slices.Sort(starts)
+			starts = w.places(w.prefixed(first.Text))
 		default:
-			starts = w.at[first.Text]
+			if form, ok := w.number[first.Text]; ok {
+				starts = w.of(form)
+			}
 		}
 		n := 0
 		for _, s := range starts {
 			if n >= MaxPlaces {
 				break
 			}
-			if p, ok := d.place(t, f, w.tokens, int(s)); ok {
+			if p, ok := d.place(t, f, w, int(s)); ok {
 				places = append(places, p)
 				n++
 			}
@@ -176,17 +157,17 @@ func (t *Term) Fields() []Field {
 }
 
 // place checks the words after the first.
-func (d *Doc) place(t *Term, f Field, tokens []text.Token, at int) (Place, bool) {
-	if at+len(t.Words) > len(tokens) {
+func (d *Doc) place(t *Term, f Field, w *words, at int) (Place, bool) {
+	if at+len(t.Words) > len(w.tokens) {
 		return Place{}, false
 	}
-	for i, w := range t.Words[1:] {
-		got := tokens[at+1+i].Text
-		if got != w.Text && (!w.Prefix || !strings.HasPrefix(got, w.Text)) {
+	for i, want := range t.Words[1:] {
+		got := w.forms[w.tokens[at+1+i].form]
+		if got != want.Text && (!want.Prefix || !strings.HasPrefix(got, want.Text)) {
 			return Place{}, false
 		}
 	}
-	p := Place{Field: f, Word: at, Words: len(t.Words), Start: tokens[at].Start, End: tokens[at+len(t.Words)-1].End}
+	p := Place{Field: f, Word: at, Words: len(t.Words), Start: int(w.tokens[at].start), End: int(w.tokens[at+len(t.Words)-1].end)}
 	return p, d.Accepts(t, p)
 }
 
@@ -234,32 +215,4 @@ func isASCII(s string) bool {
 // speak of イラン (Iran). Other scripts part words by themselves or not at all.
 func standsAlone(s string, start, end int) bool {
 	return !katakanaMeets(s[:start], s[start:end]) && !katakanaMeets(s[:end], s[end:])
-}
-
-// forms lists the distinct words of the field that are the word or share its stem.
-func (w *words) forms(word, lang string) []string {
-	if !text.Inflects(lang) {
-		return []string{word}
-	}
-	if w.stems == nil {
-		w.stems = map[string][]string{}
-		for form := range w.at {
-			s := text.Stem(lang, form)
-			w.stems[s] = append(w.stems[s], form)
-		}
-	}
-	return w.stems[text.Stem(lang, word)]
-}
-
-// prefixed lists the distinct words of the field that begin so.
-func (w *words) prefixed(prefix string) []string {
-	if w.sorted == nil {
-		w.sorted = slices.Sorted(maps.Keys(w.at))
-	}
-	from := sort.SearchStrings(w.sorted, prefix)
-	to := from
-	for to < len(w.sorted) && strings.HasPrefix(w.sorted[to], prefix) {
-		to++
-	}
-	return w.sorted[from:to]
 }
