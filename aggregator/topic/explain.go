@@ -99,34 +99,50 @@ func (s *Set) explain(d *query.Doc, evidence bool) []Explanation {
 	return list
 }
 
-// String is the explanation for a terminal.
+// shownReasons bounds the evidence that Format shows: nobody reads more.
+const shownReasons = 100
+
+// String is the explanation with what was found in brackets.
 func (e Explanation) String() string { return e.Format(func(s string) string { return "[" + s + "]" }) }
 
 // Format is the explanation for a terminal: a line with the verdict, then a line
-// for each piece of evidence with its points, field, offsets and context, in
-// which mark marks the words found.
+// for each piece of evidence, of at most 100, with its points, field, offsets and
+// context, in which mark marks the words found.
 func (e Explanation) Format(mark func(string) string) string {
 	var b strings.Builder
-	verdict := "no"
-	switch {
-	case e.About:
-		verdict = "about"
-	case e.Mention:
-		verdict = "mention"
-	case e.Matched:
-		verdict = "no, too little"
-	case !e.Matched:
-		verdict = "no match"
-	}
-	if e.Manual {
-		verdict += ", as a person decided"
-	}
-	fmt.Fprintf(&b, "%s: %s (score %.2f, mention from %g, about from %g)\n", e.Topic, verdict, e.Score, e.Threshold, e.AboutThreshold)
-	for _, r := range e.Evidence {
+	fmt.Fprintf(&b, "%s: %s (score %.2f, mention from %g, about from %g)\n", e.Topic, e.verdict(), e.Score, e.Threshold, e.AboutThreshold)
+	for _, r := range e.Evidence[:min(len(e.Evidence), shownReasons)] {
 		fmt.Fprintf(&b, "  %+6.2f  %-5s %5d–%-5d %s^%g  %s%s%s\n", r.Points, r.Field, r.Start, r.End, r.Term, r.Weight,
 			oneLine(r.Before), mark(oneLine(r.Text)), oneLine(r.After))
 	}
+	if n := len(e.Evidence) - shownReasons; n > 0 {
+		fmt.Fprintf(&b, "  and %d places more\n", n)
+	}
 	return b.String()
+}
+
+// verdict says what the text is to the topic, and what it lacks to be more.
+func (e Explanation) verdict() string {
+	short := func(threshold float64) string { return fmt.Sprintf("%.2f short", threshold-e.Score) }
+	switch {
+	case e.Manual && e.About:
+		return "about, as a person decided"
+	case e.Manual && e.Mention:
+		return "mention, as a person decided"
+	case e.Manual:
+		return "no, as a person decided"
+	case e.About:
+		return "about"
+	case e.Mention && e.Score < e.AboutThreshold:
+		return "mention, not about: " + short(e.AboutThreshold)
+	case e.Mention:
+		return "mention"
+	case e.Matched:
+		return "no, too little: " + short(e.Threshold)
+	case len(e.Evidence) > 0:
+		return "no match, though these terms are there"
+	}
+	return "no match"
 }
 
 // oneLine keeps a snippet on its line, and control characters of strangers off

@@ -106,7 +106,7 @@ func TestExplain(t *testing.T) {
 		"mek: about (score 6.00, mention from 1, about from 4)\n" +
 			"   +6.00  title     7–10    =MEK^2  On the [MEK]\n" +
 			"   +0.00  text     17–21    iran^0  A [31mstory  of [Iran].\n",
-		"iran: no match (score 0.00, mention from 1, about from 4)\n" +
+		"iran: no match, though these terms are there (score 0.00, mention from 1, about from 4)\n" +
 			"   +0.00  text     17–21    Iran^0  A [31mstory  of [Iran].\n",
 		"cats: mention, as a person decided (score 0.00, mention from 1, about from 4)\n",
 	}

@@ -204,10 +204,15 @@ func digest(rules []*rule) feed.Digest {
 	var b []byte
 	b = fmt.Appendf(b, "topics %d\n", Version)
 	for _, r := range sorted {
-		b = fmt.Appendf(b, "%s %v %v ", r.ID, r.Threshold, r.AboutThreshold)
-		b = append(append(b, r.query.String()...), '\n') // on one line, so no two sets look alike
+		b = r.appendTo(b)
 	}
 	return feed.DigestOf(b)
+}
+
+// appendTo writes the rule on one line, so that no two lists of rules look alike.
+func (r *rule) appendTo(b []byte) []byte {
+	b = fmt.Appendf(b, "%s %v %v ", r.ID, r.Threshold, r.AboutThreshold)
+	return append(append(b, r.query.String()...), '\n')
 }
 
 // Version rises when folding, stemming or scoring change what rules give.
@@ -215,27 +220,6 @@ const Version = 1
 
 // Digest identifies what the set gives: sets of one digest tag alike.
 func (s *Set) Digest() feed.Digest { return s.digest }
-
-// RuleDigest identifies one topic's rule together with those it asks for; zero
-// if there is no such topic.
-func (s *Set) RuleDigest(id feed.TopicID) feed.Digest {
-	var group []*rule
-	var add func(id feed.TopicID)
-	add = func(id feed.TopicID) {
-		for _, r := range s.rules {
-			if r.ID == id && !slices.Contains(group, r) {
-				group = append(group, r)
-				for _, other := range r.query.Topics() {
-					add(other)
-				}
-			}
-		}
-	}
-	if add(id); len(group) == 0 {
-		return feed.Digest{}
-	}
-	return digest(group)
-}
 
 // Rules lists the rules as given, with their thresholds filled in.
 func (s *Set) Rules() []Rule {
