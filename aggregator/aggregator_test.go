@@ -297,7 +297,7 @@ func TestImportLines(t *testing.T) {
 	var lines bytes.Buffer
 	var want []string
 	for _, it := range items(t, m) {
-		b, err := itemjson.Export(&it, "")
+		b, err := itemjson.Export(&it, itemjson.Source{Title: "The Blog", URL: feedURL})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -315,6 +315,42 @@ func TestImportLines(t *testing.T) {
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("ids %v, want %v", got, want)
+	}
+	if src, err := m2.Source(t.Context(), "blog"); err != nil || src.Title != "The Blog" || src.URL != feedURL || !src.Disabled {
+		t.Errorf("source %+v, %v", src, err)
+	}
+	// The same feed, polled there, brings nothing new and no edit.
+	s.set(feedURL, page{200, rss(rssItem(2, "Talks", "On Iran."), rssItem(1, "Soup", "A recipe.")), "", nil})
+	a3, _ := bench(t, s)
+	a3.archive = m2
+	if sum, err := a3.Poll(t.Context(), PollOptions{Sources: []feed.SourceID{"blog"}}); err != nil || sum.New+sum.Revised+sum.Duplicate != 0 || sum.Seen != 2 {
+		t.Errorf("a poll after the import: %+v, %v", sum, err)
+	}
+}
+
+// Items that only their link or their text tells apart stay apart on the way.
+func TestImportLinesKeepsIdentity(t *testing.T) {
+	s := &site{}
+	a, m := bench(t, s)
+	subscribe(t, a)
+	one := func(title string) string {
+		return `<item><guid isPermaLink="false">x</guid><link>https://blog.example/all</link><title>` + title + `</title><description>About ` + title + `.</description></item>`
+	}
+	s.set(feedURL, page{200, rss(one("Schools"), one("Seminar"), `<item><title>No id</title><description>Nor link.</description></item>`), "", nil})
+	if sum := poll(t, a); sum.New != 3 {
+		t.Fatalf("poll: %+v", sum)
+	}
+	var lines bytes.Buffer
+	for _, it := range items(t, m) {
+		b, err := itemjson.Export(&it, itemjson.Source{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines.Write(append(b, '\n'))
+	}
+	a2, _ := bench(t, &site{})
+	if sum, err := a2.Import(t.Context(), ImportOptions{Name: "export.jsonl"}, &lines); err != nil || sum.New != 3 || sum.Revised != 0 {
+		t.Errorf("import: %+v, %v", sum, err)
 	}
 }
 

@@ -278,7 +278,7 @@ func (a *Aggregator) importLines(ctx context.Context, o ImportOptions, r io.Read
 			continue
 		}
 		sum.Bytes += int64(len(sc.Bytes())) + 1
-		it, err := itemjson.Unmarshal(sc.Bytes())
+		it, of, err := itemjson.Unmarshal(sc.Bytes())
 		if err != nil {
 			sum.fail(o, fmt.Errorf("line %d: %w", line, err))
 			continue
@@ -289,7 +289,7 @@ func (a *Aggregator) importLines(ctx context.Context, o ImportOptions, r io.Read
 		}
 		src := cmp.Or(o.Source, it.Source)
 		if !known[src] {
-			if err := a.ensureSource(ctx, src); err != nil {
+			if err := a.ensureSource(ctx, src, of); err != nil {
 				return err
 			}
 			known[src] = true
@@ -308,10 +308,12 @@ func (a *Aggregator) importLines(ctx context.Context, o ImportOptions, r io.Read
 	return flush()
 }
 
-func (a *Aggregator) ensureSource(ctx context.Context, id feed.SourceID) error {
+func (a *Aggregator) ensureSource(ctx context.Context, id feed.SourceID, of itemjson.Source) error {
 	_, err := a.archive.Source(ctx, id)
 	if errors.Is(err, store.ErrNotFound) {
-		return a.addImported(ctx, store.Source{ID: id, Origin: "import", Added: a.now(), Disabled: true})
+		return a.addImported(ctx, store.Source{
+			ID: id, URL: of.URL, Title: of.Title, Site: of.Site, Origin: "import", Added: a.now(), Disabled: true,
+		})
 	}
 	return err
 }
@@ -330,6 +332,14 @@ func (a *Aggregator) draftOf(src feed.SourceID, it feed.Item) store.Draft {
 		Entry: *e, Native: ids[0].Native, Method: ids[0].Method, Keys: ids[0].Keys, Story: ids[0].Story, Sketch: ids[0].Sketch,
 		Version: normalize.Version(e, p), Part: -1, ID: it.ID, FirstSeen: it.FirstSeen,
 		Topics: tag(topics, store.Source{ID: src}, e, p), RuleSet: topics.Digest(),
+	}
+	if !it.Digest.IsZero() {
+		// An export has plain titles and no raw dates: its own digest stands for what
+		// was published, so that the same feed, polled here, is not an edit.
+		d.Version = it.Digest
+	}
+	if keys, ok := identify.Restore(it.Method, it.Native, normalize.Alias(it.Native)); ok {
+		d.Native, d.Method, d.Keys = it.Native, it.Method, keys
 	}
 	for _, t := range it.Topics {
 		if t.Manual {

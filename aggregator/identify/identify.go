@@ -9,6 +9,7 @@ package identify
 
 import (
 	"crypto/sha256"
+	"encoding/hex"
 	"slices"
 	"strings"
 
@@ -128,6 +129,35 @@ func identity(p Post, id string, idBad, linkBad bool) Identity {
 	return out
 }
 
+// Restore gives the keys of a post by what is recorded of its identity: the native
+// id and how it was found. False for a record that says nothing usable.
+func Restore(method, native, alias string) ([]store.Key, bool) {
+	if native == "" {
+		return nil, false
+	}
+	switch method {
+	case "guid":
+		keys := []store.Key{key(store.KeyGUID, native)}
+		if alias != "" {
+			keys = append(keys, key(store.KeyAlias, alias))
+		}
+		return keys, true
+	case "guid+link":
+		return []store.Key{key(store.KeyGUID, native)}, true
+	case "link", "link+title":
+		return []store.Key{key(store.KeyLink, native)}, true
+	case "content":
+		b, err := hex.DecodeString(native)
+		k := store.Key{Class: store.KeyContent}
+		if err != nil || len(b) != len(k.Hash) {
+			return nil, false
+		}
+		copy(k.Hash[:], b)
+		return []store.Key{k}, true
+	}
+	return nil, false
+}
+
 // placeholders are what software writes into an id it does not have (PEERS part 5, 50, 51).
 var placeholders = map[string]bool{"": true, "n/a": true, "none": true, "null": true, "undefined": true}
 
@@ -206,12 +236,4 @@ func key(class store.KeyClass, value string) store.Key {
 	return k
 }
 
-func hexOf(k store.Key) string {
-	const digits = "0123456789abcdef"
-	var b strings.Builder
-	for _, c := range k.Hash {
-		b.WriteByte(digits[c>>4])
-		b.WriteByte(digits[c&15])
-	}
-	return b.String()
-}
+func hexOf(k store.Key) string { return hex.EncodeToString(k.Hash[:]) }

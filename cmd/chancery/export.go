@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"chancery/feed"
 	"chancery/feed/itemjson"
 	"chancery/feed/opml"
 	"chancery/feed/query"
@@ -19,8 +20,8 @@ func (p *program) exportCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "export [QUERY]",
 		Short: "Write out everything, or what a query selects",
-		Long: `Writes items in the order in which they arrived: as JSON Lines (complete, and
-what "chancery import" takes back), CSV (without content), an Atom document, or
+		Long: `Writes items in the order in which they arrived: as JSON Lines (the newest
+version of each, whole, and what "chancery import" takes back; a backup has all), CSV (without content), an Atom document, or
 the subscriptions as OPML.`,
 		RunE: p.archive(reads, func(ctx context.Context, e *Env, args []string) error {
 			return e.export(ctx, strings.Join(args, " "), format, output)
@@ -75,7 +76,17 @@ func (e *Env) exportTo(ctx context.Context, q *query.Query, text, format string)
 	var w itemWriter
 	switch format {
 	case "jsonl": // as published, for keeping: what import takes back
-		w = &lineWriter{e: e, titles: titles, marshal: itemjson.Export}
+		sources, err := e.Archive.Sources(ctx)
+		if err != nil {
+			return err
+		}
+		of := make(map[feed.SourceID]itemjson.Source, len(sources))
+		for _, s := range sources {
+			of[s.ID] = itemjson.Source{Title: titles[s.ID], URL: s.URL, Site: s.Site}
+		}
+		w = &lineWriter{e: e, titles: titles, marshal: func(it *feed.Item, _ string) ([]byte, error) {
+			return itemjson.Export(it, of[it.Source])
+		}}
 	case "atom":
 		w, err = e.atomStream(ctx, text)
 	default:

@@ -50,6 +50,18 @@ type object struct {
 	Base string `json:"content_base,omitempty"`
 	// SummaryHTML is the summary as published, when it has markup.
 	SummaryHTML string `json:"summary_html,omitempty"`
+	// Native is by what the item is known in its source, and Method how that was
+	// found; left out when it is the guid.
+	Native string `json:"native,omitempty"`
+	Method string `json:"method,omitempty"`
+	// SourceURL and SourceSite are the addresses of the source's feed and page.
+	SourceURL  string `json:"source_url,omitempty"`
+	SourceSite string `json:"source_site,omitempty"`
+}
+
+// Source is what an export says of an item's source.
+type Source struct {
+	Title, URL, Site string
 }
 
 type person struct {
@@ -90,9 +102,14 @@ func Marshal(it *feed.Item, sourceTitle string) ([]byte, error) {
 	return encode(o)
 }
 
-// Export writes an item for keeping: what [Unmarshal] reads back.
-func Export(it *feed.Item, sourceTitle string) ([]byte, error) {
-	o := common(it, sourceTitle)
+// Export writes an item for keeping: what [Unmarshal] reads back. It is the newest
+// revision; earlier ones are kept by a backup.
+func Export(it *feed.Item, src Source) ([]byte, error) {
+	o := common(it, src.Title)
+	o.SourceURL, o.SourceSite = src.URL, src.Site
+	if it.Method != "guid" || it.Native != it.Entry.ID {
+		o.Native, o.Method = it.Native, it.Method
+	}
 	if it.Content.Type == feed.HTML || it.Content.Type == feed.XHTML {
 		o.ContentHTML, o.Base = it.Content.Value, it.Content.Base
 	}
@@ -152,16 +169,19 @@ var ErrNotItem = errors.New("not an exported item")
 
 // Unmarshal reads what [Export] or [Marshal] wrote. Without an id or a source it
 // is ErrNotItem. Members that it does not know are passed over.
-func Unmarshal(line []byte) (feed.Item, error) {
+func Unmarshal(line []byte) (feed.Item, Source, error) {
 	var o object
 	if err := json.Unmarshal(line, &o); err != nil {
-		return feed.Item{}, fmt.Errorf("%w: %w", ErrNotItem, err)
+		return feed.Item{}, Source{}, fmt.Errorf("%w: %w", ErrNotItem, err)
 	}
 	if o.ID.IsZero() || !feed.ValidID(string(o.Source)) {
-		return feed.Item{}, fmt.Errorf("%w: it has no id or no valid source", ErrNotItem)
+		return feed.Item{}, Source{}, fmt.Errorf("%w: it has no id or no valid source", ErrNotItem)
+	}
+	if o.Method == "" && o.GUID != "" {
+		o.Native, o.Method = o.GUID, "guid"
 	}
 	it := feed.Item{
-		ID: o.ID, Source: o.Source,
+		ID: o.ID, Source: o.Source, Native: o.Native, Method: o.Method,
 		Entry: feed.Entry{
 			ID: o.GUID, URL: o.URL, Title: feed.Text{Type: feed.PlainText, Value: o.Title}, Language: o.Language,
 			Published: date(o.Published), Updated: date(o.Updated),
@@ -173,7 +193,7 @@ func Unmarshal(line []byte) (feed.Item, error) {
 	if o.Digest != "" {
 		d, err := feed.ParseDigest(o.Digest)
 		if err != nil {
-			return feed.Item{}, fmt.Errorf("%w: %w", ErrNotItem, err)
+			return feed.Item{}, Source{}, fmt.Errorf("%w: %w", ErrNotItem, err)
 		}
 		it.Digest = d
 	}
@@ -192,7 +212,7 @@ func Unmarshal(line []byte) (feed.Item, error) {
 	for _, s := range o.AlsoIn {
 		it.AlsoIn = append(it.AlsoIn, feed.Sighting{ID: s.ID, Source: s.Source, URL: s.URL, FirstSeen: s.FirstSeen.Time})
 	}
-	return it, nil
+	return it, Source{o.SourceTitle, o.SourceURL, o.SourceSite}, nil
 }
 
 func date(s stamp) feed.Date {

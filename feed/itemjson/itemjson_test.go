@@ -16,7 +16,7 @@ import (
 func item() feed.Item {
 	at := time.Date(2009, 1, 2, 15, 4, 5, 0, time.UTC)
 	return feed.Item{
-		ID: feed.NewItemID(at, 3, "blog", "guid-1"), Source: "blog",
+		ID: feed.NewItemID(at, 3, "blog", "guid-1"), Source: "blog", Native: "guid-1", Method: "guid",
 		Entry: feed.Entry{
 			ID: "guid-1", URL: "https://blog.example/1", Title: feed.Text{Value: "Talks & <doubts>"},
 			Summary:   feed.Text{Type: feed.HTML, Value: "<p>Short</p>", Base: "https://blog.example/"},
@@ -37,13 +37,14 @@ func item() feed.Item {
 // not leave the program.
 func TestRoundTrip(t *testing.T) {
 	want := item()
-	b, err := Export(&want, "The Blog")
+	src := Source{Title: "The Blog", URL: "https://blog.example/feed", Site: "https://blog.example/"}
+	b, err := Export(&want, src)
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := Unmarshal(b)
-	if err != nil {
-		t.Fatal(err)
+	got, gotSrc, err := Unmarshal(b)
+	if err != nil || gotSrc != src {
+		t.Fatalf("source %+v, %v", gotSrc, err)
 	}
 	want.Title.Type = feed.PlainText
 	want.Topics = want.Topics[:1]
@@ -95,7 +96,7 @@ func TestOrder(t *testing.T) {
 // Other JSON is refused by name.
 func TestNotItem(t *testing.T) {
 	for _, s := range []string{``, `{}`, `[]`, `{"id":"x"}`, `{"id":"01","source":"a"}`, `{"version":"https://jsonfeed.org/version/1.1"}`, "nonsense"} {
-		if _, err := Unmarshal([]byte(s)); !errors.Is(err, ErrNotItem) {
+		if _, _, err := Unmarshal([]byte(s)); !errors.Is(err, ErrNotItem) {
 			t.Errorf("Unmarshal(%q) = %v, want ErrNotItem", s, err)
 		}
 	}
