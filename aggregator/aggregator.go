@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -76,6 +77,7 @@ type Aggregator struct {
 	loop       *schedule.Loop
 	hosts      schedule.Hosts // which hosts refuse us
 	seeded     atomic.Bool    // hosts knows what was stored
+	reading    chan struct{}  // places for documents that are being taken apart
 }
 
 // New makes an aggregator; nothing runs yet.
@@ -85,6 +87,8 @@ func New(cfg Config, d Deps) (*Aggregator, error) {
 	}
 	a := &Aggregator{
 		archive: d.Archive, fetch: d.Fetch, log: d.Log, credential: d.Credential, ready: d.Ready, perHost: max(d.PerHost, 1),
+		// More than processors would take memory and nothing else.
+		reading: make(chan struct{}, max(runtime.GOMAXPROCS(0), 2)),
 	}
 	a.SetConfig(cfg)
 	a.SetTopics(d.Topics)

@@ -47,6 +47,8 @@ func (in *intake) tell(out *schedule.Outcome) {
 // state remembers of documents. The error is *unreadable if it is the document's
 // fault.
 func (a *Aggregator) read(ctx context.Context, src store.Source, st *store.PollState, doc store.Document) (intake, error) {
+	a.reading <- struct{}{}
+	defer func() { <-a.reading }()
 	d, err := parse.Open(doc.Body, parse.Options{ContentType: doc.MediaType, URL: doc.URL})
 	if err != nil {
 		return intake{}, &unreadable{err}
