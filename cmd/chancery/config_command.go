@@ -164,6 +164,12 @@ func tomlValue(v any) (string, error) {
 		}
 		return "{" + strings.Join(pairs, ", ") + "}", nil
 	}
+	switch of := reflect.ValueOf(v); { // the encoder leaves out what is nil
+	case of.Kind() == reflect.Slice && of.Len() == 0:
+		return "[]", nil
+	case of.Kind() == reflect.Map && of.Len() == 0:
+		return "{}", nil
+	}
 	var doc bytes.Buffer
 	if err := toml.NewEncoder(&doc).Encode(map[string]any{"v": v}); err != nil {
 		return "", err

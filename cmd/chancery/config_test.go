@@ -307,6 +307,18 @@ func TestConfigShow(t *testing.T) {
 	if changed, restart := c.changes(shown); len(changed)+len(restart) > 0 {
 		t.Errorf("differs: %q %q", changed, restart)
 	}
+	bare := filepath.Join(t.TempDir(), "bare.toml")
+	if err := os.WriteFile(bare, []byte("[publish]\ntitle = \"x\"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var small bytes.Buffer
+	p = &program{args: []string{"--config", bare, "--data", "/nowhere", "config", "show"}, out: &small, err: &errs, getenv: func(string) string { return "" }}
+	if status := p.run(t.Context()); status != 0 {
+		t.Fatalf("status %d: %s", status, errs.String())
+	}
+	if _, err := parseConfig("shown", small.Bytes()); err != nil {
+		t.Errorf("of a small file: %v\n%s", err, small.String())
+	}
 	if !strings.Contains(out.String(), "# --data") || !strings.Contains(out.String(), "# line ") {
 		t.Error("does not say where values come from")
 	}

@@ -64,6 +64,9 @@ func newWorks(c *Config, archive store.Store, web http.RoundTripper, log *slog.L
 	if err != nil {
 		return nil, err
 	}
+	if archive == nil { // a feed can be asked without keeping anything
+		return &works{fetch: client, topics: topics}, nil
+	}
 	agg, err := aggregator.New(aggregator.Config{Concurrency: fc.Concurrency, Schedule: c.Fetch.scheduleConfig}, aggregator.Deps{
 		Archive: archive, Fetch: client, Topics: topics, Log: log.With("part", "aggregator"),
 		Credential: credential, Ready: client.Ready, PerHost: fc.PerHost,

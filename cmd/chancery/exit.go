@@ -71,6 +71,8 @@ func statusOf(err error) int {
 		return e.status
 	}
 	switch {
+	case isOutput(err):
+		return exitIO
 	case errors.Is(err, store.ErrBusy):
 		return exitBusy
 	case errors.Is(err, store.ErrNewer):
@@ -79,7 +81,7 @@ func statusOf(err error) int {
 		return exitPermission
 	case errors.Is(err, store.ErrFull), errors.Is(err, store.ErrCorrupt), errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EIO):
 		return exitIO
-	case errors.Is(err, control.ErrNoDaemon):
+	case errors.Is(err, control.ErrNoDaemon), errors.Is(err, control.ErrGone):
 		return exitUnavailable
 	case errors.Is(err, control.ErrFile):
 		return exitIO
@@ -109,9 +111,45 @@ func explain(w io.Writer, err error) {
 	}
 }
 
+// outputError is a failure to write results: the fault of what takes them, not
+// of the archive.
+type outputError struct {
+	what string
+	err  error
+}
+
+func (e *outputError) Error() string { return fmt.Sprintf("writing %s: %v", e.what, e.err) }
+func (e *outputError) Unwrap() error { return e.err }
+
+func isOutput(err error) bool {
+	_, ok := errors.AsType[*outputError](err)
+	return ok
+}
+
+// resultWriter is standard output; its errors say so.
+type resultWriter struct{ w io.Writer }
+
+func (r *resultWriter) Write(p []byte) (int, error) {
+	n, err := r.w.Write(p)
+	if err != nil {
+		err = &outputError{"standard output", withoutPath(err)}
+	}
+	return n, err
+}
+
+// withoutPath is the cause of an error of the file system.
+func withoutPath(err error) error {
+	if pe, ok := errors.AsType[*fs.PathError](err); ok {
+		return pe.Err
+	}
+	return err
+}
+
 func hintFor(err error) string {
 	switch {
-	case errors.Is(err, store.ErrFull), errors.Is(err, syscall.ENOSPC):
+	case isOutput(err):
+		return "" // the archive has no part in it
+	case errors.Is(err, store.ErrFull):
 		return "nothing of the last batch was stored; make room on the disk and run the command again"
 	case errors.Is(err, store.ErrCorrupt) && statusOf(err) == exitIO:
 		return `"chancery verify --deep" lists what is damaged; a backup can be put beside with "chancery restore"`

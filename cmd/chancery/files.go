@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -44,24 +43,31 @@ func (p processFiles) Create(name string, exclusive bool) (control.File, error) 
 		if err != nil {
 			return nil, err
 		}
-		return &newFile{f: f}, nil
+		return &newFile{f: f, called: name}, nil
 	}
 	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*")
 	if err != nil {
 		return nil, err
 	}
-	return &newFile{f: f, name: name, exclusive: exclusive}, nil
+	return &newFile{f: f, name: name, called: name, exclusive: exclusive}, nil
 }
 
 // newFile becomes the file of its name when it is whole.
 type newFile struct {
 	f         *os.File
 	name      string // empty: f is the final file already
+	called    string // on the command line
 	exclusive bool
 	done      bool
 }
 
-func (n *newFile) Write(p []byte) (int, error) { return n.f.Write(p) }
+func (n *newFile) Write(p []byte) (int, error) {
+	done, err := n.f.Write(p)
+	if err != nil {
+		err = &outputError{n.called, withoutPath(err)}
+	}
+	return done, err
+}
 
 func (n *newFile) Commit() error {
 	if n.done {
@@ -69,7 +75,10 @@ func (n *newFile) Commit() error {
 	}
 	n.done = true
 	if n.name == "" {
-		return n.f.Close()
+		if err := n.f.Close(); err != nil {
+			return &outputError{n.called, withoutPath(err)}
+		}
+		return nil
 	}
 	tmp := n.f.Name()
 	err := errors.Join(n.f.Chmod(0o666&^umask()), n.f.Sync(), n.f.Close())
@@ -84,7 +93,7 @@ func (n *newFile) Commit() error {
 		_ = os.Remove(tmp)
 	}
 	if err != nil {
-		return fmt.Errorf("writing %s: %w", n.name, err)
+		return &outputError{n.called, withoutPath(err)}
 	}
 	return nil
 }

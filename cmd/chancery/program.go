@@ -37,6 +37,9 @@ type globalFlags struct {
 
 // run carries the command line out and returns the exit status.
 func (p *program) run(ctx context.Context) int {
+	if p.inside == nil {
+		p.out = &resultWriter{p.out}
+	}
 	root := p.root() //nolint:contextcheck // cobra carries the context to the commands
 	root.SetArgs(p.args)
 	root.SetIn(p.in)
@@ -52,6 +55,11 @@ func (p *program) run(ctx context.Context) int {
 	status := statusOf(err)
 	if status != exitInterrupted {
 		explain(p.err, err)
+		return status
+	}
+	if p.inside != nil && !errors.Is(context.Cause(ctx), control.ErrHungUp) {
+		p.note("the daemon is stopping and ended the command before it was done; what it had stored stays")
+		return exitUnavailable
 	}
 	return status
 }

@@ -15,6 +15,7 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -63,6 +64,7 @@ type daemon struct {
 	control       *net.UnixListener
 	current       atomic.Pointer[generation]
 	reloads       chan chan error // asks the supervisor for a reload
+	retagging     sync.Mutex      // held by a retag of the archive: one at a time
 	load          func() (*Config, error)
 	ready         func()                          // called when all listens; may be nil
 	extra         func(ctx context.Context) error // runs beside the rest; may be nil
@@ -317,7 +319,10 @@ const stopTimeout = 30 * time.Second
 // begin brings what a generation's configuration says into the archive.
 func (d *daemon) begin(ctx context.Context, g *generation) error {
 	e := &Env{Config: g.config, Archive: d.archive, Log: d.log}
-	return e.takeConfig(ctx, g.works)
+	if err := e.takeConfig(ctx, g.works); err != nil {
+		return err
+	}
+	return e.warnStale(ctx, g.works.topics)
 }
 
 // statusEvery is how often the service manager's sentence is renewed
@@ -359,7 +364,7 @@ func (d *daemon) watch(ctx context.Context) error {
 func (d *daemon) handle(ctx context.Context, s *control.Session) (status int) {
 	defer func() {
 		if r := recover(); r != nil {
-			d.log.ErrorContext(ctx, "command failed", "args", s.Args, "fault", r, "stack", string(debug.Stack()))
+			d.log.ErrorContext(ctx, "command failed", "args", control.Redacted(s.Args), "fault", r, "stack", string(debug.Stack()))
 			_, _ = io.WriteString(s.Stderr(), "chancery: the command failed through a fault of the program; the daemon's log has the details\n")
 			status = exitFailed
 		}

@@ -18,6 +18,9 @@ import (
 // left behind counts as nobody.
 var ErrNoDaemon = errors.New("no daemon")
 
+// ErrGone: the daemon ended while it ran a command.
+var ErrGone = errors.New("the daemon went away before the command was done; its log says why")
+
 // Dial connects to the daemon at path. It returns an error wrapping
 // [ErrNoDaemon] if there is none, [fs.ErrPermission] if there may be one that
 // this user must not talk to.
@@ -37,7 +40,12 @@ func Dial(ctx context.Context, path string) (*Conn, error) {
 		return &Conn{c}, nil
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.ENOTDIR):
 		return nil, fmt.Errorf("%w at %s", ErrNoDaemon, path)
+	case errors.Is(err, fs.ErrPermission):
+		return nil, fmt.Errorf("control socket %s: %w; the daemon lets in its own user and group: run the command as one of them", path, fs.ErrPermission)
 	default:
+		if op, ok := errors.AsType[*net.OpError](err); ok {
+			err = op.Err // without the short path
+		}
 		return nil, fmt.Errorf("control socket %s: %w", path, err)
 	}
 }
@@ -58,8 +66,8 @@ func (c *Conn) Run(ctx context.Context, req Request, files Files, stdout, stderr
 	if ctx.Err() != nil {
 		return 0, context.Cause(ctx)
 	}
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) {
-		return 0, errors.New("the daemon went away before the command was done; its log says why")
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) {
+		return 0, ErrGone
 	}
 	return status, err
 }

@@ -193,8 +193,8 @@ func TestHangUp(t *testing.T) {
 	if _, err := c.Run(ctx, Request{}, &memory{}, io.Discard, io.Discard); !errors.Is(err, context.Canceled) {
 		t.Errorf("Run = %v, want context.Canceled", err)
 	}
-	if err := <-ended; !errors.Is(err, errHungUp) {
-		t.Errorf("the command ended for %v, want %v", err, errHungUp)
+	if err := <-ended; !errors.Is(err, ErrHungUp) {
+		t.Errorf("the command ended for %v, want %v", err, ErrHungUp)
 	}
 }
 

@@ -149,7 +149,7 @@ func serveConn(ctx context.Context, c *net.UnixConn, handle Handler, log *slog.L
 	s := &Session{Request: req, Peer: who, conn: c, answers: make(chan frame)}
 	var wg sync.WaitGroup
 	wg.Go(func() { s.receive(ctx, cancel) })
-	log.InfoContext(ctx, "command", "args", req.Args, "pid", who.PID, "uid", who.UID)
+	log.InfoContext(ctx, "command", "args", Redacted(req.Args), "pid", who.PID, "uid", who.UID)
 	status := handle(ctx, s)
 	_ = writeJSON(c, kindExit, exit{Status: status})
 	cancel(nil)
@@ -157,8 +157,8 @@ func serveConn(ctx context.Context, c *net.UnixConn, handle Handler, log *slog.L
 	wg.Wait()
 }
 
-// errHungUp is why the context of a command ends when its client goes away.
-var errHungUp = errors.New("the command's client went away")
+// ErrHungUp is why the context of a command ends when its client goes away.
+var ErrHungUp = errors.New("the command's client went away")
 
 // Session is a client's command being run.
 type Session struct {
@@ -181,7 +181,7 @@ func (s *Session) receive(ctx context.Context, cancel context.CancelCauseFunc) {
 	for {
 		k, payload, err := readFrame(s.conn)
 		if err != nil {
-			cancel(errHungUp)
+			cancel(ErrHungUp)
 			return
 		}
 		select {
