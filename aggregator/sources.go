@@ -34,6 +34,7 @@ func (a *Aggregator) SyncSources(ctx context.Context, configured []store.Source)
 	say := func(format string, args ...any) { said = append(said, fmt.Sprintf(format, args...)) }
 	wanted := make(map[feed.SourceID]bool, len(configured))
 	for _, want := range configured {
+		var state *store.PollState
 		wanted[want.ID] = true
 		want.Origin = "config"
 		was, ok := old[want.ID]
@@ -44,6 +45,9 @@ func (a *Aggregator) SyncSources(ctx context.Context, configured []store.Source)
 		case was.URL != want.URL:
 			want.Added = was.Added
 			want.Moves = append(slices.Clone(was.Moves), store.Move{From: was.Address(), To: want.URL, At: a.now(), Reason: "configured"})
+			anew := was.State // another address is asked at once, as if new
+			anew.NextDue, anew.Failures, anew.Condition, anew.Class, anew.LastError = time.Time{}, 0, "", "", ""
+			state = &anew
 			say("source %s moved: %s → %s", want.ID, was.URL, want.URL)
 		default:
 			want.Added, want.Moved, want.Moves = was.Added, was.Moved, was.Moves
@@ -58,7 +62,7 @@ func (a *Aggregator) SyncSources(ctx context.Context, configured []store.Source)
 			}
 			// What polling found to be gone or merged only a person takes up again
 			// (CONFORMANCE F-49): "sources enable", or another URL.
-			if c := was.State.Condition; was.Disabled && (c == schedule.Gone || c == merged) {
+			if c := was.State.Condition; was.Disabled && (c == schedule.Gone || c == Merged) {
 				want.Disabled = true
 			}
 			if sameSource(was.Source, want) {
@@ -66,7 +70,7 @@ func (a *Aggregator) SyncSources(ctx context.Context, configured []store.Source)
 			}
 			say("source %s changed", want.ID)
 		}
-		edits = append(edits, store.Edit{Kind: store.KindSource, Source: &want, By: "config"})
+		edits = append(edits, store.Edit{Kind: store.KindSource, Source: &want, State: state, By: "config"})
 	}
 	for _, s := range have {
 		if s.Origin == "config" && !s.Removed && !wanted[s.ID] {
@@ -82,8 +86,9 @@ func (a *Aggregator) SyncSources(ctx context.Context, configured []store.Source)
 	return said, a.archive.Change(ctx, edits)
 }
 
-// merged is the condition of a source whose address turned out to be another's.
-const merged = "merged"
+// Merged is the condition (store.PollState) of a source whose address turned out to
+// be another's.
+const Merged = "merged"
 
 // mergeInto says whether a learned address belongs to another subscription
 // already. Then this one ends: its items stay, and what is new comes in there,
@@ -99,7 +104,7 @@ func (a *Aggregator) mergeInto(ctx context.Context, src *store.Source, st *store
 			continue
 		}
 		src.Disabled = true
-		st.Condition = merged
+		st.Condition = Merged
 		st.Why = fmt.Sprintf("not polled: its address leads to that of source %s", other.ID)
 		return st.Why, nil
 	}

@@ -9,6 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"chancery/aggregator"
+	"chancery/aggregator/schedule"
 	"chancery/feed"
 	"chancery/store"
 )
@@ -174,7 +176,8 @@ func (e *Env) ownSource(ctx context.Context, name, what string) (store.SourceSta
 	if err != nil {
 		return s, fmt.Errorf("source %s: %w", name, err)
 	}
-	if s.Origin == "config" {
+	givenUp := s.Disabled && (s.State.Condition == schedule.Gone || s.State.Condition == aggregator.Merged)
+	if s.Origin == "config" && (what != "enable" || !givenUp) { // what polling gave up, a person may take up again here
 		where := "the configuration"
 		for i, c := range e.Config.Sources {
 			if c.ID == name {
