@@ -412,10 +412,10 @@ func (d *Document) jsonExtensions(members []member, known map[string]shape) (out
 // depth that no extension has, the rest is kept as the JSON text it is.
 func (d *Document) jsonExtension(m member, depth int) feed.Extension {
 	j := jsonScanner{s: d.text}
-	x := feed.Extension{Name: m.name}
+	x := feed.Extension{Name: legalText(m.name)}
 	raw := d.text[m.at.lo:m.at.hi]
 	if d.kept++; depth > 16 || d.kept > maxKept {
-		x.Value = string(raw)
+		x.Value = legalText(string(raw))
 		return x
 	}
 	switch raw[0] {

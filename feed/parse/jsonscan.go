@@ -265,6 +265,12 @@ func jsonString(raw []byte) string {
 	if len(raw) == 0 || raw[0] != '"' || json.Unmarshal(raw, &s) != nil {
 		return ""
 	}
+	return legalText(s)
+}
+
+// legalText replaces what no document of ours may hold: invalid UTF-8 and the
+// characters that XML forbids.
+func legalText(s string) string {
 	var fx fixes
 	return string(appendLegal(nil, []byte(s), &fx))
 }
