@@ -153,8 +153,10 @@ type Batch struct {
 	// From says where the batch came from when it was no poll: a file's name.
 	From string
 	// Reparsed: the drafts are what a newer parser reads in a document that the
-	// archive gave (Archive.Document). Where they differ, the revision is a record
-	// of KindReparsed: not an edit of the publisher's.
+	// archive gave (Archive.Document). A draft is the item that its bytes made,
+	// whatever its keys are by now; where any field but Repairs differs, and the newest
+	// revision was read from the same bytes, the revision is a record of KindReparsed:
+	// not an edit of the publisher's. It is no sighting, last-seen times stay.
 	Reparsed bool
 	// At is the time of record, so that a re-import gets the times of the first
 	// one; zero is now.

@@ -552,7 +552,10 @@ func (c *catalogTx) applyRevision(h *header) error {
 		return err
 	}
 	old := r
-	r.last, r.revisions, r.revised, r.lastSeen = h.seq, h.revision, h.time, max(r.lastSeen, h.time)
+	r.last, r.revisions, r.revised = h.seq, h.revision, h.time
+	if h.kind != store.KindReparsed { // a document that was kept is no sighting
+		r.lastSeen = max(r.lastSeen, h.time)
+	}
 	r.effective, r.language = h.effective, h.language
 	if r.tags, err = c.rowTags(h.tags); err != nil {
 		return err
@@ -580,7 +583,7 @@ func (c *catalogTx) applySeen(h *header) error {
 	if err != nil {
 		return err
 	}
-	if err := c.see(h.item, h.time); err != nil {
+	if err := c.see(h.item, h.firstSeen); err != nil {
 		return err
 	}
 	return c.addKeys(s.num, h)

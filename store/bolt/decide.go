@@ -38,6 +38,27 @@ func (c *catalogTx) sight(id feed.ItemID, d *store.Draft) (sighting, error) {
 	return sighting{id: id, row: r, same: r.takenDown || slices.Contains(r.versions, shorten(d.Version))}, err
 }
 
+// readAgain sees draft i of a document that was kept as what a newer parser reads:
+// its bytes name the item, whatever its keys are by now, and only an entry equal in
+// all its fields is the same, dates included.
+func (t *txn) readAgain(in *intake, i int, num uint32, sg sighting) (sighting, error) {
+	d := &in.batch.Drafts[i]
+	if d.Part >= 0 {
+		if p, _ := t.part(num, in.rawPlan.digests[d.Part]); !p.item.IsZero() && p.item != sg.id {
+			var err error
+			if sg, err = t.sight(p.item, d); err != nil {
+				return sg, err
+			}
+		}
+	}
+	if sg.id.IsZero() || sg.row.takenDown || sg.row.last > t.s.end { // not written yet: another entry of this document
+		return sg, nil
+	}
+	var err error
+	sg.same, err = t.s.sameEntry(sg.row.last, d)
+	return sg, err
+}
+
 // pending is a record that is decided but not yet numbered into the volume.
 type pending struct {
 	h     header
@@ -156,6 +177,9 @@ func (t *txn) take(in *intake, at time.Time) ([]store.Outcome, error) {
 		if err == nil && sg.id.IsZero() && !relink[i].IsZero() {
 			sg, err = t.sight(relink[i], d)
 		}
+		if err == nil && in.batch.Reparsed {
+			sg, err = t.readAgain(in, i, num, sg)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -169,7 +193,7 @@ func (t *txn) take(in *intake, at time.Time) ([]store.Outcome, error) {
 				return nil, err
 			}
 		}
-		if o.State == store.Same && nanos(at) > sg.row.lastSeen {
+		if o.State == store.Same && !in.batch.Reparsed && nanos(at) > sg.row.lastSeen {
 			t.dirty = true
 			if err := t.see(o.ID, nanos(at)); err != nil {
 				return nil, err
@@ -334,11 +358,14 @@ func (t *txn) decide(in *intake, i int, num uint32, sg sighting, raw uint64, at 
 		if len(h.keys)+len(h.storyKeys) == 0 {
 			return nil, o, nil
 		}
-		h.kind = store.KindSeen
+		h.kind, h.firstSeen = store.KindSeen, h.time
+		if in.batch.Reparsed {
+			h.firstSeen = sg.row.lastSeen
+		}
 		p, err := t.jsonRecord(h, editBody{Reason: "known by further keys"})
 		return p, o, err
 	}
-	if !sg.id.IsZero() {
+	if !sg.id.IsZero() && !in.batch.Reparsed {
 		if stop, err := t.tooManyRevisions(&sg, at); err != nil || stop {
 			return nil, store.Outcome{ID: sg.id, State: store.Same, Revision: int(sg.row.revisions), Story: sg.row.story}, err
 		}

@@ -1,6 +1,7 @@
 package bolt
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 
@@ -126,6 +127,11 @@ func (s *Store) prepare(in *intake) error {
 	}
 	for i := range in.batch.Drafts {
 		d := &in.batch.Drafts[i]
+		if g := &guess[i]; in.batch.Reparsed && !g.id.IsZero() && !g.row.takenDown {
+			if g.same, err = s.sameEntry(g.row.last, d); err != nil {
+				return err
+			}
+		}
 		if guess[i].same {
 			if guess[i].row.takenDown && d.Part >= 0 && doc.Body != nil {
 				stored[d.Part] = true
@@ -148,6 +154,34 @@ func (s *Store) prepare(in *intake) error {
 		in.packRaw(live, stored)
 	}
 	return nil
+}
+
+// sameEntry reports whether the entry of a record is that of a draft in all its
+// fields, or was read from other bytes, which are newer then. What was repaired on
+// the way is no field: words for it change.
+func (s *Store) sameEntry(seq uint64, d *store.Draft) (bool, error) {
+	v, err := s.volume(seq)
+	if err != nil {
+		return false, err
+	}
+	_, f, err := v.read(seq)
+	if err != nil {
+		return false, err
+	}
+	plain, err := v.plain(seq, f)
+	if err != nil || plain == nil {
+		return false, err
+	}
+	old, err := decodeBody(plain)
+	if err != nil {
+		return false, damaged(v.where(seq), err)
+	}
+	now := d.Entry
+	if old.entry.Bytes != now.Bytes {
+		return true, nil
+	}
+	old.entry.Repairs, now.Repairs = nil, nil
+	return bytes.Equal(encode(&old.entry, entryFields), encode(&now, entryFields)), nil
 }
 
 // wholeEvery: so often a revision is kept whole, not as a difference to the one before.

@@ -80,7 +80,7 @@ func (h *header) encode() []byte {
 	if h.effective != 0 {
 		b = putInstant(b, 9, h.effective)
 	}
-	if h.kind == store.KindItem && h.firstSeen != h.time {
+	if (h.kind == store.KindItem || h.kind == store.KindSeen) && h.firstSeen != h.time {
 		b = putInstant(b, 10, h.firstSeen)
 	}
 	b = putString(b, 11, h.language)

@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -227,7 +228,11 @@ func (m *Model) take(id feed.SourceID, b store.Batch, seen []int, at time.Time) 
 	out := make([]store.Outcome, len(b.Drafts))
 	created := 0
 	for i, d := range b.Drafts {
-		out[i] = m.decide(id, &created, d, relink[i], raw, at, b.Reparsed)
+		known := relink[i]
+		if d.Part >= 0 && b.Reparsed {
+			known = cmp.Or(m.parts[sourceDigest{id, b.Document.Parts[d.Part].Digest}], known)
+		}
+		out[i] = m.decide(id, &created, d, known, raw, at, b.Reparsed)
 		if d.Part >= 0 {
 			k := sourceDigest{id, b.Document.Parts[d.Part].Digest}
 			if _, ok := m.parts[k]; !ok {
@@ -303,7 +308,7 @@ const flips = 16
 
 func (m *Model) decide(src feed.SourceID, created *int, d store.Draft, known feed.ItemID, raw store.Cursor, at time.Time, reparsed bool) store.Outcome {
 	for _, k := range d.Keys {
-		if h, ok := m.keys[sourceKey{src, k}]; ok {
+		if h, ok := m.keys[sourceKey{src, k}]; ok && (!reparsed || known.IsZero()) {
 			known = h
 			break
 		}
@@ -312,11 +317,18 @@ func (m *Model) decide(src feed.SourceID, created *int, d store.Draft, known fee
 		return m.create(src, created, d, raw, at)
 	}
 	it := m.items[known]
-	it.see(at)
+	if !reparsed {
+		it.see(at)
+	}
 	out := store.Outcome{ID: known, State: store.Same, Revision: len(it.revs), Story: it.story}
 	same := it.takenDown
 	for i, r := range it.revs {
-		same = same || (r.Digest == d.Version && i+flips >= len(it.revs))
+		same = same || (r.Digest == d.Version && i+flips >= len(it.revs) && !reparsed)
+	}
+	if reparsed {
+		old, now := it.last().Entry, d.Entry
+		old.Repairs, now.Repairs = nil, nil
+		same = same || old.Bytes != now.Bytes || reflect.DeepEqual(old, now)
 	}
 	learned := m.learn(src, known, d)
 	if same {
@@ -330,7 +342,7 @@ func (m *Model) decide(src feed.SourceID, created *int, d store.Draft, known fee
 	out.State, out.Revision = store.Revised, len(it.revs)+1
 	v := *it.last()
 	v.Entry, v.Native, v.Method, v.Digest = d.Entry, d.Native, d.Method, d.Version
-	v.Revised, v.LastSeen, v.Revision, v.Revisions = at, at, out.Revision, out.Revision
+	v.Revised, v.LastSeen, v.Revision, v.Revisions = at, it.lastSeen, out.Revision, out.Revision
 	it.topics = retag(it.topics, d.Topics)
 	v.Topics, v.Story = it.topics, it.story
 	it.revs, it.raw = append(it.revs, v), append(it.raw, raw)

@@ -446,7 +446,28 @@ func reparsed(t *testing.T, s store.Store) {
 	if err != nil || len(recs) != 1 || recs[0].Kind != store.KindReparsed || recs[0].Item.Title.Value != "well read" {
 		t.Errorf("records %+v, %v; want one reparsed", recs, err)
 	}
-	for _, n := range []int{1, 2} {
+	// The same again is nothing; a date alone is something, and other keys are the same item.
+	again := func(d store.Draft) []store.Outcome {
+		t.Helper()
+		out, err := s.Append(ctx, store.Batch{Document: &doc, Drafts: []store.Draft{d}, At: day0.Add(2 * time.Hour), Reparsed: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+	wantStates(t, again(d), store.Same)
+	d.Entry.Published = feed.Date{Time: day0.Add(-3 * time.Hour)}
+	wantStates(t, again(d), store.Revised)
+	other := Draft("2", "well read")
+	other.Part, other.Entry.ID, other.Entry.Published = 0, d.Entry.ID, d.Entry.Published
+	other.Entry.URL = d.Entry.URL
+	if out := again(other); out[0].ID != first[0].ID || out[0].State == store.New {
+		t.Errorf("under another id: %+v, want item %v", out[0], first[0].ID)
+	}
+	if items, err := s.Items(ctx, []feed.ItemID{first[0].ID}, 0); err != nil || len(items) != 1 || !items[0].LastSeen.Equal(day0) {
+		t.Errorf("last seen %+v, %v; want %v: a kept document is no sighting", items, err, day0)
+	}
+	for _, n := range []int{1, 2, 3} {
 		if doc, err := s.Raw(ctx, first[0].ID, n); err != nil || string(doc.Body) != string(body) {
 			t.Errorf("revision %d came in %q, %v", n, doc.Body, err)
 		}
