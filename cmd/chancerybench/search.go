@@ -239,18 +239,21 @@ func (s *searchBench) time(ctx context.Context, name string, bound float64, o st
 		}
 		texts = append(texts, text)
 	}
+	var cost *store.CostError
 	for _, text := range texts[:min(20, len(texts))] { // warm
-		if _, err := s.x.Search(ctx, must(text), o); err != nil {
+		if _, err := s.x.Search(ctx, must(text), o); err != nil && !errors.As(err, &cost) {
 			return fmt.Errorf("%s: %w", text, err)
 		}
 	}
 	var took []float64
-	hits, slowest := 0, ""
+	hits, refused, slowest := 0, 0, ""
 	for _, text := range texts {
 		q := must(text)
 		before := cpu()
 		p, err := s.x.Search(ctx, q, o)
-		if err != nil {
+		if errors.As(err, &cost) {
+			refused++
+		} else if err != nil {
 			return fmt.Errorf("%s: %w", text, err)
 		}
 		took = append(took, (cpu()-before).Seconds()*1000)
@@ -262,7 +265,7 @@ func (s *searchBench) time(ctx context.Context, name string, bound float64, o st
 	slices.Sort(took)
 	s.figure(name+", p50", took[len(took)/2], "CPU ms", 0, false)
 	s.figure(name+", p99", took[min(len(took)-1, len(took)*99/100)], "CPU ms", bound, false)
-	fmt.Fprintf(s.out, "    %d hits a query in the mean; slowest %.1f ms: %.100s\n", hits/len(took), took[len(took)-1], slowest)
+	fmt.Fprintf(s.out, "    %d hits a query in the mean, %d refused; slowest %.1f ms: %.100s\n", hits/len(took), refused, took[len(took)-1], slowest)
 	return nil
 }
 

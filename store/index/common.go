@@ -48,19 +48,20 @@ func (c *commonCache) docs(r *reader, word string, n int) (set, error) {
 	if err != nil {
 		return nil, err
 	}
-	count := 0
-	for at := uint32(from); ; at++ {
-		v, ok, err := list.seek(at)
-		if err != nil {
-			return nil, err
+	if _, ok, err := list.seek(uint32(from)); err != nil {
+		return nil, err
+	} else if ok {
+		for _, p := range list.parts[list.k:] {
+			if int(p.doc) >= n {
+				break
+			}
+			docs.add(p.doc)
+			if err := p.rest(docs, n); err != nil {
+				return nil, err
+			}
 		}
-		if !ok || int(v) >= n {
-			break
-		}
-		docs.add(v)
-		count++
-		at = v
 	}
+	count := docs.count()
 	if known != nil || n >= commonFrom && count*commonShare >= n {
 		c.keep(word, &commonWord{upTo: n, docs: docs})
 	}

@@ -1,12 +1,12 @@
 package index
 
 import (
+	"context"
 	"database/sql/driver"
 	"errors"
 	"fmt"
 	"io"
 	"net/url"
-	"strings"
 
 	"modernc.org/sqlite"
 
@@ -79,8 +79,24 @@ func (k *conn) exec(sql string, args ...driver.Value) error {
 	if err != nil {
 		return err
 	}
-	_, err = s.Exec(args) //nolint:staticcheck // the form with a context starts a goroutine a call
+	_, err = run(s, args)
 	return classify(err)
+}
+
+func run(s driver.Stmt, args []driver.Value) (driver.Result, error) {
+	e, ok := s.(driver.StmtExecContext)
+	if !ok {
+		return nil, errors.New("index: the driver has changed")
+	}
+	return e.ExecContext(context.Background(), named(args)) // one that ends starts a goroutine a call
+}
+
+func named(args []driver.Value) []driver.NamedValue {
+	out := make([]driver.NamedValue, len(args))
+	for i, v := range args {
+		out[i] = driver.NamedValue{Ordinal: i + 1, Value: v}
+	}
+	return out
 }
 
 // once runs a statement that will not come again.
@@ -89,7 +105,7 @@ func (k *conn) once(sql string) error {
 	if err != nil {
 		return classify(err)
 	}
-	_, err = s.Exec(nil) //nolint:staticcheck // as in exec
+	_, err = run(s, nil)
 	return classify(errors.Join(err, s.Close()))
 }
 
@@ -99,7 +115,11 @@ func (k *conn) query(sql string, row func([]driver.Value) error, args ...driver.
 	if err != nil {
 		return err
 	}
-	rows, err := s.Query(args) //nolint:staticcheck // as in exec
+	q, ok := s.(driver.StmtQueryContext)
+	if !ok {
+		return errors.New("index: the driver has changed")
+	}
+	rows, err := q.QueryContext(context.Background(), named(args)) // one that ends starts a goroutine a call
 	if err != nil {
 		return classify(err)
 	}
@@ -156,12 +176,4 @@ func asText(v driver.Value) string {
 		return string(v)
 	}
 	return ""
-}
-
-// isWord reports whether a folded word goes into the table as it is; the tokenizer
-// parts words at every other ASCII character.
-func isWord(w string) bool {
-	return strings.IndexFunc(w, func(r rune) bool {
-		return r < 0x80 && (r < 'a' || r > 'z') && (r < '0' || r > '9')
-	}) < 0
 }

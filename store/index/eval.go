@@ -1,6 +1,7 @@
 package index
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -53,6 +54,8 @@ func neutral(n query.Node) bool {
 func (s *search) eval(n query.Node) (verdict, error) {
 	switch n := n.(type) {
 	case *query.And:
+		outer := s.among
+		defer func() { s.among = outer }()
 		return s.fold(n.Nodes, func(a, b verdict) verdict {
 			out := verdict{yes: a.yes}
 			if a.may != nil || b.may != nil {
@@ -63,7 +66,10 @@ func (s *search) eval(n query.Node) (verdict, error) {
 			}
 			out.yes.and(b.yes)
 			return out
-		}, func(v verdict) bool { return v.upper().empty() })
+		}, func(v verdict) bool {
+			s.among = v.upper()
+			return s.among.empty()
+		})
 	case *query.Or:
 		return s.fold(n.Nodes, func(a, b verdict) verdict {
 			out := verdict{yes: a.yes}
@@ -104,9 +110,9 @@ func (s *search) eval(n query.Node) (verdict, error) {
 // fold joins nodes, conditions first as they cost least, until there is enough.
 func (s *search) fold(nodes []query.Node, join func(a, b verdict) verdict, enough func(verdict) bool) (verdict, error) {
 	var out verdict
-	for _, cheap := range []bool{true, false} {
+	for cost := range 3 {
 		for _, c := range nodes {
-			if isCondition(c) != cheap || neutral(c) || out.yes != nil && enough(out) {
+			if costs(c) != cost || neutral(c) || out.yes != nil && enough(out) {
 				continue
 			}
 			v, err := s.eval(c)
@@ -126,12 +132,21 @@ func (s *search) fold(nodes []query.Node, join func(a, b verdict) verdict, enoug
 	return out, nil
 }
 
-func isCondition(n query.Node) bool {
-	switch n.(type) {
-	case *query.Lang, *query.Tagged, *query.When, *query.Is, *query.ID:
-		return true
+// costs is the class of cost of a node: what is kept in order or as a set, what is
+// looked up in columns, and what is read from the file.
+func costs(n query.Node) int {
+	switch n := n.(type) {
+	case *query.When:
+		if n.Seen {
+			return 1
+		}
+		return 0
+	case *query.Lang:
+		return 0
+	case *query.Tagged, *query.Is, *query.ID:
+		return 1
 	}
-	return false
+	return 2
 }
 
 func (s *search) condition(n query.Node) set {
@@ -144,7 +159,18 @@ func (s *search) condition(n query.Node) set {
 			}
 		}
 	case *query.Tagged:
-		out.or(s.f.topicSets.get(s.v, n.Topic, n.About))
+		if s.among == nil || s.among.count()*4 > s.n {
+			out.or(s.f.topicSets.get(s.v, n.Topic, n.About))
+			break
+		}
+		number := slices.Index(s.v.topics, n.Topic)
+		s.scan(func(v uint32, _ *fixed) {
+			for _, t := range s.v.tagsOf(v) {
+				if int(t>>1) == number && (!n.About || t&1 != 0) {
+					out.add(v)
+				}
+			}
+		})
 	case *query.When:
 		from, to := n.Bounds(s.now)
 		if !n.Seen {
@@ -189,8 +215,14 @@ func (s *search) condition(n query.Node) set {
 	return out
 }
 
-// scan visits all versions.
+// scan visits all versions, or those that what was evaluated before leaves.
 func (s *search) scan(visit func(n uint32, fx *fixed)) {
+	if s.among != nil {
+		for n := range s.among.all {
+			visit(n, s.v.fixed(n))
+		}
+		return
+	}
 	for n := range uint32(s.n) {
 		visit(n, s.v.fixed(n))
 	}
@@ -274,12 +306,7 @@ func (c *topicCache) drop() {
 // get gives the versions of items tagged so; not to be changed. It may hold more
 // than the view does.
 func (c *topicCache) get(v *view, topic feed.TopicID, about bool) set {
-	number := -1
-	for i, t := range v.topics {
-		if t == topic {
-			number = i
-		}
-	}
+	number := slices.Index(v.topics, topic)
 	if number < 0 {
 		return nil
 	}

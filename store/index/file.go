@@ -384,7 +384,7 @@ func (f *file) reader() (*reader, error) {
 		f.pool.free = f.pool.free[:n-1]
 		return r, nil
 	}
-	c, err := dial(f.path, "query_only=1", "cache_size=-4000", "busy_timeout=5000")
+	c, err := dial(f.path, "query_only=1", "cache_size=-4000", "mmap_size=17179869184", "busy_timeout=5000")
 	if err != nil {
 		return nil, err
 	}

@@ -27,6 +27,7 @@ type search struct {
 
 	part   string // of the query that is being worked at
 	pairs  int    // places held
+	among  set    // if not nil, what is outside does not matter to the node at hand
 	from   *cursor
 	scores []float32         // by version, with order Relevance
 	items  map[uint32]*found // items that were read

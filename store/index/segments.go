@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"chancery/store"
@@ -193,6 +192,57 @@ func (p *page) each(yield func(term []byte, l list) bool) error {
 	return nil
 }
 
+// find looks for a term on a page. It only compares what a term does not share
+// with the one before: most are passed over by a look at one number.
+func (p *page) find(term string) (l list, ok bool, err error) {
+	same := 0 // leading bytes that the term before has in common with the one looked for
+	for i, at := range p.terms {
+		keep := uint64(0)
+		if i > 0 {
+			k, n := varint(p.b[at:p.end])
+			if n == 0 {
+				return l, false, damaged("a term")
+			}
+			keep, at = k, at+n
+		}
+		size, n := varint(p.b[at:p.end])
+		if at += n; n == 0 || size > uint64(p.end-at) || i == 0 && size == 0 {
+			return l, false, damaged("a term")
+		}
+		rest := p.b[at : at+int(size)]
+		if i == 0 {
+			rest = rest[1:] // tells FTS5's indexes apart; it counts in keep
+		} else if keep--; keep > uint64(len(p.b)) {
+			return l, false, damaged("a term")
+		}
+		if keep > uint64(same) {
+			continue
+		}
+		if keep < uint64(same) {
+			return l, false, nil
+		}
+		j := 0
+		for j < len(rest) && same < len(term) && rest[j] == term[same] {
+			j++
+			same++
+		}
+		switch {
+		case j == len(rest) && same == len(term):
+			l = list{from: at + int(size), to: p.end, more: i == len(p.terms)-1}
+			if !l.more {
+				l.to = p.terms[i+1]
+			}
+			if l.from > l.to {
+				return l, false, damaged("a term")
+			}
+			return l, true, nil
+		case same == len(term), j < len(rest) && rest[j] > term[same]:
+			return l, false, nil
+		}
+	}
+	return l, false, nil
+}
+
 // mainIndex is the byte before each term of the index proper.
 const mainIndex = '0'
 
@@ -213,18 +263,11 @@ func (r *reader) open(term string) (*chain, error) {
 		if err != nil {
 			return nil, err
 		}
-		var found *list
-		err = p.each(func(t []byte, l list) bool {
-			c := strings.Compare(string(t), term)
-			if c == 0 {
-				found = &l
-			}
-			return c < 0
-		})
+		found, ok, err := p.find(term)
 		if err != nil {
 			return nil, err
 		}
-		if found == nil {
+		if !ok {
 			continue
 		}
 		ps := &postings{r: r, seg: s, at: at, b: p.b[:found.to], i: found.from, more: found.more, first: true}
@@ -366,6 +409,44 @@ func (p *postings) next() (bool, error) {
 			p.pos = p.buf
 			return true, nil
 		}
+	}
+}
+
+// rest adds all further versions below n to a set: next in a loop, as fast as it
+// can be, since this is where searches spend their time.
+func (p *postings) rest(out set, n int) error {
+	for {
+		b, i, doc := p.b, p.i, p.doc
+		for !p.first && i+20 < len(b) { // two numbers and the next look fit
+			id, size := uint64(b[i]), uint64(0)
+			if i++; id >= 0x80 {
+				v, k := varint(b[i-1 : i+8])
+				id = v
+				i += k - 1
+			}
+			size = uint64(b[i])
+			if i++; size >= 0x80 {
+				v, k := varint(b[i-1 : i+8])
+				size = v
+				i += k - 1
+			}
+			length := int(size >> 1)
+			if length > len(b)-i {
+				break // positions go on on the next page
+			}
+			i += length
+			doc += uint32(id)
+			if int(doc) >= n {
+				return nil
+			}
+			out.add(doc)
+			p.i, p.doc = i, doc
+		}
+		ok, err := p.next()
+		if !ok || err != nil || int(p.doc) >= n {
+			return err
+		}
+		out.add(p.doc)
 	}
 }
 

@@ -59,8 +59,8 @@ func (w *words) read(d *query.Doc) {
 
 func (w *words) fold(dst []byte, s, mark string, caps bool) ([]byte, int) {
 	n := 0
-	list := w.scan[:0]
 	for at := 0; at < len(s); {
+		var list []text.Word
 		list, at = text.Scan(s, at, w.scan[:0])
 		for _, x := range list {
 			if len(dst) > 0 {
