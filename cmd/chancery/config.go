@@ -44,6 +44,7 @@ type Config struct {
 
 	file   string       // it was read from, or builtinName
 	places keyPositions // of everything in the file
+	doc    string       // the file's text
 }
 
 // emptyTable is a table that has its name and no keys yet.
@@ -210,6 +211,9 @@ func (c *Config) checkTopics(fault func(path, text string)) {
 		default:
 			seen[id] = i
 		}
+		if strings.TrimSpace(t.Match) == "" {
+			fault(at, "match is missing: the query that says which posts get the topic")
+		}
 	}
 	c.checkRules(fault)
 }
@@ -243,10 +247,17 @@ func (c *Config) checkFeeds(fault func(path, text string)) {
 			key, rest, _ := strings.Cut(text, ": ")
 			fault(at+"."+key, rest)
 		}
+		if f.Query == "" && len(f.Sources) == 0 && f.Events == "" {
+			fault(at, "query is missing: which posts the feed carries")
+		}
 		if f.Query != "" {
 			q, err := query.Parse(f.Query)
 			if err != nil {
-				fault(at+".query", err.Error())
+				path, text := at+".query", err.Error()
+				if se, ok := errors.AsType[*query.SyntaxError](err); ok {
+					path, text = c.queryFault(path, se)
+				}
+				fault(path, text)
 				continue
 			}
 			for _, id := range q.Topics() {
@@ -413,7 +424,31 @@ func (c *Config) warnings() []string {
 	if c.Fetch.Contact == "" {
 		w = append(w, "fetch.contact is empty: publishers who see your polls cannot reach you; set it to a page or address about you")
 	}
+	if c.Fetch.MinInterval < publicInterval {
+		w = append(w, tooOften("fetch.min_interval", c.Fetch.MinInterval, len(c.Fetch.AllowNetworks) > 0)...)
+	}
+	for i, s := range c.Sources {
+		if s.Interval > 0 && s.Interval < publicInterval {
+			w = append(w, tooOften(c.place(fmt.Sprintf("source[%d].interval", i))+": interval", s.Interval, len(c.Fetch.AllowNetworks) > 0)...)
+		}
+	}
+	if strings.HasPrefix(c.Server.Listen, "unix:") && c.Server.BaseURL == "" {
+		w = append(w, "server.listen is a Unix socket and server.base_url is empty: feeds will name http://localhost as their address; set it to what readers see")
+	}
 	return w
+}
+
+// publicInterval is what public addresses are polled at most every, whatever the
+// configuration says (CONFORMANCE F-75).
+const publicInterval = 10 * time.Minute
+
+// tooOften warns of an interval that public addresses will not have. Where other
+// networks are allowed it can be meant for them.
+func tooOften(what string, interval time.Duration, allowed bool) []string {
+	if allowed {
+		return nil
+	}
+	return []string{fmt.Sprintf("%s is %v: public addresses are polled at most every %v; less holds only for addresses in fetch.allow_networks", what, interval, publicInterval)}
 }
 
 // dataDir is where the archive lives: the flag, else what systemd made for us,

@@ -24,6 +24,32 @@ func scanPositions(doc string) keyPositions {
 	return s.found
 }
 
+// inText is the place of a byte of a text of the configuration: values that hold
+// a language of their own have faults inside. ok is false where escapes stand
+// between the text and the file.
+func inText(doc, path string, offset int) (p position, ok bool) {
+	s := &posScanner{doc: doc, line: 1, found: keyPositions{}, count: map[string]int{}, values: map[string]int{}}
+	s.scan()
+	at, ok := s.values[path]
+	if !ok || at >= len(doc) || doc[at] != '"' && doc[at] != '\'' {
+		return p, false
+	}
+	raw, start := doc[at] == '\'', at+1
+	if strings.HasPrefix(doc[at:], strings.Repeat(doc[at:at+1], 3)) {
+		start = at + 3
+		if rest := doc[start:]; strings.HasPrefix(rest, "\n") { // it belongs to the quotes
+			start++
+		} else if strings.HasPrefix(rest, "\r\n") {
+			start += 2
+		}
+	}
+	end := start + offset
+	if end > len(doc) || strings.Contains(doc[start:end], "\r") || !raw && strings.Contains(doc[start:end], `\`) {
+		return p, false
+	}
+	return position{strings.Count(doc[:end], "\n") + 1, end - strings.LastIndexByte(doc[:end], '\n')}, true
+}
+
 type posScanner struct {
 	doc       string
 	i         int
@@ -32,6 +58,7 @@ type posScanner struct {
 	found     keyPositions
 	count     map[string]int // how many elements an array of tables has so far
 	table     string         // numbered path of the table that keys belong to
+	values    map[string]int // where the value of each key begins, if not nil
 }
 
 func (s *posScanner) scan() {
@@ -108,6 +135,12 @@ func (s *posScanner) key() {
 	for _, name := range names {
 		path = join(path, name)
 		s.mark(path, at)
+	}
+	for s.i < len(s.doc) && (s.doc[s.i] == ' ' || s.doc[s.i] == '\t') {
+		s.advance(1)
+	}
+	if s.values != nil {
+		s.values[path] = s.i
 	}
 	s.value()
 }

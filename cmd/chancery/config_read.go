@@ -61,7 +61,7 @@ func parseConfig(file string, doc []byte) (*Config, error) {
 		}
 		return nil, configFaults{{file: file, text: err.Error()}}
 	}
-	c.places = scanPositions(string(doc))
+	c.places, c.doc = scanPositions(string(doc)), string(doc)
 	r := &configReader{file: file, places: c.places}
 	r.table("", tree, reflect.ValueOf(c).Elem())
 	c.check(r.fault)

@@ -66,15 +66,15 @@ content = "half"
 		`c.toml:9:1: fetch.allow_networks: [10.0.0.0/33] is not a list in brackets, each a network such as`,
 		`c.toml:10:1: ftch: unknown table (did you mean fetch?)`,
 		`c.toml:13:1: topic.id: "all" is reserved`,
-		`c.toml:17:1: topic.match: in the query, line 2, column `,
-		`c.toml:23:1: topic.example: the text does not get the topic`,
+		`c.toml:19:1: topic.match: found the end`,
+		`c.toml:23:1: topic.example: "Peru" does not get the topic y, though expect is true (score 0.00)`,
 		`c.toml:27:1: source.id: "A b" is not an id`,
 		`c.toml:28:1: source.url: "ftp://x" is not an http or https address`,
 		`c.toml:32:1: source.intervall: unknown key (did you mean interval?)`,
 		`c.toml:34:1: source.id: "b" is taken at c.toml:29`,
 		`c.toml:35:1: source.url: "https://user:xxxxx@y.org/" carries a password`,
 		`c.toml:37:1: feed.id: "x" is taken at c.toml:15`,
-		`c.toml:38:1: feed.query: `,
+		`c.toml:38:16: feed.query: found `,
 		`c.toml:39:1: feed.content: "half"`,
 	}
 	_, err := parseConfig("c.toml", []byte(doc))
@@ -90,6 +90,82 @@ content = "half"
 			t.Errorf("unexpected: %s", got[i])
 		case !strings.HasPrefix(got[i], want[i]):
 			t.Errorf("got  %s\nwant %s", got[i], want[i])
+		}
+	}
+}
+
+// What is left out is named, and so are circles, beside other faults.
+func TestConfigMissing(t *testing.T) {
+	const doc = `[[topic]]
+id = "none"
+name = "None"
+[[topic]]
+id = "a"
+match = 'x OR topic:b'
+[[topic]]
+id = "b"
+match = 'topic:a'
+[[topic]]
+id = "c"
+match = "iran AND (tea OR"
+[[topic]]
+id = "d"
+match = '''
+tea # a comment
+AND )'''
+[[topic]]
+id = "e"
+match = 'tea'
+[[topic.example]]
+text = "Tea from Ceylon"
+[[topic.example]]
+text = "Tea from Ceylon, in a tin with a long inscription on its lid"
+expect = false
+[[feed]]
+id = "f"
+title = "F"
+[[feed]]
+id = "g"
+query = "topic:a \\u0041ND ("
+`
+	want := []string{
+		`c.toml:1:1: topic: match is missing`,
+		`c.toml:6:1: topic.match: a circle of topics: a → b → a`,
+		`c.toml:12:26: topic.match: found `,
+		`c.toml:17:5: topic.match: found `,
+		`c.toml:21:1: topic.example: expect is missing`,
+		`c.toml:23:1: topic.example: "Tea from Ceylon, in a tin with a long i…" gets the topic e, though expect is false (score `,
+		`c.toml:26:1: feed: query is missing`,
+		`c.toml:31:1: feed.query: in the query, line 1, column `,
+	}
+	_, err := parseConfig("c.toml", []byte(doc))
+	if err == nil {
+		t.Fatal("no fault found")
+	}
+	got := strings.Split(err.Error(), "\n")
+	for i := range max(len(got), len(want)) {
+		if i >= len(got) || i >= len(want) || !strings.HasPrefix(got[i], want[i]) {
+			t.Fatalf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+		}
+	}
+}
+
+// What works but will not do what it says is warned of.
+func TestConfigWarnings(t *testing.T) {
+	for doc, want := range map[string]string{
+		"[fetch]\nmin_interval = \"1s\"\n":                                      "at most every 10m0s",
+		"[[source]]\nid = \"a\"\nurl = \"https://a.org/\"\ninterval = \"1s\"\n": "c.toml:4: interval is 1s",
+		"[server]\nlisten = \"unix:/run/x\"\n":                                  "base_url",
+		"[fetch]\nmin_interval = \"1s\"\nallow_networks = [\"10.0.0.0/8\"]\n":   "",
+		"": "",
+	} {
+		c, err := parseConfig("c.toml", []byte(doc))
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Fetch.Contact = "x"
+		if got := strings.Join(c.warnings(), "\n"); want == "" && got != "" || !strings.Contains(got, want) {
+			t.Errorf("%q: warnings %q, want %q", doc, got, want)
 		}
 	}
 }
