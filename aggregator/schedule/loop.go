@@ -59,9 +59,10 @@ type Loop struct {
 	Drain       time.Duration // that polls under way get when Run's ctx ends
 	Log         *slog.Logger  // nil is silent
 
-	mu      sync.Mutex // guards q and changed
+	mu      sync.Mutex // guards q, changed and idle
 	q       queue
 	changed chan struct{}
+	idle    int // workers of run that have nothing to do
 }
 
 // Set replaces all tasks: at the start and after a reload. A source that is
@@ -181,23 +182,42 @@ func (l *Loop) RunOnce(ctx context.Context) error { return l.run(ctx, true) }
 func (l *Loop) run(ctx context.Context, once bool) error {
 	l.mu.Lock()
 	l.init()
+	l.idle = 0
 	l.mu.Unlock()
 	polls, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cancel(nil)
-	var wg sync.WaitGroup
-	defer wg.Wait()
 	stop := context.AfterFunc(ctx, func() {
 		t := time.AfterFunc(l.Drain, func() { cancel(context.Cause(ctx)) })
 		context.AfterFunc(polls, func() { t.Stop() })
 	})
 	defer stop()
 
+	// A worker goes on to the next poll: one made for each would grow its stack
+	// each time, a tenth of what an answer 304 costs. Whoever is counted idle takes
+	// what is sent next, so sending never waits.
+	var wg sync.WaitGroup
+	next := make(chan feed.SourceID, max(l.Concurrency, 1))
+	defer func() {
+		close(next)
+		wg.Wait()
+	}()
+	begin := func(id feed.SourceID) { // l.mu is held
+		if l.idle > 0 {
+			l.idle--
+			next <- id
+			return
+		}
+		wg.Go(func() {
+			for ok := true; ok; id, ok = <-next {
+				l.poll(polls, id)
+			}
+		})
+	}
+
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for ctx.Err() == nil {
-		sleep := l.dispatch(func(id feed.SourceID) {
-			wg.Go(func() { l.poll(polls, id) })
-		})
+		sleep := l.dispatch(begin)
 		if once && l.empty() {
 			return nil
 		}
@@ -208,7 +228,6 @@ func (l *Loop) run(ctx context.Context, once bool) error {
 		case <-timer.C:
 		}
 	}
-	wg.Wait()
 	return context.Cause(ctx)
 }
 
@@ -250,5 +269,6 @@ func (l *Loop) poll(ctx context.Context, id feed.SourceID) {
 		l.Log.LogAttrs(ctx, slog.LevelDebug, "scheduled", slog.String("source", string(id)), slog.Duration("in", at.Sub(now)))
 	}
 	l.q.done(id, next, at, ok)
+	l.idle++
 	l.wake()
 }
