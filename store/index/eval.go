@@ -107,7 +107,7 @@ func (s *search) eval(n query.Node) (verdict, error) {
 	return sure(s.condition(n)), nil
 }
 
-// fold joins nodes, conditions first as they cost least, until there is enough.
+// fold joins nodes, the cheap ones first, until there is enough.
 func (s *search) fold(nodes []query.Node, join func(a, b verdict) verdict, enough func(verdict) bool) (verdict, error) {
 	var out verdict
 	for cost := range 3 {
@@ -132,21 +132,21 @@ func (s *search) fold(nodes []query.Node, join func(a, b verdict) verdict, enoug
 	return out, nil
 }
 
-// costs is the class of cost of a node: what is kept in order or as a set, what is
-// looked up in columns, and what is read from the file.
+// costs is when a node is evaluated: first what is kept in order or as a set, then
+// words, and at last what is looked up version by version, in those that are left.
 func costs(n query.Node) int {
 	switch n := n.(type) {
 	case *query.When:
 		if n.Seen {
-			return 1
+			return 2
 		}
 		return 0
 	case *query.Lang:
 		return 0
 	case *query.Tagged, *query.Is, *query.ID:
-		return 1
+		return 2
 	}
-	return 2
+	return 1
 }
 
 func (s *search) condition(n query.Node) set {
@@ -159,7 +159,7 @@ func (s *search) condition(n query.Node) set {
 			}
 		}
 	case *query.Tagged:
-		if s.among == nil || s.among.count()*4 > s.n {
+		if s.among == nil || s.among.count()*2 > s.n {
 			out.or(s.f.topicSets.get(s.v, n.Topic, n.About))
 			break
 		}
