@@ -13,6 +13,7 @@ import (
 
 func (p *program) verifyCommand() *cobra.Command {
 	var deep bool
+	var checkpoint, key string
 	c := &cobra.Command{
 		Use:   "verify",
 		Short: "Check the archive: structure and hashes; with --deep also what is derived from the log",
@@ -42,10 +43,15 @@ func (p *program) verifyCommand() *cobra.Command {
 			if faults > 0 {
 				return failWith(exitFailed, fmt.Errorf("the archive in %s is damaged", e.DataDir))
 			}
+			if checkpoint != "" {
+				return e.checkFile(ctx, checkpoint, key)
+			}
 			return nil
 		}),
 	}
 	c.Flags().BoolVar(&deep, "deep", false, "recompute every derived row from the log")
+	c.Flags().StringVar(&checkpoint, "checkpoint", "", "also compare with the signed checkpoint of old in `FILE`")
+	c.Flags().StringVar(&key, "key", "", "public `KEY` that signed it, if not the archive's own")
 	return c
 }
 
