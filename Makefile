@@ -5,7 +5,7 @@ FUZZTIME ?= 30s
 # Packages with goroutines of their own: the race detector and random order pay there.
 RACE := ./aggregator/... ./store/... ./publish/... ./cmd/...
 
-.PHONY: build test check fmt vet tidy static lint race golden fuzz bench cover demo vuln
+.PHONY: build test check fmt vet tidy static lint race golden fuzz bench crash cover demo vuln
 
 build: ## a static binary
 	CGO_ENABLED=0 go build -trimpath -o chancery ./cmd/chancery
@@ -46,6 +46,9 @@ fuzz: ## every fuzz target for FUZZTIME
 
 bench: ## micro-benchmarks, for benchstat
 	go test -run '^$$' -bench . -benchmem -count=6 ./... | tee bench.txt
+
+crash: ## kill -9 under load, 200 times
+	go test -run Kill ./store/bolt -crashes 200 -timeout 15m
 
 cover:
 	go test -coverpkg=./... -coverprofile=cover.out ./... && go tool cover -func=cover.out | tail -1
