@@ -256,7 +256,7 @@ func (d *daemon) generationOf(ctx context.Context, c *Config) (*generation, erro
 	if err := pub.EnableHub(ctx, hub.DefaultConfig(), w.fetch.Transport()); err != nil {
 		return nil, err
 	}
-	return &generation{config: c, works: w, publisher: pub, handler: pub.Handler()}, nil
+	return &generation{config: c, works: w, publisher: pub, handler: withCheckpoint(pub.Handler(), d.archive, d.dir, d.log)}, nil
 }
 
 // run serves until ctx ends. The listeners and the archive are open; the caller
