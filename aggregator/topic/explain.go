@@ -20,7 +20,7 @@ type Explanation struct {
 	Threshold      float64
 	AboutThreshold float64
 	// Evidence is what counted, by field and position. Where the query does not
-	// match it is what was found of its terms, without points.
+	// match it is what was found of its terms, without points, one a place.
 	Evidence []Reason
 }
 
@@ -78,6 +78,7 @@ func (s *Set) explain(d *query.Doc, evidence bool) []Explanation {
 			slices.SortStableFunc(m.Evidence, func(a, b query.Evidence) int {
 				return cmp.Or(cmp.Compare(a.Field, b.Field), cmp.Compare(a.Start, b.Start))
 			})
+			m.Evidence = slices.CompactFunc(m.Evidence, func(a, b query.Evidence) bool { return a.Place == b.Place })
 		}
 		for _, ev := range m.Evidence {
 			before, text, after := d.Snippet(ev.Place, contextBytes)

@@ -52,23 +52,33 @@ func (fs configFaults) sorted() configFaults {
 // at once, unless the document is no TOML: then there is nothing to look at
 // behind the first. The error is a configFaults.
 func parseConfig(file string, doc []byte) (*Config, error) {
-	c := defaultConfig()
-	c.file = file
-	var tree map[string]any
-	if _, err := toml.Decode(string(doc), &tree); err != nil {
-		if pe, ok := errors.AsType[toml.ParseError](err); ok {
-			return nil, configFaults{{file, position{pe.Position.Line, pe.Position.Col}, pe.Message}}
-		}
-		return nil, configFaults{{file: file, text: err.Error()}}
+	c, r, err := readConfig(file, doc)
+	if err != nil {
+		return nil, err
 	}
-	c.places, c.doc = scanPositions(string(doc)), string(doc)
-	r := &configReader{file: file, places: c.places}
-	r.table("", tree, reflect.ValueOf(c).Elem())
 	c.check(r.fault)
 	if len(r.faults) > 0 {
 		return nil, r.faults.sorted()
 	}
 	return c, nil
+}
+
+// readConfig is parseConfig without the checks of what the values mean: the
+// reader has the faults so far. The error is of a document that is no TOML.
+func readConfig(file string, doc []byte) (*Config, *configReader, error) {
+	c := defaultConfig()
+	c.file = file
+	var tree map[string]any
+	if _, err := toml.Decode(string(doc), &tree); err != nil {
+		if pe, ok := errors.AsType[toml.ParseError](err); ok {
+			return nil, nil, configFaults{{file, position{pe.Position.Line, pe.Position.Col}, pe.Message}}
+		}
+		return nil, nil, configFaults{{file: file, text: err.Error()}}
+	}
+	c.places, c.doc = scanPositions(string(doc)), string(doc)
+	r := &configReader{file: file, places: c.places}
+	r.table("", tree, reflect.ValueOf(c).Elem())
+	return c, r, nil
 }
 
 // configReader decodes key by key: the library stops at the first value that

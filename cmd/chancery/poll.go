@@ -3,14 +3,12 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
 
 	"chancery/aggregator"
 	"chancery/feed"
-	"chancery/store"
 )
 
 func (p *program) pollCommand() *cobra.Command {
@@ -72,20 +70,7 @@ func (e *Env) takeConfig(ctx context.Context, w *works) error {
 	if err != nil {
 		return err
 	}
-	digest := w.topics.Digest().String()
-	was, err := e.Archive.LedgerGet(ctx, "config", "ruleset")
-	if err != nil && !errors.Is(err, store.ErrNotFound) || string(was) == digest {
-		return err
-	}
-	rules, err := json.Marshal(w.topics.Rules())
-	if err != nil {
-		return err
-	}
-	err = e.Archive.Change(ctx, []store.Edit{{Kind: store.KindRuleset, Rules: rules, Digest: w.topics.Digest(), By: "config"}})
-	if err != nil {
-		return err
-	}
-	return e.Archive.LedgerWrite(ctx, []store.LedgerEntry{{Space: "config", Key: "ruleset", Value: []byte(digest)}})
+	return e.takeRules(ctx, w.topics)
 }
 
 // sourceIDs checks that the sources named on a command line exist.

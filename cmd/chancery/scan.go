@@ -83,6 +83,10 @@ func (e *Env) sourceTitles(ctx context.Context) (map[feed.SourceID]string, error
 func parseQuery(text string) (*query.Query, error) {
 	q, err := query.Parse(text)
 	if err != nil {
+		const whole = 200 // bytes: of a longer query the place is enough
+		if len(text) > whole {
+			return nil, dataError("query of %d bytes: %w", len(text), err)
+		}
 		return nil, dataError("query %q: %w", text, err)
 	}
 	return q, nil

@@ -31,9 +31,14 @@ func (p *program) searchCommand() *cobra.Command {
 NOT, ( ), title:, author:, source:, category:, url:, lang:, topic:, about:,
 published:2009-01, is:revised and more. Every item of the archive is read.`,
 		Args: atLeastOne("QUERY"),
-		RunE: p.archive(reads, func(ctx context.Context, e *Env, args []string) error {
-			return e.search(ctx, strings.Join(args, " "), o)
-		}),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			text := strings.Join(args, " ")
+			if _, err := parseQuery(text); err != nil { // before an archive is looked for
+				p.began = true
+				return err
+			}
+			return p.archive(reads, func(ctx context.Context, e *Env, _ []string) error { return e.search(ctx, text, o) })(cmd, args)
+		},
 	}
 	c.Flags().StringVar(&o.format, "format", "table", "table, jsonl, csv, atom, rss or json")
 	c.Flags().StringVar(&o.sort, "sort", "newest", "newest, oldest or relevance")

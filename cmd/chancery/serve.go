@@ -15,6 +15,7 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -63,6 +64,7 @@ type daemon struct {
 	control       *net.UnixListener
 	current       atomic.Pointer[generation]
 	reloads       chan chan error // asks the supervisor for a reload
+	retagging     sync.Mutex      // held by a retag of the archive: one at a time
 	load          func() (*Config, error)
 	ready         func()                          // called when all listens; may be nil
 	extra         func(ctx context.Context) error // runs beside the rest; may be nil
@@ -317,7 +319,10 @@ const stopTimeout = 30 * time.Second
 // begin brings what a generation's configuration says into the archive.
 func (d *daemon) begin(ctx context.Context, g *generation) error {
 	e := &Env{Config: g.config, Archive: d.archive, Log: d.log}
-	return e.takeConfig(ctx, g.works)
+	if err := e.takeConfig(ctx, g.works); err != nil {
+		return err
+	}
+	return e.warnStale(ctx, g.works.topics)
 }
 
 // statusEvery is how often the service manager's sentence is renewed

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"chancery/feed"
 	"chancery/store"
 )
 
@@ -53,6 +54,8 @@ type statusReport struct {
 	// Failing are the sources whose last poll failed, longest first, at most 20.
 	Failing []sourceLine `json:"failing"`
 	Topics  []string     `json:"topics"`
+	// Stale are the topics of which the archive has tags of older rules.
+	Stale []feed.TopicID `json:"stale_topics,omitempty"`
 }
 
 type daemonReport struct {
@@ -134,7 +137,12 @@ func (e *Env) status(ctx context.Context, now time.Time) (statusReport, error) {
 	for _, t := range e.Config.Topics {
 		r.Topics = append(r.Topics, string(t.ID))
 	}
-	return r, nil
+	set, err := e.topicSet()
+	if err != nil {
+		return r, err
+	}
+	r.Stale, err = e.stale(ctx, set)
+	return r, err
 }
 
 func later(a, b time.Time) time.Time {
@@ -179,6 +187,9 @@ func (e *Env) printStatus(r statusReport) error {
 		fmt.Fprintf(&b, "; next at %s", r.NextDue)
 	}
 	fmt.Fprintf(&b, "\ntopics    %s\n", cmp.Or(strings.Join(r.Topics, ", "), "none"))
+	if len(r.Stale) > 0 {
+		fmt.Fprintf(&b, "          the archive is tagged by older rules of %s: %s\n", joinIDs(r.Stale), retagAdvice)
+	}
 	if len(r.Failing) > 0 {
 		b.WriteString("failing\n")
 		for _, f := range r.Failing {

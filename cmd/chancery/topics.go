@@ -11,7 +11,7 @@ import (
 )
 
 func (p *program) topicsCommand() *cobra.Command {
-	return group("topics", "Topics: list, explain, test, tag by hand",
+	return group("topics", "Topics: list, explain, test, retag, tag by hand",
 		&cobra.Command{
 			Use:   "list",
 			Short: "List the topics and how many items each has",
@@ -23,6 +23,7 @@ func (p *program) topicsCommand() *cobra.Command {
 		p.topicsExplainCommand(),
 		p.topicsTestCommand(),
 		p.topicsRetagCommand(),
+		p.topicsBacktestCommand(),
 		p.tagCommand("tag", "Say that an item is about a topic; no rule undoes it"),
 		p.tagCommand("untag", "Say that an item is not about a topic; no rule undoes it"),
 	)

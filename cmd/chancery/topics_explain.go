@@ -1,14 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
-	"strings"
-	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -21,80 +19,83 @@ func (p *program) topicsExplainCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "explain ID|FILE|-",
 		Short: "Say why an item or a text has the topics it has, and why not",
-		Long: `Shows for each topic of which anything was found: the verdict, the score, and
-each term with its points, field, place and context. A file is plain text; its
-first line is the title if the second is empty.`,
+		Long: `Shows for each topic of which anything was found: the verdict with what is
+lacking, the score, and each term with its points, field, place and context.
+
+A file is told by its content: a saved feed or one entry of it (each entry is
+explained), an item as "show --format json" and "export" write it, an HTML page,
+or plain text, whose first line is the title if the second is empty.`,
 		Args: exactly("ID or FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			run := p.alone(func(ctx context.Context, e *Env, args []string) error { return e.explain(ctx, args[0]) })
+			run := p.alone(func(ctx context.Context, e *Env, args []string) error { return e.explainFile(ctx, args[0]) })
 			if _, err := feed.ParseItemID(args[0]); err == nil {
-				run = p.archive(reads, func(ctx context.Context, e *Env, args []string) error { return e.explain(ctx, args[0]) })
+				run = p.archive(reads, func(ctx context.Context, e *Env, args []string) error { return e.explainItem(ctx, args[0]) })
 			}
 			return run(cmd, args)
 		},
 	}
 }
 
-// maxText bounds a text to explain.
-const maxText = 16 << 20
-
-func (e *Env) explain(ctx context.Context, name string) error {
-	var doc *query.Doc
-	if id, err := feed.ParseItemID(name); err == nil && e.Archive != nil {
-		it, err := e.revision(ctx, id, 0)
-		if err != nil {
-			return err
-		}
-		titles, err := e.sourceTitles(ctx)
-		if err != nil {
-			return err
-		}
-		doc = query.NewDoc(it, titles[it.Source])
-	} else if doc, err = e.textDoc(name); err != nil {
+func (e *Env) explainItem(ctx context.Context, name string) error {
+	id, err := feed.ParseItemID(name)
+	if err != nil {
+		return failWith(exitData, err)
+	}
+	it, err := e.revision(ctx, id, 0)
+	if err != nil {
 		return err
 	}
+	sources, err := e.Archive.Sources(ctx)
+	if err != nil {
+		return err
+	}
+	title := "" // as when an item comes in
+	for _, s := range sources {
+		if s.ID == it.Source {
+			title = s.Title
+		}
+	}
+	return e.explainDocs([]*query.Doc{query.NewDoc(it, title)})
+}
+
+func (e *Env) explainFile(_ context.Context, name string) error {
+	docs, err := e.textDocs(name)
+	if err != nil {
+		return err
+	}
+	return e.explainDocs(docs)
+}
+
+// explainDocs prints why each document has its topics, under its title where
+// there are several.
+func (e *Env) explainDocs(docs []*query.Doc) error {
 	set, err := e.topicSet()
 	if err != nil {
 		return err
 	}
-	mark := func(s string) string { return "[" + s + "]" }
-	if e.Terminal.Color {
-		mark = func(s string) string { return "\x1b[1m" + s + "\x1b[0m" }
-	}
-	list := set.Explain(doc)
-	for _, x := range list {
-		if err := e.printf("%s", x.Format(mark)); err != nil {
-			return err
+	found := false
+	for i, doc := range docs {
+		list := set.Explain(doc)
+		found = found || len(list) > 0
+		if len(docs) > 1 {
+			title := cmp.Or(oneLine(doc.Field(query.Title), 100), "(no title)")
+			if len(list) == 0 {
+				title += ": nothing found"
+			}
+			if err := e.printf("%d. %s\n", i+1, title); err != nil {
+				return err
+			}
+		}
+		for _, x := range list {
+			if err := e.printf("%s", x.Format(e.mark())); err != nil {
+				return err
+			}
 		}
 	}
-	if len(list) == 0 {
+	if !found {
 		e.note("no term of any topic was found")
 	}
 	return nil
-}
-
-// textDoc reads a text file.
-func (e *Env) textDoc(name string) (*query.Doc, error) {
-	f, err := e.Files.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, maxText+1))
-	if err != nil {
-		return nil, err
-	}
-	switch {
-	case len(b) > maxText:
-		return nil, dataError("%s: larger than %s", name, bytesText(maxText))
-	case !utf8.Valid(b):
-		return nil, dataError("%s: is not UTF-8 text", name)
-	}
-	title, body := "", strings.ReplaceAll(string(b), "\r\n", "\n")
-	if first, rest, ok := strings.Cut(body, "\n"); ok && strings.HasPrefix(rest, "\n") {
-		title, body = first, rest
-	}
-	return query.NewTextDoc(title, body, ""), nil
 }
 
 func (p *program) topicsTestCommand() *cobra.Command {
@@ -138,6 +139,9 @@ func (e *Env) testTopics(name string, asJSON bool) error {
 	}
 	for _, miss := range report.Misses {
 		e.note("%s:%d: %s is %d, labeled %d (score %.2f): %s", name, miss.Line, miss.Topic, miss.Got, miss.Grade, miss.Score, oneLine(miss.Title, 60))
+	}
+	for _, id := range report.Unknown {
+		e.note("%s: no topic %q in the configuration; its labels are not scored", name, id)
 	}
 	rows := [][]string{{"TOPIC", "RIGHT", "WRONG", "MISSED", "PRECISION", "RECALL", "F1", "F1 ABOUT"}}
 	for _, id := range slices.Sorted(maps.Keys(report.Topics)) {
