@@ -78,6 +78,7 @@ type Aggregator struct {
 	hosts      schedule.Hosts // which hosts refuse us
 	seeded     atomic.Bool    // hosts knows what was stored
 	reading    chan struct{}  // places for documents that are being taken apart
+	taking     chan struct{}  // and for those between that and their commit
 }
 
 // New makes an aggregator; nothing runs yet.
@@ -89,6 +90,7 @@ func New(cfg Config, d Deps) (*Aggregator, error) {
 		archive: d.Archive, fetch: d.Fetch, log: d.Log, credential: d.Credential, ready: d.Ready, perHost: max(d.PerHost, 1),
 		// More than processors would take memory and nothing else.
 		reading: make(chan struct{}, max(runtime.GOMAXPROCS(0), 2)),
+		taking:  make(chan struct{}, taking),
 	}
 	a.SetConfig(cfg)
 	a.SetTopics(d.Topics)
@@ -138,6 +140,11 @@ func (a *Aggregator) repace(states []store.SourceState) {
 // leaseTTL is how long a poll may take at the very most, with waiting for its
 // host's turn: after that another worker may take the source.
 const leaseTTL = 10 * time.Minute
+
+// taking is how many polls hold a document with all that was found in it, at ten
+// times its size, while they wait for a common commit. Answers without a document
+// have no part in it.
+const taking = 8
 
 // PollOptions selects the sources of a round: those named, or all that are
 // enabled, or (the zero value) those that are due.

@@ -33,6 +33,8 @@ func (a *Aggregator) poll(ctx context.Context, l store.Lease) (Summary, error) {
 
 	var in intake
 	if err == nil && !resp.NotModified && !resp.Same {
+		a.taking <- struct{}{}
+		defer func() { <-a.taking }()
 		doc := store.Document{
 			Source: src.ID, URL: resp.URL, MediaType: resp.ContentType(), Status: resp.Status,
 			ETag: resp.Header.Get("Etag"), Modified: resp.Header.Get("Last-Modified"), Received: resp.Received.UTC(), Body: resp.Body,
