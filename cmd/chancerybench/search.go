@@ -31,6 +31,7 @@ type searchBench struct {
 
 func runSearch(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("search", flag.ContinueOnError)
+	flags.SetOutput(os.Stderr)
 	posts := flags.Int("posts", 1_000_000, "how many posts to make")
 	seed := flags.Uint64("seed", 1, "of the posts and the queries")
 	queries := flags.Int("queries", 200, "of each kind")

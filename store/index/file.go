@@ -31,7 +31,7 @@ var schema = []string{
 	"CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER) WITHOUT ROWID",
 }
 
-const recentBits = 12
+const recentBits = 14
 
 // Kinds of names.
 const (
