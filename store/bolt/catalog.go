@@ -47,7 +47,7 @@ var catalogBuckets = [bucketCount][]byte{
 }
 
 // buckets whose keys come in order, or a source at a time, are filled further.
-var inOrder = map[int]bool{bItems: true, bTree: true, bByDate: true, bNear: true, bKeys: true, bParts: true, bBySource: true}
+var inOrder = map[int]bool{bItems: true, bTree: true, bNear: true, bKeys: true, bParts: true, bBySource: true}
 
 var (
 	keyEnd    = []byte("end")
