@@ -271,8 +271,8 @@ func (f *farmBench) idleFeeds(ctx context.Context) error {
 }
 
 func (f *farmBench) idleRound(ctx context.Context, d *daemon) error {
-	r, used, err := d.round(ctx)
-	if err != nil {
+	// It begins by itself, and the round takes what is left.
+	if _, _, err := d.round(ctx); err != nil {
 		return err
 	}
 	pid := d.cmd.Process.Pid
@@ -293,8 +293,12 @@ func (f *farmBench) idleRound(ctx context.Context, d *daemon) error {
 	if err != nil {
 		return err
 	}
-	f.same("(d) feeds asked for", int64(r.Sources), int64(f.idle))
-	f.say("(d) CPU of a round of refused connections", used.Seconds(), "s")
+	var st farmStatus
+	if err := d.query(ctx, &st, "status"); err != nil {
+		return err
+	}
+	f.same("(d) feeds that were polled and failed", int64(st.Sources["failing"]), int64(f.idle))
+	f.say("(d) CPU from the start until all were polled", start.Seconds(), "s")
 	f.say("(d) RssAnon in it, largest", float64(d.peak(ctx))/mebibyte, "MiB")
 	f.say("(d) CPU in 10 s of waiting", (end - start).Seconds(), "s")
 	f.atMost("(d) RssAnon while waiting", float64(now)/mebibyte, "MiB", 150)
