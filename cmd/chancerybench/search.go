@@ -51,7 +51,7 @@ func runSearch(ctx context.Context, args []string, out io.Writer) error {
 		if err != nil {
 			return err
 		}
-		defer os.RemoveAll(temp) //nolint:errcheck // what is left is in the temporary folder
+		defer os.RemoveAll(temp)
 		*dir = temp
 	}
 	s := &searchBench{out: out, b: newBlogosphere(*seed, *posts), r: rand.New(rand.NewPCG(*seed, 99)), queries: *queries}

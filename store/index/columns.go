@@ -168,7 +168,7 @@ func (d *draft) add(f fixed, s state) uint32 {
 	return n
 }
 
-// refresh sets what follows from a version's own state and its neighbours.
+// refresh sets what follows from a version's own state and its neighbors.
 func (d *draft) refresh(n uint32) {
 	d.sets()
 	s := d.state(n)

@@ -44,8 +44,7 @@ func (k *conn) close() error {
 
 // classify says of SQLite's errors what callers branch on.
 func classify(err error) error {
-	var e *sqlite.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*sqlite.Error](err); ok {
 		switch e.Code() & 0xFF {
 		case 11, 26, 24: // SQLITE_CORRUPT, SQLITE_NOTADB, SQLITE_FORMAT
 			return fmt.Errorf("%w: %w", err, errDamaged)

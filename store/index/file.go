@@ -1,6 +1,7 @@
 package index
 
 import (
+	"database/sql/driver"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -8,8 +9,6 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
-
-	"database/sql/driver"
 
 	"chancery/feed"
 	"chancery/feed/text"

@@ -136,8 +136,8 @@ func (x *Index) openFiles(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for i := len(list) - 1; i >= 0; i-- {
-		path := list[i]
+	for i, path := range slices.Backward(list) {
+
 		if x.cur.Load() != nil {
 			if err := removeFile(path); err != nil {
 				return err

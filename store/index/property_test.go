@@ -27,7 +27,7 @@ type world struct {
 var (
 	vocabulary = strings.Fields(`the of deport deported deporting deportation Iran iran's MEK mek Mek Mojāhedin-e mojahedin mojahedeen Khalq khalq
 		camp Camp CAMP ashraf Ashraf Straße strasse don't re-open l'Iran İran 2009 ۲۰۰۹ option options remain remaining
-		مجاهدین مجاهدي خلق والكتاب كتاب الكتاب کتاب‌ها книга книги 伊朗 イラン アイランド réfugiés réfugié sanction sanctions Sanctions`)
+		مجاهدین مجاهدي خلق والكتاب كتاب الكتاب ` + "کتاب\u200cها" + ` книга книги 伊朗 イラン アイランド réfugiés réfugié sanction sanctions Sanctions`)
 	languages = []string{"en", "fr", "fa", "ar", "ru", "de", "", "tlh", "en-US"}
 	topicIDs  = []feed.TopicID{"mek", "iran", "camps"}
 	sourceIDs = []feed.SourceID{"lobelog", "iran-watch", "camp-news"}

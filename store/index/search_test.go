@@ -160,9 +160,12 @@ func TestStoriesAreFolded(t *testing.T) {
 func TestRelevance(t *testing.T) {
 	w := newWatched(t, 0)
 	for i, c := range []struct{ title, body string }{
-		{"old", "camp and nothing else but some words"}, {"new", "camp and nothing else but some words"},
-		{"the camp", "a word and nothing else but some words"}, {"rare", "ashraf and nothing else but some words"},
-		{"x", "camp and camp and else but some words"}, {"y", "nothing at all"},
+		{"old", "camp and nothing else but some words"},
+		{"new", "camp and nothing else but some words"},
+		{"the camp", "a word and nothing else but some words"},
+		{"rare", "ashraf and nothing else but some words"},
+		{"x", "camp and camp and else but some words"},
+		{"y", "nothing at all"},
 	} {
 		w.put(t, store.Draft{Entry: feed.Entry{Title: text0(c.title), Content: text0(c.body), Language: "en", Published: feed.Date{Time: start.AddDate(i, 0, 0)}}}, start.AddDate(10, 0, 0))
 	}
@@ -220,7 +223,7 @@ func TestBounds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer x.Close() //nolint:errcheck // nothing was written
+	defer x.Close()
 	catchUp(t, x, w.Model)
 	q, err := query.Parse("title:foo camp*")
 	if err != nil {

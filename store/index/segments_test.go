@@ -184,7 +184,7 @@ func TestMarksAreNoWords(t *testing.T) {
 			t.Errorf("%q folds to %q", m, got)
 		}
 	}
-	for r := rune(0); r < 0x20000; r++ {
+	for r := range rune(0x20000) {
 		for _, w := range text.Words("x" + string(r) + "y") {
 			if strings.ContainsFunc(w, func(r rune) bool { return r < 0x80 && (r < 'a' || r > 'z') && (r < '0' || r > '9') }) {
 				t.Errorf("%U folds to %q, which the tokenizer would part", r, w)

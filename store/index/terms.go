@@ -1,11 +1,10 @@
 package index
 
 import (
+	"database/sql/driver"
 	"slices"
 	"strings"
 	"unicode/utf8"
-
-	"database/sql/driver"
 
 	"chancery/feed"
 	"chancery/feed/query"
