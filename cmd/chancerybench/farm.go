@@ -49,7 +49,7 @@ func runFarm(ctx context.Context, args []string, out io.Writer) error {
 		if err != nil {
 			return err
 		}
-		defer os.RemoveAll(temp) //nolint:errcheck // what is left is in the temporary folder
+		defer os.RemoveAll(temp)
 		f.dir = temp
 	}
 	if f.bin == "" {
