@@ -18,13 +18,14 @@
 package query
 
 import (
-	"chancery/feed"
-	"chancery/feed/text"
 	"errors"
 	"fmt"
 	"slices"
 	"time"
 	"unicode/utf8"
+
+	"chancery/feed"
+	"chancery/feed/text"
 )
 
 // Field is a part of an item that terms can be looked for in.

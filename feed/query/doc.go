@@ -1,12 +1,13 @@
 package query
 
 import (
-	"chancery/feed"
-	"chancery/feed/html"
-	"chancery/feed/text"
 	"slices"
 	"strings"
 	"time"
+
+	"chancery/feed"
+	"chancery/feed/html"
+	"chancery/feed/text"
 
 	"golang.org/x/text/unicode/norm"
 )

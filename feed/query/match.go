@@ -1,13 +1,14 @@
 package query
 
 import (
-	"chancery/feed"
 	"cmp"
 	"slices"
 	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"chancery/feed"
 )
 
 // Place is where a term stands.
