@@ -257,6 +257,7 @@ func (s *Set) tag(d *query.Doc, see func(r *rule, m query.Match, matched bool, f
 		}
 	}
 	d.Facts.Tags = tags
+	manual := len(tags)
 	h := s.trie.scan(d)
 	defer s.trie.release(h)
 	for _, r := range s.order {
@@ -267,7 +268,7 @@ func (s *Set) tag(d *query.Doc, see func(r *rule, m query.Match, matched bool, f
 		if see != nil {
 			see(r, m, ok, h)
 		}
-		if !ok || m.Score < r.Threshold || slices.ContainsFunc(tags, func(t feed.Tag) bool { return t.Topic == r.ID }) {
+		if !ok || m.Score < r.Threshold || slices.ContainsFunc(tags[:manual], func(t feed.Tag) bool { return t.Topic == r.ID }) {
 			continue
 		}
 		tags = append(tags, feed.Tag{Topic: r.ID, Score: round(m.Score), About: m.Score >= r.AboutThreshold})
