@@ -209,7 +209,7 @@ func (e *evaluation) match(n Node) verdict {
 }
 
 func (e *evaluation) tag(n *Tagged) (feed.Tag, bool) {
-	for _, t := range e.d.Facts.Tags {
+	for _, t := range slices.Backward(e.d.Facts.Tags) { // what a rule asks for was often tagged just now
 		if t.Topic == n.Topic {
 			return t, t.Score >= 0 && (t.About || !n.About)
 		}
