@@ -1,11 +1,12 @@
 package topic_test
 
 import (
-	"chancery/feed"
-	"chancery/feed/query"
 	"os"
 	"strings"
 	"testing"
+
+	"chancery/feed"
+	"chancery/feed/query"
 )
 
 // The names that a reader of many languages collected are known to the rules:

@@ -1,16 +1,17 @@
 package topic_test
 
 import (
-	"chancery/aggregator/topic"
-	"chancery/feed"
-	"chancery/feed/query"
-	"chancery/feed/text"
 	"fmt"
 	"math/rand/v2"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"chancery/aggregator/topic"
+	"chancery/feed"
+	"chancery/feed/query"
+	"chancery/feed/text"
 )
 
 // corpus is 19 MB of made posts of 2.45 KB: words by Zipf's law (exponent 1.05)

@@ -1,15 +1,16 @@
 package topic_test
 
 import (
-	"chancery/aggregator/topic"
-	"chancery/feed"
-	"chancery/feed/query"
 	"fmt"
 	"math/rand/v2"
 	"reflect"
 	"strings"
 	"testing"
 	"time"
+
+	"chancery/aggregator/topic"
+	"chancery/feed"
+	"chancery/feed/query"
 )
 
 // writer makes small random queries and texts out of few words, so that they meet.

@@ -1,12 +1,13 @@
 package topic
 
 import (
-	"chancery/feed"
-	"chancery/feed/query"
 	"cmp"
 	"fmt"
 	"slices"
 	"strings"
+
+	"chancery/feed"
+	"chancery/feed/query"
 )
 
 // Explanation is why a text has, or has not, a topic.

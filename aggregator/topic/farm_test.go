@@ -3,9 +3,6 @@ package topic_test
 import (
 	"bufio"
 	"bytes"
-	"chancery/aggregator/topic"
-	"chancery/feed"
-	"chancery/feed/query"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -15,6 +12,10 @@ import (
 	"strings"
 	"testing"
 	"unicode"
+
+	"chancery/aggregator/topic"
+	"chancery/feed"
+	"chancery/feed/query"
 )
 
 // farmMain writes a farm's topics and posts as JSON lines.

@@ -1,12 +1,13 @@
 package topic
 
 import (
-	"chancery/feed/text"
 	"cmp"
 	"encoding/binary"
 	"slices"
 	"sync"
 	"sync/atomic"
+
+	"chancery/feed/text"
 )
 
 // forms says, for texts of one language, which bare words and which prefixes of

@@ -3,14 +3,15 @@ package topic
 import (
 	"bufio"
 	"bytes"
-	"chancery/feed"
-	"chancery/feed/query"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"slices"
+
+	"chancery/feed"
+	"chancery/feed/query"
 )
 
 // Labeled is a text with what a person says it is about: 0 not about the topic

@@ -1,13 +1,14 @@
 package topic
 
 import (
-	"chancery/feed"
-	"chancery/feed/query"
 	"cmp"
 	"fmt"
 	"maps"
 	"math/rand/v2"
 	"slices"
+
+	"chancery/feed"
+	"chancery/feed/query"
 )
 
 // Digests identifies each topic's rule together with those it asks for: what an

@@ -1,9 +1,10 @@
 package topic
 
 import (
+	"time"
+
 	"chancery/feed/query"
 	"chancery/feed/text"
-	"time"
 )
 
 // hits is what a scan found: for each term the places where it stands, as lists

@@ -1,9 +1,6 @@
 package topic_test
 
 import (
-	"chancery/aggregator/topic"
-	"chancery/feed"
-	"chancery/feed/query"
 	"encoding/json"
 	"os"
 	"slices"
@@ -11,6 +8,10 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"chancery/aggregator/topic"
+	"chancery/feed"
+	"chancery/feed/query"
 )
 
 // The post that this project began with is about all three topics; one on MEK

@@ -17,13 +17,14 @@
 package topic
 
 import (
-	"chancery/feed"
-	"chancery/feed/query"
 	"cmp"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
+
+	"chancery/feed"
+	"chancery/feed/query"
 )
 
 // Rule is a [[topic]] of the configuration.

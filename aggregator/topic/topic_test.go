@@ -1,13 +1,14 @@
 package topic_test
 
 import (
-	"chancery/aggregator/topic"
-	"chancery/feed"
-	"chancery/feed/query"
 	"errors"
 	"slices"
 	"strings"
 	"testing"
+
+	"chancery/aggregator/topic"
+	"chancery/feed"
+	"chancery/feed/query"
 )
 
 func compile(t *testing.T, rules ...topic.Rule) *topic.Set {

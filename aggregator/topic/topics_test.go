@@ -1,14 +1,15 @@
 package topic_test
 
 import (
-	"chancery/aggregator/topic"
-	"chancery/feed"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
+
+	"chancery/aggregator/topic"
+	"chancery/feed"
 )
 
 // defaults are the rules of topics.toml. The file is read by hand, as only the

@@ -1,10 +1,11 @@
 package topic
 
 import (
-	"chancery/feed/query"
-	"chancery/feed/text"
 	"slices"
 	"sync"
+
+	"chancery/feed/query"
+	"chancery/feed/text"
 )
 
 // trie finds the terms of all rules in a text at once. Its unit is the word, not

@@ -1,12 +1,13 @@
 package query_test
 
 import (
-	"chancery/feed/query"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
+
+	"chancery/feed/query"
 )
 
 // manual reads docs/query.md.

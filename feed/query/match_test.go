@@ -1,12 +1,13 @@
 package query_test
 
 import (
-	"chancery/feed"
-	"chancery/feed/query"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
+
+	"chancery/feed"
+	"chancery/feed/query"
 )
 
 func date(s string) time.Time {

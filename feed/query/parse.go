@@ -1,13 +1,14 @@
 package query
 
 import (
-	"chancery/feed"
-	"chancery/feed/text"
 	"fmt"
 	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"chancery/feed"
+	"chancery/feed/text"
 )
 
 // Bounds of a query. They are far above what a person writes, and low enough

@@ -1,10 +1,11 @@
 package query_test
 
 import (
-	"chancery/feed/query"
 	"errors"
 	"strings"
 	"testing"
+
+	"chancery/feed/query"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"

@@ -1,8 +1,9 @@
 package query
 
 import (
-	"chancery/feed"
 	"slices"
+
+	"chancery/feed"
 )
 
 // CheckRule reports the first thing in a query that a topic rule may not use: a

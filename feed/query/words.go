@@ -1,10 +1,11 @@
 package query
 
 import (
-	"chancery/feed/text"
 	"cmp"
 	"slices"
 	"strings"
+
+	"chancery/feed/text"
 )
 
 // words is a field's words and where each distinct one stands. It is kept small,

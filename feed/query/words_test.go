@@ -1,12 +1,13 @@
 package query_test
 
 import (
-	"chancery/feed/query"
 	"fmt"
 	"runtime"
 	"strings"
 	"testing"
 	"time"
+
+	"chancery/feed/query"
 )
 
 // Ten megabytes of text take memory in proportion, whatever they are made of

@@ -1,8 +1,9 @@
 package text_test
 
 import (
-	"chancery/feed/text"
 	"testing"
+
+	"chancery/feed/text"
 )
 
 // The language of an item is detected where the feed does not say.

@@ -1,11 +1,12 @@
 package text_test
 
 import (
-	"chancery/feed/text"
 	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"chancery/feed/text"
 )
 
 // What readers take for the same word folds to the same text (PEERS part 5,
