@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -67,7 +68,7 @@ func (a *Aggregator) Import(ctx context.Context, o ImportOptions, r io.Reader) (
 }
 
 func (s *Summary) fail(o ImportOptions, err error) {
-	s.Failed++
+	s.Failed = 1 // a summary of one document: its faults are in Errors
 	s.name(o, err)
 }
 
@@ -280,7 +281,7 @@ func (a *Aggregator) importLines(ctx context.Context, o ImportOptions, r io.Read
 		sum.Bytes += int64(len(sc.Bytes())) + 1
 		it, of, err := itemjson.Unmarshal(sc.Bytes())
 		if err != nil {
-			sum.fail(o, fmt.Errorf("line %d: %w", line, err))
+			sum.fail(o, fmt.Errorf("line %d: %w", line, jsonFault(err)))
 			continue
 		}
 		sum.Seen++
@@ -306,6 +307,17 @@ func (a *Aggregator) importLines(ctx context.Context, o ImportOptions, r io.Read
 		sum.fail(o, fmt.Errorf("line %d: %w", line+1, err))
 	}
 	return flush()
+}
+
+// jsonFault says in words what the decoder says of a line that is no JSON.
+func jsonFault(err error) error {
+	if se, ok := errors.AsType[*json.SyntaxError](err); ok {
+		return fmt.Errorf("is no JSON from byte %d on", se.Offset)
+	}
+	if te, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		return fmt.Errorf("%q: a JSON %s cannot stand there", te.Field, te.Value)
+	}
+	return err
 }
 
 func (a *Aggregator) ensureSource(ctx context.Context, id feed.SourceID, of itemjson.Source) error {

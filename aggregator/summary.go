@@ -13,8 +13,8 @@ type Summary struct {
 	Added       int       `json:"sources_added,omitempty"` // subscribed to by an import
 	Fetched     int       `json:"fetched"`                 // answers with a document
 	NotModified int       `json:"not_modified"`            // 304, or the same bytes again
-	Failed      int       `json:"failed"`
-	Seen        int       `json:"items_seen"` // entries in the documents
+	Failed      int       `json:"failed"`                  // sources, or documents, of which not all was taken in
+	Seen        int       `json:"items_seen"`              // entries in the documents
 	New         int       `json:"items_new"`
 	Revised     int       `json:"items_revised"`
 	Duplicate   int       `json:"items_duplicate"` // new in their source, of a story known from another

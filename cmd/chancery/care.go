@@ -1,9 +1,14 @@
 package main
 
 import (
+	"archive/tar"
+	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -58,9 +63,15 @@ func (p *program) verifyCommand() *cobra.Command {
 func (p *program) backupCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "backup FILE",
-		Short: "Write a consistent copy of the archive while it goes on being used",
+		Short: "Write a consistent copy of the archive while it goes on being used (- is standard output)",
 		Args:  exactly("FILE"),
 		RunE: p.archive(reads, func(ctx context.Context, e *Env, args []string) error {
+			if args[0] == "-" {
+				if e.Terminal.Out {
+					return usageError("a backup is not for a terminal; name a file, or send the output into one")
+				}
+				return e.Archive.Backup(ctx, e.Out)
+			}
 			f, err := e.Files.Create(args[0], true)
 			if err != nil {
 				return existing(err)
@@ -98,7 +109,14 @@ func (p *program) restoreCommand() *cobra.Command {
 				return err
 			}
 			defer f.Close()
-			r, err := bolt.Restore(ctx, f, dir)
+			from := bufio.NewReader(f)
+			if head, err := from.Peek(512); !isBackup(head) {
+				if err != nil && !errors.Is(err, io.EOF) {
+					return fmt.Errorf("%s: %w", args[0], err)
+				}
+				return dataError("%s is not a backup of chancery", args[0])
+			}
+			r, err := bolt.Restore(ctx, from, dir)
 			if err != nil {
 				return restoring(args[0], err)
 			}
@@ -106,6 +124,13 @@ func (p *program) restoreCommand() *cobra.Command {
 			return err
 		}),
 	}
+}
+
+// isBackup tells a backup from other files by its first header: a tar archive that
+// begins with a file of an archive.
+func isBackup(head []byte) bool {
+	h, err := tar.NewReader(bytes.NewReader(head)).Next()
+	return err == nil && (strings.HasPrefix(h.Name, "archive/v") || h.Name == "ledger.bolt")
 }
 
 // restoring gives faults of a backup their exit status: the file is bad, not the archive.

@@ -47,7 +47,7 @@ func (p *program) configCheck(context.Context, []string) error {
 	for _, w := range c.warnings() {
 		p.note("warning: %s", w)
 	}
-	_, err = fmt.Fprintf(p.out, "%s: %d sources, %d topics, %d feeds: no faults\n", c.file, len(c.Sources), len(c.Topics), len(c.Feeds))
+	_, err = fmt.Fprintf(p.out, "%s: %s, %s, %s: no faults\n", c.file, plural(len(c.Sources), "source"), plural(len(c.Topics), "topic"), plural(len(c.Feeds), "feed"))
 	return err
 }
 

@@ -176,7 +176,7 @@ func (p *program) openOrForward(ctx context.Context, c *Config, a access) (*Env,
 		if status, ok, err := p.forward(ctx, socket); ok || err != nil {
 			return nil, status, err
 		}
-		archive, err := openArchive(ctx, c, dir, p.name(), a != writes, log, p.opening()) //nolint:contextcheck // cobra carries the context to the commands
+		archive, err := openArchive(ctx, c, dir, p.name(), a == reads || a == readsIfThere, log, p.opening()) //nolint:contextcheck // cobra carries the context to the commands
 		if err == nil {
 			return &Env{
 				Config: c, Archive: archive, DataDir: dir, Out: p.out, Err: p.err,

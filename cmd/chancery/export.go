@@ -21,8 +21,9 @@ func (p *program) exportCommand() *cobra.Command {
 		Use:   "export [QUERY]",
 		Short: "Write out everything, or what a query selects",
 		Long: `Writes items in the order in which they arrived: as JSON Lines (the newest
-version of each, whole, and what "chancery import" takes back; a backup has all), CSV (without content), an Atom document, or
-the subscriptions as OPML.`,
+version of each, whole, and what "chancery import" takes back; a backup has all),
+CSV (without content; an apostrophe stands before what a spreadsheet would take
+for a formula: = + - @), an Atom document, or the subscriptions as OPML.`,
 		RunE: p.archive(reads, func(ctx context.Context, e *Env, args []string) error {
 			return e.export(ctx, strings.Join(args, " "), format, output)
 		}),

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -32,11 +33,11 @@ error, and then exits 65.`,
 				return usageError("--source: %s", badID(o.source))
 			}
 			sum, faults, err := e.importFiles(ctx, args, feed.SourceID(o.source))
-			if err != nil {
+			if err != nil && sum.Documents == 0 {
 				return err
 			}
-			if err := e.printSummary(sum, o.json, "imported"); err != nil {
-				return err
+			if perr := e.printSummary(sum, o.json, "imported"); perr != nil || err != nil {
+				return cmp.Or(err, perr) // what was stored is told before what stopped it
 			}
 			if faults {
 				return quietly(exitData)
@@ -62,6 +63,7 @@ func (e *Env) importFiles(ctx context.Context, names []string, source feed.Sourc
 		}
 	}
 	start := time.Now()
+	defer func() { sum.Seconds = time.Since(start).Seconds() }()
 	progress := e.progress("imported", "files")
 	defer progress.end()
 	for i, name := range names {
@@ -72,16 +74,37 @@ func (e *Env) importFiles(ctx context.Context, names []string, source feed.Sourc
 				return sum, false, context.Cause(ctx)
 			}
 			if fatal(err) {
-				return sum, false, fmt.Errorf("%s: %w", name, err)
+				return sum, false, fmt.Errorf("%s: %w", name, unnamed(err, name))
 			}
-			sum.Failed++
+			if one.Documents == 0 { // it could not be opened
+				sum.Documents++
+			}
+			if one.Failed == 0 {
+				sum.Failed++
+			}
 			sum.Errors = append(sum.Errors, aggregator.Failure{Source: source, URL: name, Error: err.Error()})
 		}
 		progress.show(int64(i+1), int64(len(names)))
 	}
-	sum.Seconds = time.Since(start).Seconds()
 	return sum, len(sum.Errors) > 0, nil
 }
+
+// unnamed is err without the name of its file in front.
+func unnamed(err error, name string) error {
+	if text := withoutPrefix(err.Error(), name); text != err.Error() {
+		return &renamed{text, err}
+	}
+	return err
+}
+
+// renamed is an error in other words.
+type renamed struct {
+	text string
+	err  error
+}
+
+func (r *renamed) Error() string { return r.text }
+func (r *renamed) Unwrap() error { return r.err }
 
 // fatal reports whether an error is the archive's and not the file's.
 func fatal(err error) bool {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -11,48 +12,167 @@ import (
 	"chancery/store"
 )
 
+// decision is a command that records what a person decided about items.
+type decision struct {
+	use, short, long string
+	least            int // ids
+	kind             store.Kind
+	done             func(n int) string
+}
+
 func (p *program) itemsCommand() *cobra.Command {
-	var reason string
-	decide := func(use, short string, least int, kind store.Kind, done string) *cobra.Command {
-		c := &cobra.Command{
-			Use:   use + " ID…",
-			Short: short,
-			Args: func(_ *cobra.Command, args []string) error {
-				if len(args) < least {
-					return fmt.Errorf("%d ids are needed, %d given", least, len(args))
-				}
-				return nil
-			},
-			RunE: p.archive(writes, func(ctx context.Context, e *Env, args []string) error {
-				ids, err := e.itemIDs(ctx, args)
-				if err != nil {
-					return err
-				}
-				edit := store.Edit{Kind: kind, Items: ids, Reason: reason, By: "command"}
-				if err := e.Archive.Change(ctx, []store.Edit{edit}); err != nil {
-					return err
-				}
-				return e.printf("%d items %s\n", len(ids), done)
-			}),
+	are := func(one, many string) func(int) string {
+		return func(n int) string {
+			if n == 1 {
+				return "1 item " + one
+			}
+			return fmt.Sprintf("%d items %s", n, many)
 		}
-		c.Flags().StringVar(&reason, "reason", "", "kept with the record")
-		return c
 	}
 	return group("items", "Decide about items: one story or two, withdrawn, taken down",
-		decide("merge", "Say that items tell one story", 2, store.KindMerge, "are one story"),
-		decide("split", "Say that items are each a story of their own", 1, store.KindSplit, "are stories of their own"),
-		decide("withdraw", "Leave items out of feeds; their content is kept", 1, store.KindWithdrawn, "withdrawn"),
-		decide("takedown", "Remove the content of items for good; that they were there stays", 1, store.KindTakedown, "taken down"),
+		p.decideCommand(decision{
+			use: "merge", short: "Say that items tell one story", least: 2, kind: store.KindMerge,
+			done: are("is one story", "are one story"),
+		}),
+		p.decideCommand(decision{
+			use: "split", short: "Say that items are each a story of their own", least: 1, kind: store.KindSplit,
+			done: are("is a story of its own", "are stories of their own"),
+		}),
+		p.decideCommand(decision{
+			use: "withdraw", short: "Leave items out of feeds; their content is kept", least: 1, kind: store.KindWithdrawn,
+			done: are("withdrawn", "withdrawn"),
+		}),
+		p.decideCommand(decision{
+			use: "takedown", short: "Remove the content of items for good; that they were there stays", least: 1, kind: store.KindTakedown,
+			long: `Removes the content of items from the archive for good: title, text, authors,
+address and all versions. That there was an item, when it came, and the reason
+stay. The documents that the items came in are not kept whole any more, so the
+other items of those documents lose "show --raw"; the command says how many. It
+cannot be undone; backups taken before still have the content. "items withdraw"
+leaves items out of feeds and keeps their content.`,
+			done: are("taken down", "taken down"),
+		}),
 	)
+}
+
+func (p *program) decideCommand(d decision) *cobra.Command {
+	var reason string
+	takedown := d.kind == store.KindTakedown
+	c := &cobra.Command{
+		Use:   d.use + " ID…",
+		Short: d.short,
+		Long:  d.long,
+		Args: func(_ *cobra.Command, args []string) error {
+			switch {
+			case len(args) < d.least && d.least == 1:
+				return fmt.Errorf("ID is missing")
+			case len(args) < d.least:
+				return fmt.Errorf("%s needed, %d given", plural(d.least, "id")+" are", len(args))
+			case takedown && strings.TrimSpace(reason) == "":
+				return fmt.Errorf("--reason is missing: a takedown keeps nothing but that it was, and why")
+			}
+			return nil
+		},
+		RunE: p.archive(changes, func(ctx context.Context, e *Env, args []string) error {
+			ids, err := e.itemIDs(ctx, args)
+			if err != nil {
+				return err
+			}
+			slices.SortFunc(ids, func(a, b feed.ItemID) int { return strings.Compare(a.String(), b.String()) })
+			ids = slices.Compact(ids)
+			if len(ids) < d.least {
+				return usageError("the same item twice")
+			}
+			lost := 0
+			if takedown {
+				if lost, err = e.rawLost(ctx, ids); err != nil {
+					return err
+				}
+			}
+			edit := store.Edit{Kind: d.kind, Items: ids, Reason: reason, By: "command"}
+			if err := e.Archive.Change(ctx, []store.Edit{edit}); err != nil {
+				return err
+			}
+			if takedown {
+				text := "the documents they came in are not kept whole any more"
+				if len(ids) == 1 {
+					text = "the documents it came in are not kept whole any more"
+				}
+				if lost > 0 {
+					text += fmt.Sprintf(": %s of the same source cannot be shown with \"show --raw\" now", plural(lost, "other item"))
+				}
+				e.note("%s", text)
+			}
+			return e.printf("%s\n", d.done(len(ids)))
+		}),
+	}
+	usage := "kept with the record"
+	if takedown {
+		usage += "; required"
+	}
+	c.Flags().StringVar(&reason, "reason", "", usage)
+	return c
+}
+
+// maxNeighbors bounds how many items of a source are looked at for what a
+// takedown takes with it.
+const maxNeighbors = 20_000
+
+// rawLost counts the items that lose the document they came in when others of it
+// are taken down: those whose newest version came in the same bytes.
+func (e *Env) rawLost(ctx context.Context, ids []feed.ItemID) (int, error) {
+	items, err := e.Archive.Items(ctx, ids[:min(len(ids), 1000)], 0)
+	if err != nil {
+		return 0, err
+	}
+	documents := map[feed.Digest]bool{}
+	sources := map[feed.SourceID]bool{}
+	for _, it := range items {
+		sources[it.Source] = true
+		for n := 1; n <= it.Revisions; n++ {
+			if doc, err := e.Archive.Raw(ctx, it.ID, n); err == nil {
+				documents[feed.DigestOf(doc.Body)] = true
+			}
+		}
+	}
+	lost, seen := 0, 0
+	for source := range sources {
+		q := store.HeadQuery{Source: source, Limit: 1000}
+		for {
+			heads, err := e.Archive.Heads(ctx, q)
+			if err != nil {
+				return 0, err
+			}
+			for _, h := range heads {
+				if slices.Contains(ids, h.ID) || h.TakenDown {
+					continue
+				}
+				if doc, err := e.Archive.Raw(ctx, h.ID, 0); err == nil && documents[feed.DigestOf(doc.Body)] {
+					lost++
+				}
+				if seen++; seen >= maxNeighbors {
+					return lost, nil
+				}
+				if ctx.Err() != nil {
+					return 0, context.Cause(ctx)
+				}
+			}
+			if len(heads) < q.Limit {
+				break
+			}
+			q.After = &heads[len(heads)-1]
+		}
+	}
+	return lost, nil
 }
 
 // itemIDs reads ids from a command line and checks that the items exist.
 func (e *Env) itemIDs(ctx context.Context, args []string) ([]feed.ItemID, error) {
 	ids := make([]feed.ItemID, len(args))
 	for i, a := range args {
-		id, err := feed.ParseItemID(a)
+		id, err := e.itemID(ctx, a)
 		if err != nil {
-			return nil, failWith(exitData, err)
+			return nil, err
 		}
 		ids[i] = id
 	}

@@ -95,11 +95,24 @@ func (c *csvWriter) item(found hit) error {
 	for _, k := range it.Categories {
 		categories = append(categories, cmp.Or(k.Label, k.Term))
 	}
-	return c.csv.Write([]string{
+	row := []string{
 		it.ID.String(), string(it.Source), c.titles[it.Source], oneLine(html.Plain(it.Title), 0), it.URL,
 		strings.Join(authors, "; "), it.Language, instant(it.Published.Time), instant(it.Updated.Time), instant(it.FirstSeen),
 		strings.Join(topics, " "), strings.Join(categories, "; "), itoa(it.Revisions), it.Native,
-	})
+	}
+	for i, cell := range row {
+		row[i] = harmless(cell)
+	}
+	return c.csv.Write(row)
+}
+
+// harmless keeps spreadsheets from taking a text from the web for a formula: an
+// apostrophe before the signs that begin one.
+func harmless(cell string) string {
+	if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
+		return "'" + cell
+	}
+	return cell
 }
 
 func (c *csvWriter) end() error {

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -20,16 +22,16 @@ func (p *program) pollCommand() *cobra.Command {
 with --all every enabled one, due or not. A time that a server asked to be left
 alone for holds even then. A round in which some sources failed is done (0); the
 summary names them.`,
-		RunE: p.archive(writes, func(ctx context.Context, e *Env, args []string) error {
+		RunE: p.pollArchive(func(ctx context.Context, e *Env, args []string) error {
 			if o.all && len(args) > 0 {
 				return usageError("--all and sources by name exclude each other")
 			}
 			sum, err := e.poll(ctx, args, o.all)
-			if err != nil {
+			if err != nil && sum.Sources == 0 {
 				return err
 			}
-			if err := e.printSummary(sum, o.json, "polled"); err != nil {
-				return err
+			if perr := e.printSummary(sum, o.json, "polled"); perr != nil || err != nil {
+				return cmp.Or(err, perr) // what was stored is told before what stopped it
 			}
 			if o.strict && sum.Failed > 0 {
 				return quietly(exitFailed)
@@ -41,6 +43,21 @@ summary names them.`,
 	c.Flags().BoolVar(&o.json, "json", false, "the summary as one JSON object")
 	c.Flags().BoolVar(&o.strict, "strict", false, "exit 1 if a source failed")
 	return c
+}
+
+// pollArchive makes an archive for a round, but not for names that nobody knows.
+func (p *program) pollArchive(run func(ctx context.Context, e *Env, args []string) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		a := writes
+		if p.inside == nil && len(args) > 0 {
+			if c, err := p.loadConfig(); err == nil && slices.ContainsFunc(args, func(name string) bool {
+				return !slices.ContainsFunc(c.Sources, func(s sourceEntry) bool { return s.ID == name })
+			}) {
+				a = changes
+			}
+		}
+		return p.archive(a, run)(cmd, args)
+	}
 }
 
 func (e *Env) poll(ctx context.Context, names []string, all bool) (aggregator.Summary, error) {
@@ -115,15 +132,15 @@ func (e *Env) printSummary(s aggregator.Summary, asJSON bool, verb string) error
 		if f.Source != "" {
 			who = fmt.Sprintf("%s (%s)", f.Source, f.URL)
 		}
-		e.note("%s: %s", printable(who), printable(f.Error))
+		e.note("%s: %s", printable(who), printable(withoutPrefix(f.Error, f.URL, "source "+string(f.Source), string(f.Source))))
 	}
-	what := fmt.Sprintf("%d sources: %d fetched, %d not modified, %d failed", s.Sources, s.Fetched, s.NotModified, s.Failed)
+	what := fmt.Sprintf("%s: %d fetched, %d not modified, %d failed", plural(s.Sources, "source"), s.Fetched, s.NotModified, s.Failed)
 	if s.Documents > 0 || verb == "imported" {
-		what = fmt.Sprintf("%d documents, %d failed", s.Documents, s.Failed)
+		what = fmt.Sprintf("%s, %d failed", plural(s.Documents, "document"), s.Failed)
 		if s.Added > 0 {
-			what += fmt.Sprintf("; %d sources added", s.Added)
+			what += fmt.Sprintf("; %s added", plural(s.Added, "source"))
 		}
 	}
-	return e.printf("%s %s; %d items seen, %d new, %d revised, %d duplicates; %s in %.1f s\n",
-		verb, what, s.Seen, s.New, s.Revised, s.Duplicate, bytesText(s.Bytes), s.Seconds)
+	return e.printf("%s %s; %s seen, %d new, %d revised, %s; %s in %.1f s\n",
+		verb, what, plural(s.Seen, "item"), s.New, s.Revised, plural(s.Duplicate, "duplicate"), bytesText(s.Bytes), s.Seconds)
 }

@@ -30,7 +30,10 @@ func (p *program) showCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "show ID",
 		Short: "Show an item, its versions, the difference of two, or the bytes it came in",
-		Args:  exactly("ID"),
+		Long: `Shows an item by its id, or by the beginning of its id (6 letters or more), its
+address, or the id of its entry in feeds: those are looked for through the whole
+archive.`,
+		Args: exactly("ID"),
 		RunE: p.archive(reads, func(ctx context.Context, e *Env, args []string) error {
 			return e.show(ctx, args[0], o)
 		}),
@@ -49,9 +52,9 @@ func (e *Env) show(ctx context.Context, name string, o showOptions) error {
 	if o.format != "text" && o.format != "json" && o.format != "html" {
 		return usageError("--format %q is not text, json or html", o.format)
 	}
-	id, err := feed.ParseItemID(name)
+	id, err := e.itemID(ctx, name)
 	if err != nil {
-		return failWith(exitData, err)
+		return err
 	}
 	if o.raw {
 		doc, err := e.Archive.Raw(ctx, id, o.revision)
@@ -137,7 +140,11 @@ func itemText(it *feed.Item, source string) string {
 		}
 		return ""
 	}
-	fmt.Fprintf(&b, "%s\n\n", oneLine(cmp.Or(html.Plain(it.Title), "(no title)"), 0))
+	if it.TakenDown {
+		b.WriteString("This item was taken down: its content was removed from the archive for good.\n\n")
+	} else {
+		fmt.Fprintf(&b, "%s\n\n", oneLine(cmp.Or(html.Plain(it.Title), "(no title)"), 0))
+	}
 	line("source", fmt.Sprintf("%s (%s)", source, it.Source))
 	line("url", it.URL)
 	line("guid", it.Native)
@@ -151,7 +158,9 @@ func itemText(it *feed.Item, source string) string {
 	line("first seen", timeText(it.FirstSeen))
 	line("last seen", timeText(it.LastSeen))
 	line("language", it.Language)
-	line("topics", topicsText(it.Topics))
+	if !it.TakenDown {
+		line("topics", topicsText(it.Topics))
+	}
 	var categories []string
 	for _, c := range it.Categories {
 		categories = append(categories, cmp.Or(c.Label, c.Term))

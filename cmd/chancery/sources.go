@@ -55,7 +55,7 @@ func (p *program) sourcesCommand() *cobra.Command {
 			Use:   use + " ID",
 			Short: short,
 			Args:  exactly("ID"),
-			RunE: p.archive(writes, func(ctx context.Context, e *Env, args []string) error {
+			RunE: p.archive(changes, func(ctx context.Context, e *Env, args []string) error {
 				return e.changeSource(ctx, args[0], use, reason, do)
 			}),
 		}
@@ -233,7 +233,7 @@ func (p *program) sourcesSetCommand() *cobra.Command {
 	f.BoolVar(&o.undoMove, "undo-move", false, "poll the address as it was given again")
 	f.BoolVar(&o.acceptMove, "accept-move", false, "make the learned address the source's own")
 	f.StringVar(&o.reason, "reason", "", "kept with the record")
-	c.RunE = p.archive(writes, func(ctx context.Context, e *Env, args []string) error {
+	c.RunE = p.archive(changes, func(ctx context.Context, e *Env, args []string) error {
 		if o.content != "" && o.content != "full" && o.content != "summary" {
 			return usageError(`--content %q is neither "full" nor "summary"`, o.content)
 		}

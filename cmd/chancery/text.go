@@ -81,6 +81,31 @@ func bytesText(n int64) string {
 	return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30))
 }
 
+// plural is a number of things: "1 item", "2 items".
+func plural[N int | int64](n N, one string) string {
+	many := one + "s"
+	if stem, ok := strings.CutSuffix(one, "y"); ok {
+		many = stem + "ies"
+	}
+	if n == 1 {
+		many = one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+// withoutPrefix takes off a text what stands before it already: who said it.
+func withoutPrefix(text string, said ...string) string {
+	for again := true; again; {
+		again = false
+		for _, s := range said {
+			if rest, ok := strings.CutPrefix(text, s+": "); ok && s != "" {
+				text, again = rest, true
+			}
+		}
+	}
+	return text
+}
+
 // timeText is an instant in UTC as RFC 3339 has it (CONFORMANCE OPS-30), or "-".
 func timeText(t time.Time) string {
 	if t.IsZero() {

@@ -74,7 +74,7 @@ func (p *program) tokensCommand() *cobra.Command {
 		Use:   "revoke NAME",
 		Short: "End a token",
 		Args:  exactly("NAME"),
-		RunE: p.archive(writes, func(ctx context.Context, e *Env, args []string) error {
+		RunE: p.archive(changes, func(ctx context.Context, e *Env, args []string) error {
 			err := publish.RevokeToken(ctx, e.Archive, args[0])
 			if errors.Is(err, store.ErrNotFound) {
 				return failWith(exitData, err)
