@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -358,12 +359,16 @@ const saveEvery = 2000
 
 // chronicle takes records into every chain that has not seen them.
 func (p *Publisher) chronicle(ctx context.Context, h *history, records []store.Record, next store.Cursor) error {
+	names := slices.Sorted(maps.Keys(h.all))
 	for _, r := range records {
 		ch := changeOf([]store.Record{r})
 		for id := range ch.sources {
 			if err := p.addChain(ctx, h, id, r.Seq-1); err != nil {
 				return err
 			}
+		}
+		if len(names) != len(h.all) {
+			names = slices.Sorted(maps.Keys(h.all))
 		}
 		if r.Kind == store.KindTakedown {
 			if err := p.takedown(ctx, h, r); err != nil {
@@ -377,7 +382,14 @@ func (p *Publisher) chronicle(ctx context.Context, h *history, records []store.R
 		if err != nil {
 			return err
 		}
-		for _, name := range slices.Sorted(maps.Keys(h.all)) {
+		concerned := map[string]bool{} // of the feeds of one source: those that carry a touched story
+		for _, l := range list {
+			concerned[nameSource+"/"+string(l.head.Source)] = true
+		}
+		for _, name := range names {
+			if strings.HasPrefix(name, nameSource+"/") && !concerned[name] {
+				continue
+			}
 			if c := h.all[name]; c.cursor < r.Seq {
 				if err := p.advance(ctx, h.st, c, &ch, list); err != nil {
 					return err
