@@ -91,15 +91,17 @@ func (s *Store) Lease(ctx context.Context, q store.LeaseQuery) ([]store.Lease, e
 		named[id] = true
 	}
 	now := nanos(q.Now)
-	var due []*known
-	s.leased = 0
-	for id, k := range s.mem.sources {
-		out := k.fence != 0 && k.until > now
-		if out {
-			s.leased++
+	candidates := s.mem.sources
+	if len(named) > 0 { // a poll of one source must not look at all
+		candidates = make(map[feed.SourceID]*known, len(named))
+		for id := range named {
+			candidates[id] = s.mem.sources[id]
 		}
+	}
+	var due []*known
+	for id, k := range candidates {
 		switch {
-		case out || k.source.Removed || k.source.Address() == "" || k.state.NotBefore.After(q.Now):
+		case k.fence != 0 && k.until > now || k.source.Removed || k.source.Address() == "" || k.state.NotBefore.After(q.Now):
 		case len(named) > 0 && !named[id]:
 		case k.source.Disabled && !named[id]:
 		case !q.All && !named[id] && k.state.NextDue.After(q.Now):
@@ -119,7 +121,9 @@ func (s *Store) Lease(ctx context.Context, q store.LeaseQuery) ([]store.Lease, e
 	out := make([]store.Lease, 0, len(due))
 	for _, k := range due {
 		s.fence++
-		s.leased++
+		if k.fence == 0 {
+			s.leased++
+		}
 		k.fence, k.until = s.fence, nanos(q.Now.Add(q.TTL))
 		out = append(out, store.Lease{Source: copySource(k.source), State: copyState(k.state), Fence: k.fence, Until: q.Now.Add(q.TTL)})
 	}

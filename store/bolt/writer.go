@@ -224,6 +224,7 @@ func (s *Store) transact(group []*job) (err error) {
 	// Volume first, catalog second. What readers find in the catalog must be in memory.
 	s.mu.Lock()
 	t.merge()
+	s.leased = max(s.leased-len(t.ended), 0)
 	s.mu.Unlock()
 	if err := tx.Commit(); err != nil {
 		s.behind = true
