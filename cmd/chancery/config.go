@@ -451,6 +451,14 @@ func tooOften(what string, interval time.Duration, allowed bool) []string {
 	return []string{fmt.Sprintf("%s is %v: public addresses are polled at most every %v; less holds only for addresses in fetch.allow_networks", what, interval, publicInterval)}
 }
 
+// tooOftenIf is tooOften of an interval that a command sets; 0 is none.
+func tooOftenIf(what string, interval time.Duration, c *Config) []string {
+	if interval <= 0 || interval >= publicInterval {
+		return nil
+	}
+	return tooOften(what, interval, len(c.Fetch.AllowNetworks) > 0)
+}
+
 // dataDir is where the archive lives: the flag, else what systemd made for us,
 // else the configuration, else the XDG directory (CONTRACT.md part 1). from says
 // which it was.

@@ -21,6 +21,7 @@ func (p *program) demoCommand() *cobra.Command {
 		length duration
 		step   duration
 	}
+	var lengthGiven func() bool
 	c := &cobra.Command{
 		Use:   "demo",
 		Short: "All of it on a pretend web, with a throw-away archive",
@@ -35,6 +36,9 @@ to blog while it runs. It prints the addresses to open, and ends with Ctrl-C.`,
 			if o.step <= 0 {
 				return usageError("--step %v is not positive", o.step)
 			}
+			if o.length < 0 || o.length == 0 && lengthGiven() {
+				return usageError("--for %v is not positive", o.length)
+			}
 			if o.length > 0 {
 				var cancel context.CancelFunc
 				ctx, cancel = context.WithTimeout(ctx, o.length)
@@ -44,6 +48,7 @@ to blog while it runs. It prints the addresses to open, and ends with Ctrl-C.`,
 		}),
 	}
 	c.Flags().StringVar(&o.listen, "listen", "127.0.0.1:0", "`ADDRESS` to serve at; port 0 is any free one")
+	lengthGiven = func() bool { return c.Flags().Changed("for") }
 	c.Flags().DurationVar(&o.length, "for", 0, "end by itself after this time")
 	c.Flags().DurationVar(&o.step, "step", 4*time.Second, "how often something happens in the pretend web")
 	return c

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"regexp"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -26,9 +27,10 @@ type program struct {
 	files    control.Files
 	flags    globalFlags
 
-	inside *daemon // set while running inside the daemon
-	began  bool    // a command's own code was reached: faults are not of usage any more
-	config *Config // as read, once
+	inside  *daemon // set while running inside the daemon
+	unknown string  // a command that help was asked for and that there is not
+	began   bool    // a command's own code was reached: faults are not of usage any more
+	config  *Config // as read, once
 }
 
 type globalFlags struct {
@@ -46,9 +48,13 @@ func (p *program) run(ctx context.Context) int {
 	root.SetOut(p.out)
 	root.SetErr(p.err)
 	cmd, err := root.ExecuteContextC(ctx)
+	if err == nil && p.unknown != "" {
+		err = fmt.Errorf("unknown command %q for %q", p.unknown, cmd.CommandPath())
+	}
 	if err == nil {
 		return exitDone
 	}
+	err = inWords(err)
 	if _, marked := errors.AsType[*exitError](err); !p.began && !marked {
 		err = usageError("%w\nrun \"%s --help\" for what it takes", err, cmd.CommandPath())
 	}
@@ -111,10 +117,57 @@ tags them with topics, and publishes a feed for each topic.
 			root.AddCommand(c)
 		}
 	}
+	root.Version = versionText()
+	root.SetVersionTemplate("chancery {{.Version}}\n")
+	help := root.HelpFunc()
+	root.SetHelpFunc(func(cmd *cobra.Command, args []string) {
+		if rest := cmd.Flags().Args(); cmd.HasSubCommands() && len(rest) > 0 {
+			p.unknown = rest[0]
+			return
+		}
+		help(cmd, args)
+	})
+	root.SetHelpCommand(&cobra.Command{
+		Use:   "help [COMMAND]",
+		Short: "Say what a command takes",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			found, rest, err := cmd.Root().Find(args)
+			if err != nil || len(rest) > 0 {
+				return fmt.Errorf("unknown command %q for %q", strings.Join(args, " "), cmd.Root().CommandPath())
+			}
+			found.InitDefaultHelpFlag()
+			return found.Help()
+		},
+	})
 	root.SetHelpCommandGroupID("care")
 	root.SetCompletionCommandGroupID("care")
 	root.InitDefaultCompletionCmd()
 	return root
+}
+
+var (
+	badValue = regexp.MustCompile(`^invalid argument "(.*)" for "(?:-\w, )?(--[a-z-]+)" flag: (.*)$`)
+	oneOf    = regexp.MustCompile(`^if any flags in the group \[.*\] are set none of the others can be; \[(.*)\] were all set$`)
+)
+
+// inWords says what the libraries for flags say in the words of the program.
+func inWords(err error) error {
+	if m := badValue.FindStringSubmatch(err.Error()); m != nil {
+		want := "what it takes"
+		switch {
+		case strings.Contains(m[3], "ParseInt"):
+			want = "a whole number"
+		case strings.Contains(m[3], "duration"):
+			want = `a duration such as "30s", "15m" or "24h"`
+		case strings.Contains(m[3], "ParseBool"):
+			want = "true or false"
+		}
+		return fmt.Errorf("%s %q is not %s", m[2], m[1], want)
+	}
+	if m := oneOf.FindStringSubmatch(err.Error()); m != nil {
+		return fmt.Errorf("--%s exclude each other", strings.Join(strings.Fields(m[1]), " and --"))
+	}
+	return err
 }
 
 // local is a command that concerns only the process it is typed in; the daemon
@@ -162,7 +215,7 @@ func (p *program) archive(a access, run func(ctx context.Context, e *Env, args [
 		}
 		c, err := p.loadConfig()
 		if err != nil {
-			return err
+			return p.despite(ctx, err)
 		}
 		e, status, err := p.openOrForward(ctx, c, a)
 		if err != nil {
@@ -177,6 +230,29 @@ func (p *program) archive(a access, run func(ctx context.Context, e *Env, args [
 		}
 		return err
 	}
+}
+
+// despite has a running daemon carry the command out, by its own configuration,
+// where the file on disk has faults. The socket is where flags, environment and
+// defaults say.
+func (p *program) despite(ctx context.Context, fault error) error {
+	c := defaultConfig()
+	dir, _, err := c.dataDir(p.flags.data, p.getenv)
+	if err != nil {
+		return fault
+	}
+	socket := c.controlPath(p.flags.socket, dir, p.getenv)
+	conn, err := control.Dial(ctx, socket)
+	if err != nil {
+		return fault
+	}
+	_ = conn.Close()
+	p.note("warning: the configuration cannot be used (\"chancery config check\" says why); the daemon's own is in force")
+	status, _, err := p.forward(ctx, socket)
+	if err != nil {
+		return err
+	}
+	return quietly(status)
 }
 
 // quietly is the exit status of a command whose messages were printed already.

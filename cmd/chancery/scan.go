@@ -42,6 +42,9 @@ func (e *Env) scan(ctx context.Context, q *query.Query, h store.HeadQuery, title
 				return err
 			}
 			for i := range items {
+				if ctx.Err() != nil {
+					return context.Cause(ctx)
+				}
 				found := hit{item: items[i]}
 				if q != nil {
 					var ok bool

@@ -3,9 +3,11 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -20,6 +22,34 @@ type searchOptions struct {
 	format, sort string
 	limit        int
 	count        bool
+	timeout      duration
+}
+
+// What a query of the command line may be (SEC-27): a person types less, and the
+// daemon runs it for whoever may use its socket. Rules of the configuration are
+// the operator's and may be longer.
+const (
+	maxSearchBytes = 4 << 10
+	maxSearchTerms = 64
+	searchTimeout  = 60 * time.Second
+)
+
+// errSlow is why a search ends that took its time.
+var errSlow = errors.New("the time for the search ran out")
+
+// searchQuery reads the query of a search and bounds it.
+func searchQuery(text string) (*query.Query, error) {
+	if len(text) > maxSearchBytes {
+		return nil, dataError("the query has %d bytes; a search takes at most %d", len(text), maxSearchBytes)
+	}
+	q, err := parseQuery(text)
+	if err != nil {
+		return nil, err
+	}
+	if n := len(q.Terms()); n > maxSearchTerms {
+		return nil, dataError("the query has %d terms; a search takes at most %d", n, maxSearchTerms)
+	}
+	return q, nil
 }
 
 func (p *program) searchCommand() *cobra.Command {
@@ -29,11 +59,13 @@ func (p *program) searchCommand() *cobra.Command {
 		Short: "Find items",
 		Long: `Finds items by a query: words, "phrases", =Exact, prefix*, a NEAR/8 b, AND, OR,
 NOT, ( ), title:, author:, source:, category:, url:, lang:, topic:, about:,
-published:2009-01, is:revised and more. Every item of the archive is read.`,
+published:2009-01, is:revised and more. Every item of the archive is read; after
+--timeout what was found until then is printed, and the status is 1. A query has
+at most 4 KiB and 64 terms.`,
 		Args: atLeastOne("QUERY"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			text := strings.Join(args, " ")
-			if _, err := parseQuery(text); err != nil { // before an archive is looked for
+			if _, err := searchQuery(text); err != nil { // before an archive is looked for
 				p.began = true
 				return err
 			}
@@ -43,6 +75,7 @@ published:2009-01, is:revised and more. Every item of the archive is read.`,
 	c.Flags().StringVar(&o.format, "format", "table", "table, jsonl, csv, atom, rss or json")
 	c.Flags().StringVar(&o.sort, "sort", "newest", "newest, oldest or relevance")
 	c.Flags().IntVar(&o.limit, "limit", 50, "at most so many; 0: all")
+	c.Flags().DurationVar(&o.timeout, "timeout", searchTimeout, "stop looking after this; 0: never")
 	c.Flags().BoolVar(&o.count, "count", false, "print only how many there are")
 	return c
 }
@@ -52,10 +85,40 @@ published:2009-01, is:revised and more. Every item of the archive is read.`,
 const maxFeedEntries = 10_000
 
 func (e *Env) search(ctx context.Context, text string, o searchOptions) error {
-	q, err := parseQuery(text)
+	q, err := searchQuery(text)
 	if err != nil {
 		return err
 	}
+	if o.timeout < 0 {
+		return usageError("--timeout %v is negative", o.timeout)
+	}
+	slow := false
+	scan := func(ctx context.Context, h store.HeadQuery, titles map[feed.SourceID]string, visit func(hit) (bool, error)) error {
+		within := ctx
+		if o.timeout > 0 {
+			var cancel context.CancelFunc
+			within, cancel = context.WithTimeoutCause(ctx, o.timeout, errSlow)
+			defer cancel()
+		}
+		err := e.scan(within, q, h, titles, visit)
+		if err != nil && ctx.Err() == nil && errors.Is(context.Cause(within), errSlow) {
+			slow = true
+			return nil
+		}
+		return err
+	}
+	if err := e.searched(ctx, text, o, scan); err != nil || !slow {
+		return err
+	}
+	e.note("stopped after %v without having looked at every item; --timeout gives a search more time", o.timeout)
+	return quietly(exitFailed)
+}
+
+// scanFunc visits the items of a search.
+type scanFunc func(ctx context.Context, h store.HeadQuery, titles map[feed.SourceID]string, visit func(hit) (bool, error)) error
+
+// searched prints what scan finds.
+func (e *Env) searched(ctx context.Context, text string, o searchOptions, scan scanFunc) error {
 	if o.limit < 0 {
 		return usageError("--limit %d is negative", o.limit)
 	}
@@ -73,7 +136,7 @@ func (e *Env) search(ctx context.Context, text string, o searchOptions) error {
 	}
 	if o.count {
 		n := 0
-		if err := e.scan(ctx, q, h, titles, func(hit) (bool, error) { n++; return true, nil }); err != nil {
+		if err := scan(ctx, h, titles, func(hit) (bool, error) { n++; return true, nil }); err != nil {
 			return err
 		}
 		return e.printf("%d\n", n)
@@ -83,13 +146,13 @@ func (e *Env) search(ctx context.Context, text string, o searchOptions) error {
 		return err
 	}
 	if o.sort == "relevance" {
-		if err := e.byRelevance(ctx, q, h, o.limit, titles, w); err != nil {
+		if err := e.byRelevance(ctx, scan, h, o.limit, titles, w); err != nil {
 			return err
 		}
 		return w.end()
 	}
 	n := 0
-	err = e.scan(ctx, q, h, titles, func(found hit) (bool, error) {
+	err = scan(ctx, h, titles, func(found hit) (bool, error) {
 		n++
 		return o.limit == 0 || n < o.limit, w.item(found)
 	})
@@ -103,12 +166,12 @@ func (e *Env) search(ctx context.Context, text string, o searchOptions) error {
 const maxRanked = 10_000
 
 // byRelevance keeps the best hits, newest first among equals, and writes them.
-func (e *Env) byRelevance(ctx context.Context, q *query.Query, h store.HeadQuery, limit int, titles map[feed.SourceID]string, w itemWriter) error {
+func (e *Env) byRelevance(ctx context.Context, scan scanFunc, h store.HeadQuery, limit int, titles map[feed.SourceID]string, w itemWriter) error {
 	if limit == 0 || limit > maxRanked {
 		limit = maxRanked
 	}
 	var best []hit
-	err := e.scan(ctx, q, h, titles, func(found hit) (bool, error) {
+	err := scan(ctx, h, titles, func(found hit) (bool, error) {
 		at, _ := slices.BinarySearchFunc(best, found, func(a, b hit) int {
 			if a.match.Score >= b.match.Score { // what came first (newer) stays before
 				return -1

@@ -287,6 +287,9 @@ func (p *program) sourcesSetCommand() *cobra.Command {
 		set("credential", &src.Credential, o.credential)
 		if f.Changed("interval") {
 			src.Interval = max(0, o.interval)
+			for _, text := range tooOftenIf("--interval", src.Interval, e.Config) {
+				e.note("warning: %s", text)
+			}
 		}
 		if f.Changed("topics") {
 			src.Topics = nil

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"strings"
 
 	"chancery/aggregator/discover"
 	"chancery/aggregator/fetch"
@@ -44,6 +45,9 @@ func (e *Env) addSource(ctx context.Context, s store.Source, unchecked, guess bo
 		}
 		s.URL, s.Title, s.Site = found.Feed.URL, cmp.Or(s.Title, found.Info.Title), found.Info.Site
 	}
+	for _, text := range tooOftenIf("--interval", s.Interval, e.Config) {
+		e.note("warning: %s", text)
+	}
 	added, err := w.aggregator.AddSource(ctx, s)
 	if err != nil {
 		return failWith(exitData, err)
@@ -65,6 +69,9 @@ func (e *Env) unreachable(ctx context.Context, err error) error {
 		case fetch.BadURL:
 			return failWith(exitData, err)
 		case fetch.Refused:
+			if strings.Contains(err.Error(), "not public") {
+				e.note("fetch.allow_networks of the configuration%s decides which addresses of this kind may be asked", map[bool]string{true: " of the daemon"}[e.Daemon != nil])
+			}
 			return failWith(exitPermission, err)
 		}
 		return failWith(exitUnavailable, err)

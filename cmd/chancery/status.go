@@ -53,7 +53,9 @@ type statusReport struct {
 	LastChange string  `json:"last_change,omitempty"`
 	// Failing are the sources whose last poll failed, longest first, at most 20.
 	Failing []sourceLine `json:"failing"`
-	Topics  []string     `json:"topics"`
+	// FailingMore is how many more there are.
+	FailingMore int      `json:"failing_more,omitempty"`
+	Topics      []string `json:"topics"`
 	// Stale are the topics of which the archive has tags of older rules.
 	Stale []feed.TopicID `json:"stale_topics,omitempty"`
 }
@@ -134,6 +136,7 @@ func (e *Env) status(ctx context.Context, now time.Time) (statusReport, error) {
 	for _, s := range failing[:min(len(failing), maxFailing)] {
 		r.Failing = append(r.Failing, lineOf(s))
 	}
+	r.FailingMore = len(failing) - len(r.Failing)
 	for _, t := range e.Config.Topics {
 		r.Topics = append(r.Topics, string(t.ID))
 	}
@@ -195,6 +198,9 @@ func (e *Env) printStatus(r statusReport) error {
 		for _, f := range r.Failing {
 			fmt.Fprintf(&b, "  %-20s %s (%d in a row; next poll %s)\n", f.ID, oneLine(f.Error, 120), f.Failures, cmp.Or(f.NextDue, "now"))
 		}
+	}
+	if r.FailingMore > 0 {
+		fmt.Fprintf(&b, "  and %d more: \"chancery sources list\" has all\n", r.FailingMore)
 	}
 	return e.printf("%s", b.String())
 }
