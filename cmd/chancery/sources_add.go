@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 
 	"chancery/aggregator/discover"
@@ -96,6 +97,9 @@ func (e *Env) discover(ctx context.Context, w *works, input string, guess bool) 
 			defer resp.Release()
 			if err != nil {
 				return discover.Page{}, err
+			}
+			if len(resp.Body) == 0 {
+				return discover.Page{}, fmt.Errorf("%s: the answer is empty (status %d, no body)", resp.URL, resp.Status)
 			}
 			p := discover.Page{URL: resp.URL, Header: resp.Header, Body: append([]byte(nil), resp.Body...)}
 			for _, h := range resp.Hops {

@@ -65,7 +65,7 @@ func (p *program) tagCommand(verb, short string) *cobra.Command {
 		Use:   verb + " ID TOPIC",
 		Short: short,
 		Args:  exactly("ID", "TOPIC"),
-		RunE: p.archive(writes, func(ctx context.Context, e *Env, args []string) error {
+		RunE: p.archive(changes, func(ctx context.Context, e *Env, args []string) error {
 			return e.tag(ctx, args[0], feed.TopicID(args[1]), verb == "tag", about, reason)
 		}),
 	}
