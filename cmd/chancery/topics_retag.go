@@ -25,7 +25,7 @@ stays. A daemon goes on polling and serving meanwhile. Ended early, it has done
 a part; doing it again does the rest.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			a := writes
+			a := changes
 			if o.dry {
 				a = reads
 			}
