@@ -15,8 +15,6 @@
 package blogtest
 
 import (
-	"chancery/feed"
-	"chancery/feed/opml"
 	"cmp"
 	"embed"
 	"fmt"
@@ -25,6 +23,9 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"chancery/feed"
+	"chancery/feed/opml"
 )
 
 //go:embed blogs/*.txtar

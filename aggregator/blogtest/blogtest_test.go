@@ -2,8 +2,6 @@ package blogtest
 
 import (
 	"bytes"
-	"chancery/feed"
-	"chancery/feed/opml"
 	"compress/gzip"
 	"encoding/json"
 	"encoding/xml"
@@ -15,6 +13,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"chancery/feed"
+	"chancery/feed/opml"
 
 	"golang.org/x/net/html/charset"
 )

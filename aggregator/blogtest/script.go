@@ -1,7 +1,6 @@
 package blogtest
 
 import (
-	"chancery/feed"
 	"cmp"
 	"fmt"
 	"html"
@@ -9,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"chancery/feed"
 
 	"github.com/rogpeppe/go-internal/txtar"
 )

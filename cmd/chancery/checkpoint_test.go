@@ -194,7 +194,7 @@ func TestPrintProof(t *testing.T) {
 		for _, h := range j.Path {
 			q.Path = append(q.Path, [32]byte(h))
 		}
-		if err := q.Check(); err != nil || !bytes.Contains(j.Content, []byte(p.Content)) {
+		if err := q.Check(); err != nil || !bytes.Contains(j.Content, p.Content) {
 			t.Errorf("%v: %v", o.ID, err)
 		}
 		q.Content = append([]byte("x"), q.Content...)

@@ -41,8 +41,6 @@ type atomFeed struct {
 
 // FeedXml makes feeds.WriteXML the writer (PUB-93); the name is that of the
 // library's interface.
-//
-//nolint:staticcheck // as above
 func (f *atomFeed) FeedXml() any { return f }
 
 type atomEntry struct {
@@ -342,7 +340,6 @@ type styled struct {
 	style string
 }
 
-//nolint:staticcheck // the library's name
 func (s *styled) FeedXml() any { return s }
 
 // MarshalXML implements xml.Marshaler.

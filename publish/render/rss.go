@@ -35,7 +35,6 @@ type rssDocument struct {
 	Channel      rssChannel
 }
 
-//nolint:staticcheck // the library's name
 func (d *rssDocument) FeedXml() any { return d }
 
 // rssChannel is feeds.RssFeed; fields below shadow those of the same XML name.
