@@ -1,11 +1,12 @@
 package discover
 
 import (
-	"chancery/store"
 	"errors"
 	"fmt"
 	"net/url"
 	"strings"
+
+	"chancery/store"
 
 	"golang.org/x/net/idna"
 )

@@ -1,7 +1,6 @@
 package discover
 
 import (
-	"chancery/store"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"chancery/store"
 )
 
 const base = "https://blog.example/2026/post/"

@@ -1,12 +1,13 @@
 package discover
 
 import (
-	"chancery/store"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
+
+	"chancery/store"
 )
 
 // Page is what came from an address.

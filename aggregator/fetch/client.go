@@ -1,7 +1,6 @@
 package fetch
 
 import (
-	"chancery/feed"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +14,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"chancery/feed"
 )
 
 // Client gets documents. It is safe for concurrent use.

@@ -1,12 +1,13 @@
 package fetch
 
 import (
-	"chancery/feed"
 	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
+
+	"chancery/feed"
 
 	"golang.org/x/net/publicsuffix"
 )

@@ -1,15 +1,16 @@
 package selfscore
 
 import (
-	"chancery/aggregator/fetch"
-	"chancery/aggregator/schedule"
-	"chancery/feed"
-	"chancery/store"
 	"context"
 	"errors"
 	"fmt"
 	"regexp"
 	"time"
+
+	"chancery/aggregator/fetch"
+	"chancery/aggregator/schedule"
+	"chancery/feed"
+	"chancery/store"
 )
 
 // Days is how long the replay is (CONFORMANCE F-142).

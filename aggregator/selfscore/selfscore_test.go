@@ -1,13 +1,6 @@
 package selfscore
 
 import (
-	"chancery/aggregator"
-	"chancery/aggregator/fetch"
-	"chancery/aggregator/schedule"
-	"chancery/aggregator/topic"
-	"chancery/feed"
-	"chancery/store"
-	"chancery/store/storetest"
 	"context"
 	"errors"
 	"io"
@@ -17,6 +10,14 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"chancery/aggregator"
+	"chancery/aggregator/fetch"
+	"chancery/aggregator/schedule"
+	"chancery/aggregator/topic"
+	"chancery/feed"
+	"chancery/store"
+	"chancery/store/storetest"
 )
 
 // Thirty days of every habit of servers: nothing in a bad column.

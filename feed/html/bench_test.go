@@ -1,10 +1,11 @@
 package html
 
 import (
-	"chancery/feed"
 	"fmt"
 	"strings"
 	"testing"
+
+	"chancery/feed"
 )
 
 // article is a post as blogs write them: paragraphs with links, some emphasis, a

@@ -2,7 +2,6 @@ package html
 
 import (
 	"bytes"
-	"chancery/feed"
 	"encoding/json"
 	"encoding/xml"
 	"io/fs"
@@ -10,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"chancery/feed"
 
 	"golang.org/x/net/html/charset"
 )

@@ -1,10 +1,11 @@
 package html
 
 import (
-	"chancery/feed"
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"chancery/feed"
 )
 
 // attacks are seeds: shapes that sanitizers have fallen for.

@@ -1,9 +1,10 @@
 package html
 
 import (
-	"chancery/feed"
 	"strings"
 	"testing"
+
+	"chancery/feed"
 )
 
 const relAttr = ` rel="noopener noreferrer nofollow"`

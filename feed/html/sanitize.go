@@ -1,8 +1,9 @@
 package html
 
 import (
-	"chancery/feed"
 	"strings"
+
+	"chancery/feed"
 )
 
 // PolicyVersion is the version of what [Sanitize] does. It rises with every

@@ -1,11 +1,12 @@
 package html
 
 import (
-	"chancery/feed"
 	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
+
+	"chancery/feed"
 
 	"golang.org/x/net/html"
 	"golang.org/x/net/html/atom"

@@ -1,9 +1,10 @@
 package html
 
 import (
-	"chancery/feed"
 	"strings"
 	"unicode/utf8"
+
+	"chancery/feed"
 
 	"golang.org/x/net/html"
 	"golang.org/x/net/html/atom"

@@ -1,9 +1,10 @@
 package html
 
 import (
-	"chancery/feed"
 	"strings"
 	"testing"
+
+	"chancery/feed"
 
 	"github.com/google/go-cmp/cmp"
 )

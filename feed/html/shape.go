@@ -1,9 +1,10 @@
 package html
 
 import (
-	"chancery/feed"
 	"slices"
 	"strings"
+
+	"chancery/feed"
 
 	"golang.org/x/net/html"
 	"golang.org/x/net/html/atom"

@@ -12,10 +12,11 @@
 package opml
 
 import (
-	"chancery/feed"
 	"errors"
 	"fmt"
 	"time"
+
+	"chancery/feed"
 )
 
 // List is a list of subscriptions with its head.

@@ -388,8 +388,10 @@ func (d *Document) fillJSONItem(e *feed.Entry, g *gofeed.Item, f *feed.Feed, bas
 	if g.Attachments != nil {
 		for _, a := range *g.Attachments {
 			if u := link(a.URL); u != "" {
-				e.Enclosures = append(e.Enclosures, feed.Enclosure{URL: u, Type: a.MimeType, Title: a.Title, Length: max(a.SizeInBytes, 0),
-					Duration: time.Duration(min(max(a.DurationInSeconds, 0), 1<<30)) * time.Second})
+				e.Enclosures = append(e.Enclosures, feed.Enclosure{
+					URL: u, Type: a.MimeType, Title: a.Title, Length: max(a.SizeInBytes, 0),
+					Duration: time.Duration(min(max(a.DurationInSeconds, 0), 1<<30)) * time.Second,
+				})
 			}
 		}
 	}

@@ -59,8 +59,10 @@ func relation(rel string) string {
 	if rel == "" {
 		return "alternate"
 	}
-	for _, p := range []string{"http://www.iana.org/assignments/relation/", "https://www.iana.org/assignments/relation/",
-		"http://www.iana.org/assignments/link-relations/", "https://www.iana.org/assignments/link-relations/"} {
+	for _, p := range []string{
+		"http://www.iana.org/assignments/relation/", "https://www.iana.org/assignments/relation/",
+		"http://www.iana.org/assignments/link-relations/", "https://www.iana.org/assignments/link-relations/",
+	} {
 		if r, ok := strings.CutPrefix(rel, p); ok && r != "" {
 			return strings.ToLower(r)
 		}

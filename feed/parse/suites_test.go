@@ -177,17 +177,21 @@ func gofeedView(body []byte, c suiteCase) (v map[string]any, err error) {
 		return nil, err
 	}
 	text := func(s string) any { return shown(feed.Text{Type: feed.HTML, Value: s, Base: c.Base}, c) }
-	head := map[string]any{"title": text(f.Title), "link": f.Link, "description": text(f.Description), "language": f.Language,
+	head := map[string]any{
+		"title": text(f.Title), "link": f.Link, "description": text(f.Description), "language": f.Language,
 		"updated": instant(f.UpdatedParsed), "published": instant(f.PublishedParsed), "updated_raw": f.Updated, "published_raw": f.Published,
-		"info": text(f.Description), "copyright": text(f.Copyright), "rights": text(f.Copyright), "generator": f.Generator, "id": ""}
+		"info": text(f.Description), "copyright": text(f.Copyright), "rights": text(f.Copyright), "generator": f.Generator, "id": "",
+	}
 	if len(f.Authors) > 0 {
 		head["author"] = personName(f.Authors[0].Name, f.Authors[0].Email)
 	}
 	var entries []any
 	for _, e := range f.Items {
-		m := map[string]any{"title": text(e.Title), "link": e.Link, "id": e.GUID, "summary": text(e.Description), "content": text(e.Content),
+		m := map[string]any{
+			"title": text(e.Title), "link": e.Link, "id": e.GUID, "summary": text(e.Description), "content": text(e.Content),
 			"title_detail": map[string]any{"value": text(e.Title)}, "updated": instant(e.UpdatedParsed), "published": instant(e.PublishedParsed),
-			"updated_raw": e.Updated, "published_raw": e.Published}
+			"updated_raw": e.Updated, "published_raw": e.Published,
+		}
 		if len(e.Authors) > 0 {
 			m["author"] = personName(e.Authors[0].Name, e.Authors[0].Email)
 		}

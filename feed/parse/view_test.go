@@ -133,10 +133,12 @@ func entryView(e *feed.Entry, c suiteCase) map[string]any {
 		m["image"] = map[string]any{"href": e.Image}
 	}
 	if o := e.Origin; o != nil {
-		s := map[string]any{"id": o.ID, "title": shown(o.Title, c), "title_detail": detail(o.Title, e.Language, c), "link": o.URL, "href": o.Self,
+		s := map[string]any{
+			"id": o.ID, "title": shown(o.Title, c), "title_detail": detail(o.Title, e.Language, c), "link": o.URL, "href": o.Self,
 			"rights": shown(o.Rights, c), "rights_detail": detail(o.Rights, e.Language, c), "links": links(o.Links), "tags": tags(o.Categories),
 			"author": authorOf(o.Authors, c), "authors": people2(o.Authors), "contributors": people2(o.Contributors),
-			"subtitle": shown(o.Subtitle, c), "subtitle_detail": detail(o.Subtitle, e.Language, c)}
+			"subtitle": shown(o.Subtitle, c), "subtitle_detail": detail(o.Subtitle, e.Language, c),
+		}
 		if len(o.Authors) > 0 {
 			s["author_detail"] = person2(o.Authors[0])
 		}
@@ -202,8 +204,10 @@ func dates(m map[string]any, key string, d feed.Date) {
 // tuple is Python's struct_time in UTC.
 func tuple(t time.Time) []any {
 	t = t.UTC()
-	return []any{float64(t.Year()), float64(t.Month()), float64(t.Day()), float64(t.Hour()), float64(t.Minute()), float64(t.Second()),
-		float64((int(t.Weekday()) + 6) % 7), float64(t.YearDay()), float64(0)}
+	return []any{
+		float64(t.Year()), float64(t.Month()), float64(t.Day()), float64(t.Hour()), float64(t.Minute()), float64(t.Second()),
+		float64((int(t.Weekday()) + 6) % 7), float64(t.YearDay()), float64(0),
+	}
 }
 
 func authorOf(list []feed.Person, c suiteCase) any {
