@@ -42,8 +42,8 @@ func Excerpt(text string, n int) string {
 	// more than maxMarks marks: what lies further on can't matter.
 	head := text
 	if limit := utf8.UTFMax * n * (maxMarks + 1); len(head) > limit {
-		for !utf8.RuneStart(head[limit]) {
-			limit--
+		for back := 1; back < utf8.UTFMax && !utf8.RuneStart(head[limit]); back++ {
+			limit-- // not inside a character; what is no UTF-8 has no such place
 		}
 		head = head[:limit]
 	}

@@ -21,10 +21,10 @@ func (w *shaper) openPlayer(a atom.Atom, el *element) {
 	w.flush()
 	m := &player{at: len(w.out)}
 	for key, val := range w.scan.attrs() {
-		switch key {
-		case "src":
+		switch {
+		case key == "src" && a != atom.Picture: // a picture has none of its own, only its image has
 			m.source(w, val)
-		case "title":
+		case key == "title":
 			m.label = val
 		}
 	}

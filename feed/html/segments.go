@@ -364,14 +364,15 @@ func (w *plainWriter) verbatim(s string) {
 			b.WriteByte(' ')
 		}
 	}
-	if b.Len() == 0 || strings.TrimSpace(b.String()) == "" {
+	line := strings.TrimRight(b.String(), " \t") // spaces of other kinds are spaces now
+	if line == "" {
 		return
 	}
 	if len(w.out) == 0 {
-		w.put(strings.TrimLeft(b.String(), " \t"))
+		w.put(strings.TrimLeft(line, " \t"))
 		return
 	}
-	w.put(b.String())
+	w.put(line)
 }
 
 // put writes what is pending and a run of characters without breaks in it.
