@@ -498,3 +498,19 @@ func TestTruncatedIsNamed(t *testing.T) {
 		t.Errorf("the state does not say so: %+v, %v", src.State, err)
 	}
 }
+
+// What one saved document taught of ids that name nothing holds for the next (P-68).
+func TestImportRemembersCollisions(t *testing.T) {
+	a, m := bench(t, &site{})
+	one := func(n int) string {
+		return fmt.Sprintf(`<item><guid isPermaLink="false">x</guid><link>https://blog.example/%d</link><title>Post %d</title></item>`, n, n)
+	}
+	for i, doc := range []string{rss(one(1), one(2)), rss(one(3)), rss(one(4))} {
+		if _, err := a.Import(t.Context(), ImportOptions{Name: "saved.xml", Source: "blog"}, strings.NewReader(doc)); err != nil {
+			t.Fatalf("document %d: %v", i+1, err)
+		}
+	}
+	if n := len(items(t, m)); n != 4 {
+		t.Errorf("%d items, want 4", n)
+	}
+}

@@ -121,7 +121,8 @@ func (a *Aggregator) importFeed(ctx context.Context, o ImportOptions, body []byt
 	} else if src.Site != "" {
 		doc.URL = src.Site
 	}
-	in, err := a.read(ctx, src, &st, doc)
+	learned := st
+	in, err := a.read(ctx, src, &learned, doc)
 	if fault, ok := errors.AsType[*unreadable](err); ok {
 		sum.fail(o, fault)
 		return nil
@@ -141,7 +142,12 @@ func (a *Aggregator) importFeed(ctx context.Context, o ImportOptions, body []byt
 		return fmt.Errorf("%s: %w", o.Name, err)
 	}
 	sum.count(outcomes)
-	return nil
+	if len(learned.Colliding) == len(st.Colliding) {
+		return nil
+	}
+	// What this document taught of ids that name nothing holds for the next one.
+	st.Colliding = learned.Colliding
+	return a.archive.Change(ctx, []store.Edit{{Kind: store.KindSource, Source: &src, State: &st, By: "import"}})
 }
 
 // sourceOf finds the source that a saved document belongs to, or makes one.
