@@ -71,6 +71,7 @@ type Publisher struct {
 	history    *history                                        // nil while it catches up
 	uses       uses                                            // of tokens
 	hub        *hub.Hub                                        // nil: none
+	index      store.Index                                     // nil: nothing can be searched
 	opened     chan struct{}                                   // closed when histories are open
 	openOnce   sync.Once
 	idle       *sync.Cond // signals that cursor moved

@@ -20,6 +20,7 @@ import (
 	"chancery/feed/query"
 	"chancery/publish"
 	"chancery/store"
+	"chancery/store/index"
 )
 
 //go:embed default.toml
@@ -35,7 +36,7 @@ type Config struct {
 	Fetch   fetchTable     `toml:"fetch"`
 	Dedup   emptyTable     `toml:"dedup"`
 	Archive archiveConfig  `toml:"archive"`
-	Search  emptyTable     `toml:"search"`
+	Search  index.Config   `toml:"search"`
 	Publish publish.Config `toml:"publish"`
 	Notify  notifyConfig   `toml:"notify"`
 	Topics  []topic.Rule   `toml:"topic"`
@@ -151,6 +152,7 @@ func defaultConfig() *Config {
 			ItemsPerDay:     100_000, // no honest source comes near, backfills included
 			RevisionsPerDay: 10_000,
 		},
+		Search:  index.DefaultConfig(),
 		Publish: publish.DefaultConfig(),
 		Notify:  notifyConfig{Command: []string{}},
 	}
@@ -170,6 +172,7 @@ func (c *Config) check(fault func(path, text string)) {
 		{"fetch", c.Fetch.fetchConfig.Validate()},
 		{"fetch", c.Fetch.scheduleConfig.Validate()},
 		{"archive", c.Archive.validate()},
+		{"search", c.Search.Validate()},
 		{"publish", c.Publish.Validate()},
 	}
 	for _, t := range tables {

@@ -93,13 +93,15 @@ func (p *program) demo(ctx context.Context, listenAt string, step duration) (err
 		return err
 	}
 	defer func() { err = errors.Join(err, archive.Close()) }()
+	words := openIndex(ctx, c, dir, archive, log)
+	defer func() { err = errors.Join(err, closeIndex(words)) }()
 	notify, err := systemd.New(log)
 	if err != nil {
 		return err
 	}
 	defer notify.Close()
 	d := &daemon{
-		log: log, dir: dir, archive: archive, started: time.Now().UTC(), notify: notify, web: world,
+		log: log, dir: dir, archive: archive, index: words, started: time.Now().UTC(), notify: notify, web: world,
 		reloads: make(chan chan error), load: func() (*Config, error) { return nil, errors.New("the demo has no configuration file") },
 	}
 	if d.public, err = listen(nil, c.Server.Listen); err != nil {

@@ -28,6 +28,7 @@ import (
 	"chancery/publish"
 	"chancery/publish/hub"
 	"chancery/store"
+	"chancery/store/index"
 )
 
 func (p *program) serveCommand() *cobra.Command {
@@ -56,6 +57,7 @@ type daemon struct {
 	log     *slog.Logger
 	dir     string
 	archive store.Store
+	index   *index.Index // nil if its files cannot be used
 	started time.Time
 	notify  *systemd.Notifier
 	web     http.RoundTripper // answers polls in place of the network; nil but in the demo
@@ -133,9 +135,11 @@ func (p *program) serve(ctx context.Context, c *Config, log *slog.Logger) (err e
 		return err
 	}
 	defer func() { err = errors.Join(err, archive.Close()) }()
+	words := openIndex(ctx, c, dir, archive, log)
+	defer func() { err = errors.Join(err, closeIndex(words)) }()
 
 	d := &daemon{
-		log: log, dir: dir, archive: archive, started: time.Now().UTC(), notify: notify,
+		log: log, dir: dir, archive: archive, index: words, started: time.Now().UTC(), notify: notify,
 		reloads: make(chan chan error),
 		load:    func() (*Config, error) { return readConfigFile(p.flags.config, p.getenv) },
 	}
@@ -258,6 +262,9 @@ func (d *daemon) generationOf(ctx context.Context, c *Config) (*generation, erro
 	if err := pub.EnableHub(ctx, hub.DefaultConfig(), w.fetch.Transport()); err != nil {
 		return nil, err
 	}
+	if d.index != nil {
+		pub.EnableSearch(d.index)
+	}
 	return &generation{config: c, works: w, publisher: pub, handler: withCheckpoint(pub.Handler(), d.archive, d.dir, d.log)}, nil
 }
 
@@ -277,6 +284,9 @@ func (d *daemon) run(ctx context.Context, c *Config) error {
 	}), d.log)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return d.supervise(ctx, g) })
+	if d.index != nil {
+		group.Go(func() error { return runIndex(ctx, d.index, d.log.With("part", "index")) })
+	}
 	if err := g.publisher.Ready(ctx); err != nil { // the listeners are open: who comes early waits
 		return errors.Join(ended(ctx, err), group.Wait())
 	}

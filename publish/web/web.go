@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"chancery/feed"
+	"chancery/feed/query"
 	"chancery/publish/render"
 	"chancery/store"
 )
@@ -30,6 +31,8 @@ var (
 	ErrStale = errors.New("it has changed meanwhile")
 	// ErrBusy: too many ask at once.
 	ErrBusy = errors.New("too many requests at once")
+	// ErrNoSearch: there is no index to search.
+	ErrNoSearch = errors.New("search is not available here")
 )
 
 // MovedError leads to another name of a feed.
@@ -58,6 +61,16 @@ type Library interface {
 	// Item gives an item whole, with its story, or ErrNotFound, or ErrGone if its
 	// content was taken down.
 	Item(ctx context.Context, id feed.ItemID) (*feed.Item, error)
+	// Items gives the newest versions of some items, in the order of ids; those that
+	// are not there are left out.
+	Items(ctx context.Context, ids []feed.ItemID, fields store.Fields) ([]feed.Item, error)
+	// Revisions gives all versions of an item, oldest first, or store.ErrNotFound.
+	Revisions(ctx context.Context, id feed.ItemID) ([]feed.Item, error)
+	// Search gives a page of the items that a query selects, or of all if it is nil;
+	// see store.Index for its errors. ErrNoSearch: there is no index.
+	Search(ctx context.Context, q *query.Query, o store.SearchOptions) (store.SearchPage, error)
+	// IndexState says how far the index of Search is; false if there is none.
+	IndexState() (store.IndexState, bool)
 	// Source names a source.
 	Source(id feed.SourceID) render.Source
 	// Base is the address of the public side, without a slash at the end.
