@@ -20,6 +20,7 @@ import (
 	"chancery/feed"
 	"chancery/feed/itemjson"
 	"chancery/feed/opml"
+	"chancery/feed/text"
 	"chancery/store"
 )
 
@@ -341,15 +342,13 @@ func (a *Aggregator) ensureSource(ctx context.Context, id feed.SourceID, of item
 func (a *Aggregator) draftOf(src feed.SourceID, it feed.Item) store.Draft {
 	e := &it.Entry
 	p := normalize.PlainOf(e)
-	ids, _ := identify.Document([]identify.Post{{
-		Entry: e, Title: p.Title, Body: p.Body(),
-		Canonical: normalize.CanonicalURL(e.URL), Address: normalize.Address(e.URL), Alias: normalize.Alias(e.ID),
-	}}, "", nil)
+	body := text.NewRow(p.Body())
+	ids, _ := identify.Document([]identify.Post{postOf(e, p, body)}, "", nil)
 	topics := a.topics.Load()
 	d := store.Draft{
 		Entry: *e, Native: ids[0].Native, Method: ids[0].Method, Keys: ids[0].Keys, Story: ids[0].Story, Sketch: ids[0].Sketch,
 		Version: normalize.Version(e, p), Part: -1, ID: it.ID, FirstSeen: it.FirstSeen,
-		Topics: tag(topics, store.Source{ID: src}, e, p), RuleSet: topics.Digest(),
+		Topics: tag(topics, store.Source{ID: src}, e, p, body), RuleSet: topics.Digest(),
 	}
 	if !it.Digest.IsZero() {
 		// An export has plain titles and no raw dates: its own digest stands for what

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"slices"
+	"sync"
 	"time"
 
 	"chancery/aggregator/identify"
@@ -15,6 +16,7 @@ import (
 	"chancery/feed/html"
 	"chancery/feed/parse"
 	"chancery/feed/query"
+	"chancery/feed/text"
 	"chancery/store"
 )
 
@@ -134,6 +136,8 @@ func (a *Aggregator) drafts(src store.Source, f *feed.Feed, colliding []string, 
 		return nil, colliding
 	}
 	topics := a.topics.Load()
+	bodies := borrowRows(len(f.Entries))
+	defer returnRows(bodies)
 	posts := make([]identify.Post, len(f.Entries))
 	plains := make([]normalize.Plain, len(f.Entries))
 	for i := range f.Entries {
@@ -142,10 +146,8 @@ func (a *Aggregator) drafts(src store.Source, f *feed.Feed, colliding []string, 
 			e.Language = cmp.Or(f.Language, src.Language)
 		}
 		plains[i] = normalize.PlainOf(e)
-		posts[i] = identify.Post{
-			Entry: e, Title: plains[i].Title, Body: plains[i].Body(),
-			Canonical: normalize.CanonicalURL(e.URL), Address: normalize.Address(e.URL), Alias: normalize.Alias(e.ID),
-		}
+		(*bodies)[i].Set(plains[i].Body())
+		posts[i] = postOf(e, plains[i], &(*bodies)[i])
 	}
 	home := normalize.Address(cmp.Or(f.URL, src.Site))
 	ids, colliding := identify.Document(posts, home, colliding)
@@ -161,18 +163,51 @@ func (a *Aggregator) drafts(src store.Source, f *feed.Feed, colliding []string, 
 			Entry: *e, Native: ids[i].Native, Method: ids[i].Method, Keys: ids[i].Keys,
 			Story: ids[i].Story, Sketch: ids[i].Sketch, Version: normalize.Version(e, plains[i]), Part: part,
 		}
-		out[i].Topics = tag(topics, src, e, plains[i])
+		out[i].Topics = tag(topics, src, e, plains[i], &(*bodies)[i])
 		out[i].RuleSet = topics.Digest()
 	}
 	oldestFirst(out)
 	return out, colliding
 }
 
+// postOf is what identify needs of an entry.
+func postOf(e *feed.Entry, p normalize.Plain, body *text.Row) identify.Post {
+	canonical := normalize.CanonicalURL(e.URL)
+	return identify.Post{
+		Entry: e, Title: p.Title, Body: body,
+		Canonical: canonical, Address: normalize.AddressOf(canonical), Alias: normalize.Alias(e.ID),
+	}
+}
+
+// rows are lent from document to document: the words of its entries are the largest
+// thing that a document is taken apart into, and are needed for a moment only.
+var rows = sync.Pool{New: func() any { return new([]text.Row) }}
+
+// maxRows is how many entries' rows are kept for the next document.
+const maxRows = 64
+
+func borrowRows(n int) *[]text.Row {
+	r := rows.Get().(*[]text.Row)
+	*r = slices.Grow((*r)[:0], n)[:n]
+	return r
+}
+
+func returnRows(r *[]text.Row) {
+	for i := range *r {
+		(*r)[i].Text = ""
+	}
+	if cap(*r) <= maxRows {
+		rows.Put(r)
+	}
+}
+
 // tag gives the entry its topics: those the rules find, and those the operator
 // gave the whole source.
-func tag(topics tagger, src store.Source, e *feed.Entry, p normalize.Plain) []feed.Tag {
+func tag(topics tagger, src store.Source, e *feed.Entry, p normalize.Plain, body *text.Row) []feed.Tag {
 	it := feed.Item{Source: src.ID, Entry: *e}
-	tags := topics.Tag(query.NewDocOf(&it, src.Title, p.Title, p.Summary, p.Content))
+	doc := query.NewDocOf(&it, src.Title, p.Title, p.Summary, p.Content)
+	doc.Use(body)
+	tags := topics.Tag(doc)
 	for _, id := range src.Topics {
 		if !slices.ContainsFunc(tags, func(t feed.Tag) bool { return t.Topic == id }) {
 			tags = append(tags, feed.Tag{Topic: id, Score: 1})

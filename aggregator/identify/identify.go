@@ -22,11 +22,11 @@ import (
 // forms of its address that normalize makes.
 type Post struct {
 	Entry     *feed.Entry
-	Title     string // plain
-	Body      string // plain: what the post says
-	Canonical string // canonical URL, or empty
-	Address   string // the same without scheme, www and slash at the end
-	Alias     string // the native id in that form, if it is a URL
+	Title     string    // plain
+	Body      *text.Row // the words of what the post says
+	Canonical string    // canonical URL, or empty
+	Address   string    // the same without scheme, www and slash at the end
+	Alias     string    // the native id in that form, if it is a URL
 }
 
 // Identity is what identify finds for one entry.
@@ -115,17 +115,16 @@ func identity(p Post, id string, idBad, linkBad bool) Identity {
 	case p.Address != "" && p.Title != "":
 		one("link+title", store.KeyLink, p.Address+"\n"+text.Fold(p.Title))
 	default:
-		k := key(store.KeyContent, text.Fold(p.Title)+"\n"+strings.TrimSpace(p.Entry.Published.Raw)+"\n"+text.Fold(p.Body))
+		k := key(store.KeyContent, text.Fold(p.Title)+"\n"+strings.TrimSpace(p.Entry.Published.Raw)+"\n"+string(p.Body.Folded()))
 		out.Native, out.Method, out.Keys = hexOf(k), "content", []store.Key{k}
 	}
 	if !linkBad && isPage(p.Canonical) {
 		out.Story = append(out.Story, key(store.KeyURL, p.Address))
 	}
-	words := text.Words(p.Body)
-	if k, ok := textKey(p, words); ok {
+	if k, ok := textKey(p); ok {
 		out.Story = append(out.Story, k)
 	}
-	out.Sketch = sketch(words)
+	out.Sketch = sketch(p.Body)
 	return out
 }
 
@@ -190,11 +189,17 @@ func unrelated(posts []Post, same []int) bool {
 // both.
 func alike(a, b *Post) bool {
 	in := map[string]int{}
-	for _, w := range text.Words(a.Title + " " + a.Body) {
+	for _, w := range text.Words(a.Title) {
 		in[w] = 1
 	}
-	for _, w := range text.Words(b.Title + " " + b.Body) {
+	for i := range a.Body.Words {
+		in[string(a.Body.Word(i))] = 1
+	}
+	for _, w := range text.Words(b.Title) {
 		in[w] |= 2
+	}
+	for i := range b.Body.Words {
+		in[string(b.Body.Word(i))] |= 2
 	}
 	both := 0
 	for _, n := range in {
@@ -218,19 +223,21 @@ func isPage(canonical string) bool {
 
 // textKey is the key of what the post says, if it says enough to tell it from
 // others.
-func textKey(p Post, words []string) (store.Key, bool) {
-	switch {
-	case len(words) >= minBodyWords:
-		return key(store.KeyText, strings.Join(words, " ")), true
-	case len(words) >= minTextWords:
-		return key(store.KeyText, text.Fold(p.Title)+"\n"+strings.Join(words, " ")), true
+func textKey(p Post) (store.Key, bool) {
+	switch n := len(p.Body.Words); {
+	case n >= minBodyWords:
+		return keyOf(store.KeyText, p.Body.Folded()), true
+	case n >= minTextWords:
+		return key(store.KeyText, text.Fold(p.Title)+"\n"+string(p.Body.Folded())), true
 	}
 	return store.Key{}, false
 }
 
 // key hashes what identifies, with its class, to the 16 bytes that the archive keeps.
-func key(class store.KeyClass, value string) store.Key {
-	sum := sha256.Sum256([]byte(value))
+func key(class store.KeyClass, value string) store.Key { return keyOf(class, []byte(value)) }
+
+func keyOf(class store.KeyClass, value []byte) store.Key {
+	sum := sha256.Sum256(value)
 	k := store.Key{Class: class}
 	copy(k.Hash[:], sum[:])
 	return k

@@ -8,12 +8,13 @@ import (
 	"testing"
 
 	"chancery/feed"
+	"chancery/feed/text"
 	"chancery/store"
 )
 
 func post(id, address, title, body string) Post {
 	e := &feed.Entry{ID: id, URL: address}
-	p := Post{Entry: e, Title: title, Body: body}
+	p := Post{Entry: e, Title: title, Body: text.NewRow(body)}
 	if address != "" {
 		p.Canonical, p.Address = "https://"+address, address
 	}
@@ -119,6 +120,7 @@ func TestSketch(t *testing.T) {
 		}
 		return w
 	}
+	row := func(words []string) *text.Row { return text.NewRow(strings.Join(words, " ")) }
 	agree := func(a, b store.Sketch) (n int) {
 		for i := range a.Values {
 			if a.Values[i] == b.Values[i] {
@@ -131,14 +133,14 @@ func TestSketch(t *testing.T) {
 		a := words(300)
 		edited := slices.Clone(a)
 		edited[10], edited[150], edited[280] = "x", "y", "z"
-		if got := agree(sketch(a), sketch(edited)); got < 90 {
+		if got := agree(sketch(row(a)), sketch(row(edited))); got < 90 {
 			t.Errorf("a copy with three other words agrees in %d of 128 values", got)
 		}
-		if got := agree(sketch(a), sketch(words(300))); got > 20 {
+		if got := agree(sketch(row(a)), sketch(row(words(300)))); got > 20 {
 			t.Errorf("unrelated posts agree in %d of 128 values", got)
 		}
 	}
-	if s := sketch(words(minBodyWords - 1)); s.Words != 0 {
+	if s := sketch(row(words(minBodyWords - 1))); s.Words != 0 {
 		t.Error("a short post has a sketch")
 	}
 }

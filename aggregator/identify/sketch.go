@@ -5,6 +5,7 @@ import (
 
 	"github.com/cespare/xxhash/v2"
 
+	"chancery/feed/text"
 	"chancery/store"
 )
 
@@ -17,23 +18,24 @@ const shingle = 4
 // no shingle fell into takes its value from the next filled one, mixed with the
 // distance (densification by rotation), so that sketches of short posts stay
 // comparable. Posts under 40 words get none: for them only exact text counts.
-func sketch(words []string) store.Sketch {
+func sketch(body *text.Row) store.Sketch {
 	var s store.Sketch
-	if len(words) < minBodyWords {
+	if len(body.Words) < minBodyWords {
 		return s
 	}
-	s.Words = len(words)
+	s.Words = len(body.Words)
 	const bins = len(s.Values)
 	var least [bins]uint64
 	var filled [bins]bool
-	wordHash := make([]uint64, len(words))
-	for i, w := range words {
-		wordHash[i] = xxhash.Sum64String(w)
-	}
-	for i := range len(words) - shingle + 1 {
+	var last [shingle]uint64 // the words of the shingle, by their place modulo its length
+	for i := range body.Words {
+		last[i%shingle] = xxhash.Sum64(body.Word(i))
+		if i < shingle-1 {
+			continue
+		}
 		var h uint64
-		for _, w := range wordHash[i : i+shingle] {
-			h = (bits.RotateLeft64(h, 17) ^ w) * 0x9e3779b97f4a7c15
+		for j := i + 1; j <= i+shingle; j++ {
+			h = (bits.RotateLeft64(h, 17) ^ last[j%shingle]) * 0x9e3779b97f4a7c15
 		}
 		h ^= h >> 32
 		h *= 0xd6e8feb86659fd93

@@ -83,12 +83,11 @@ func withoutTracking(query string) string {
 // Address is CanonicalURL for comparing two spellings of one address: without the
 // scheme, a leading "www." and a slash at the end, which sites add and take away
 // over the years.
-func Address(raw string) string {
-	s := CanonicalURL(raw)
-	if s == "" {
-		return ""
-	}
-	_, s, _ = strings.Cut(s, "://")
+func Address(raw string) string { return AddressOf(CanonicalURL(raw)) }
+
+// AddressOf is [Address] of a URL in canonical form.
+func AddressOf(canonical string) string {
+	_, s, _ := strings.Cut(canonical, "://")
 	return strings.TrimSuffix(strings.TrimPrefix(s, "www."), "/")
 }
 

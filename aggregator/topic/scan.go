@@ -99,34 +99,45 @@ func (h *hits) eval(r *rule) (query.Match, bool) {
 
 // field scans one field.
 func (h *hits) field(field query.Field, f *forms) {
-	t, s := h.t, h.d.Field(field)
+	s := h.d.Field(field)
 	h.active = h.active[:0]
-	word := 0
-	for at := 0; at < len(s); {
-		h.words, at = text.Scan(s, at, h.words[:0])
-		for i := range h.words {
-			w := &h.words[i]
-			var id uint32
-			if t.filter[w.Hash>>6&(uint64(len(t.filter))-1)]&(1<<(w.Hash&63)) != 0 {
-				id = t.words.get(w.Hash)
-			}
-			var c *class
-			if f.ask {
-				c = f.class(s, *w)
-			}
-			if id != 0 || c != nil {
-				h.step(field, f, id, c, word+i, *w)
-			} else if len(h.active) > 0 {
-				h.active = h.active[:0]
-			}
+	n := 0
+	if r := h.d.Row(field); r != nil {
+		h.run(field, f, s, r.Words, 0)
+		n = len(r.Words)
+	} else {
+		for at := 0; at < len(s); {
+			h.words, at = text.Scan(s, at, h.words[:0])
+			h.run(field, f, s, h.words, n)
+			n += len(h.words)
 		}
-		word += len(h.words)
 	}
-	h.length[field] = word
+	h.length[field] = n
 	for _, n := range h.counted {
 		h.count[n] = 0
 	}
 	h.counted = h.counted[:0]
+}
+
+// run looks at words of s that follow each other; the first has number first.
+func (h *hits) run(field query.Field, f *forms, s string, words []text.Word, first int) {
+	t := h.t
+	for i := range words {
+		w := &words[i]
+		var id uint32
+		if t.filter[w.Hash>>6&(uint64(len(t.filter))-1)]&(1<<(w.Hash&63)) != 0 {
+			id = t.words.get(w.Hash)
+		}
+		var c *class
+		if f.ask {
+			c = f.class(s, *w)
+		}
+		if id != 0 || c != nil {
+			h.step(field, f, id, c, first+i, *w)
+		} else if len(h.active) > 0 {
+			h.active = h.active[:0]
+		}
+	}
 }
 
 // step goes on with a word that is in some rule.

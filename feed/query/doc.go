@@ -38,7 +38,8 @@ type Facts struct {
 
 type section struct {
 	text  string
-	words *words // nil until asked for
+	row   *text.Row // nil unless given
+	words *words    // nil until asked for
 }
 
 // NewDoc prepares an item. sourceTitle is what its source is called, for source:.
@@ -72,6 +73,19 @@ func NewDocOf(it *feed.Item, sourceTitle, plainTitle, plainSummary, plainContent
 	d.Lang = text.Language(it.Language, d.fields[Title].text, d.fields[Text].text)
 	return d
 }
+
+// Use tells the document that the words of a text were found already: a field of
+// that text need not be split again. The row must stay as it is while d is used.
+func (d *Doc) Use(r *text.Row) {
+	for f := range d.fields {
+		if d.fields[f].text == r.Text {
+			d.fields[f].row = r
+		}
+	}
+}
+
+// Row is what [Doc.Use] gave for a field, or nil.
+func (d *Doc) Row(f Field) *text.Row { return d.fields[f].row }
 
 // NewTextDoc prepares a text that is no item. An empty language is guessed.
 func NewTextDoc(title, body, lang string) *Doc {
