@@ -2,23 +2,15 @@ package publish
 
 import (
 	"context"
-	"encoding/binary"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"log/slog"
 	"maps"
 	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"chancery/feed"
-	"chancery/feed/html"
-	"chancery/publish/render"
 	"chancery/publish/web"
 	"chancery/store"
 )
@@ -40,249 +32,6 @@ const buried = 90 * 24 * time.Hour
 
 // maxTombstones bounds what the live feed tells of entries that left.
 const maxTombstones = 100
-
-// eventKind is what happened to a story in a feed.
-type eventKind byte
-
-const (
-	entered eventKind = 'e'
-	revised eventKind = 'r'
-	left    eventKind = 'l'
-)
-
-// event is one step of a feed's history.
-type event struct {
-	kind  eventKind
-	item  feed.ItemID
-	story feed.ItemID // that the item carries
-	rev   uint32
-	at    time.Time // of the record that caused it
-}
-
-const eventSize = 1 + 16 + 16 + 4 + 8
-
-func appendEvent(b []byte, e event) []byte {
-	b = append(b, byte(e.kind))
-	b = append(b, e.item[:]...)
-	b = append(b, e.story[:]...)
-	b = binary.BigEndian.AppendUint32(b, e.rev)
-	return binary.BigEndian.AppendUint64(b, uint64(e.at.UnixMilli())) //nolint:gosec // a time after 1970
-}
-
-func readEvents(b []byte) ([]event, error) {
-	if len(b)%eventSize != 0 {
-		return nil, fmt.Errorf("%d bytes are no list of events", len(b))
-	}
-	out := make([]event, 0, len(b)/eventSize)
-	for c := range slices.Chunk(b, eventSize) {
-		e := event{kind: eventKind(c[0]), rev: binary.BigEndian.Uint32(c[33:]), at: time.UnixMilli(int64(binary.BigEndian.Uint64(c[37:]))).UTC()} //nolint:gosec // as written
-		copy(e.item[:], c[1:])
-		copy(e.story[:], c[17:])
-		out = append(out, e)
-	}
-	return out, nil
-}
-
-// chain is the history of one feed: archive documents that never change, and the
-// events that are in none yet. A feed that is made otherwise, by another query,
-// renderer or sanitiser, or after a takedown, has another chain.
-type chain struct {
-	id    string
-	shelf *shelf
-	gen   atomic.Uint64 // counts changes
-
-	mu      sync.Mutex   // guards all below
-	cursor  store.Cursor // of what is in pages and pending
-	pages   int
-	pending []event
-	recent  []event   // entries that left, for tombstones; newest last
-	first   time.Time // of the oldest event
-	last    time.Time // of the newest event
-	// guarded: something is pending that does not belong into the live feed, so a
-	// document must be finished with the records at hand.
-	guarded bool
-	// in holds the stories that are in the feed, by key, with a print of the item
-	// and revision that carries each: 12 bytes a story where ids would be 40.
-	in    map[uint64]uint32
-	saved store.Cursor
-}
-
-// storyKey is 64 bits of an id: those that are a hash, and those of arrival.
-func storyKey(id feed.ItemID) uint64 {
-	return binary.BigEndian.Uint64(id[8:]) ^ binary.BigEndian.Uint64(id[:8])*0x9E3779B97F4A7C15
-}
-
-// print is 32 bits that tell an item's revisions apart.
-func print32(id feed.ItemID, rev int) uint32 {
-	h := fnv.New32a()
-	h.Write(id[:])
-	h.Write(binary.BigEndian.AppendUint32(nil, uint32(rev))) //nolint:gosec // revisions are counted
-	return h.Sum32()
-}
-
-// historySpace is where chains are kept. Keys: "NAME tail", "NAME page CHAIN 00000001",
-// "NAME epoch", "NAME old CHAIN".
-const historySpace = "history"
-
-// tail is what is kept of a chain beside its pages.
-type tail struct {
-	Chain   string `json:"chain"`
-	Cursor  uint64 `json:"cursor"`
-	Pages   int    `json:"pages"`
-	Pending []byte `json:"pending"`
-}
-
-func tailKey(name string) string { return name + " tail" }
-
-func pageKeyOf(name, chain string, n int) string {
-	return fmt.Sprintf("%s page %s %08d", name, chain, n)
-}
-
-// chainID names a chain by everything that makes its documents.
-func chainID(f *shelf, epoch string) string {
-	d := digestOf(f.name, f.selection, fmt.Sprint(render.Version), fmt.Sprint(html.PolicyVersion), f.content, epoch)
-	return hex.EncodeToString(d[:5])
-}
-
-// openChain reads what the ledger has of a feed's history.
-func (p *Publisher) openChain(ctx context.Context, f *shelf) (*chain, error) {
-	epoch, err := p.ledger(ctx, f.name+" epoch")
-	if err != nil {
-		return nil, err
-	}
-	c := &chain{id: chainID(f, string(epoch)), shelf: f, in: map[uint64]uint32{}}
-	b, err := p.ledger(ctx, tailKey(f.name))
-	if err != nil || b == nil {
-		return c, err
-	}
-	var t tail
-	if err := json.Unmarshal(b, &t); err != nil {
-		return nil, fmt.Errorf("ledger key %q: %w", tailKey(f.name), err)
-	}
-	if t.Chain != c.id {
-		// Made otherwise now. The old documents lead here and are forgotten.
-		return c, p.retire(ctx, f.name, t.Chain, "remade")
-	}
-	c.cursor, c.saved, c.pages = store.Cursor(t.Cursor), store.Cursor(t.Cursor), t.Pages
-	for n := 1; n <= c.pages; n++ {
-		events, err := p.page(ctx, f.name, c.id, n)
-		if err != nil {
-			return nil, err
-		}
-		for _, e := range events {
-			c.note(e)
-		}
-	}
-	if c.pending, err = readEvents(t.Pending); err != nil {
-		return nil, fmt.Errorf("ledger key %q: %w", tailKey(f.name), err)
-	}
-	for _, e := range c.pending {
-		c.note(e)
-	}
-	return c, nil
-}
-
-// ledger gives a value of the history space, nil if there is none.
-func (p *Publisher) ledger(ctx context.Context, key string) ([]byte, error) {
-	b, err := p.archive.LedgerGet(ctx, historySpace, key)
-	if errors.Is(err, store.ErrNotFound) {
-		return nil, nil
-	}
-	return b, err
-}
-
-// page reads the events of an archive document.
-func (p *Publisher) page(ctx context.Context, name, chain string, n int) ([]event, error) {
-	key := pageKeyOf(name, chain, n)
-	b, err := p.archive.LedgerGet(ctx, historySpace, key)
-	if err != nil {
-		return nil, fmt.Errorf("ledger key %q: %w", key, err)
-	}
-	events, err := readEvents(b)
-	if err != nil {
-		return nil, fmt.Errorf("ledger key %q: %w", key, err)
-	}
-	return events, nil
-}
-
-// retire forgets a chain's documents and remembers why. "remade" leads to what
-// there is now, "takedown" is gone.
-func (p *Publisher) retire(ctx context.Context, name, chain, why string) error {
-	writes := []store.LedgerEntry{
-		{Space: historySpace, Key: name + " old " + chain, Value: []byte(why)},
-		{Space: historySpace, Key: tailKey(name)},
-	}
-	prefix, after := name+" page "+chain+" ", ""
-	for {
-		got, err := p.archive.LedgerScan(ctx, historySpace, prefix, after, 1000)
-		if err != nil {
-			return err
-		}
-		for _, e := range got {
-			writes = append(writes, store.LedgerEntry{Space: historySpace, Key: e.Key})
-			after = e.Key
-		}
-		if len(got) < 1000 {
-			return p.archive.LedgerWrite(ctx, writes)
-		}
-	}
-}
-
-// note takes an event into in and recent.
-func (c *chain) note(e event) {
-	k := storyKey(e.story)
-	if e.at.After(c.last) {
-		c.last = e.at
-	}
-	if c.first.IsZero() {
-		c.first = e.at
-	}
-	if e.kind == left {
-		delete(c.in, k)
-		c.recent = append(c.recent, e)
-		if len(c.recent) > maxTombstones {
-			c.recent = slices.Clone(c.recent[len(c.recent)-maxTombstones:])
-		}
-		return
-	}
-	c.in[k] = print32(e.item, int(e.rev))
-	c.recent = slices.DeleteFunc(c.recent, func(r event) bool { return r.item == e.item })
-}
-
-// chains are the histories of all feeds that have one.
-type chains struct {
-	mu sync.RWMutex // guards by
-	by map[string]*chain
-}
-
-func (p *Publisher) chainOf(name string) *chain {
-	p.chains.mu.RLock()
-	defer p.chains.mu.RUnlock()
-	return p.chains.by[name]
-}
-
-// openChains opens the history of every feed that has one.
-func (p *Publisher) openChains(ctx context.Context, st *state) (map[string]*chain, error) {
-	all := map[string]*chain{}
-	shelves := slices.Collect(maps.Values(st.fixed))
-	sources, err := p.archive.Sources(ctx)
-	if err != nil {
-		return nil, err
-	}
-	for _, s := range sources {
-		f, err := p.sourceShelf(ctx, st, s.ID)
-		if err != nil {
-			return nil, err
-		}
-		shelves = append(shelves, f)
-	}
-	for _, f := range shelves {
-		if all[f.name], err = p.openChain(ctx, f); err != nil {
-			return nil, err
-		}
-	}
-	return all, nil
-}
 
 // history is the writing of archive documents for one set of definitions.
 type history struct {
@@ -526,11 +275,6 @@ func (p *Publisher) advance(ctx context.Context, st *state, c *chain, ch *change
 	return nil
 }
 
-func (c *chain) record(e event) event {
-	c.note(e)
-	return e
-}
-
 // find is the item with a print, among those that a record touches.
 func find(list []*candidate, p uint32) feed.ItemID {
 	for _, l := range list {
@@ -576,17 +320,6 @@ func (p *Publisher) fillPages(ctx context.Context, c *chain, all bool) error {
 	return nil
 }
 
-// tailEntry is the ledger entry of a chain's tail. The cursor is that before the
-// record at work: taken in again, it changes nothing, as the events are known.
-func tailEntry(c *chain, pages int, pending []event) (store.LedgerEntry, error) {
-	t := tail{Chain: c.id, Cursor: uint64(c.cursor), Pages: pages}
-	for _, e := range pending {
-		t.Pending = appendEvent(t.Pending, e)
-	}
-	b, err := json.Marshal(t)
-	return store.LedgerEntry{Space: historySpace, Key: tailKey(c.shelf.name), Value: b}, err
-}
-
 // saveTails writes the tails of chains that moved since they were written.
 func (p *Publisher) saveTails(ctx context.Context, all map[string]*chain) error {
 	var writes []store.LedgerEntry
@@ -608,82 +341,4 @@ func (p *Publisher) saveTails(ctx context.Context, all map[string]*chain) error 
 		return nil
 	}
 	return p.archive.LedgerWrite(ctx, writes)
-}
-
-// takedown starts new chains for the feeds whose documents hold an item that was
-// taken down: the old ones are gone (PUB-53), and the new ones are made from the
-// beginning of the log, in which the item has no content any more.
-func (p *Publisher) takedown(ctx context.Context, h *history, r store.Record) error {
-	for _, name := range slices.Sorted(maps.Keys(h.all)) {
-		c := h.all[name]
-		if c.cursor >= r.Seq {
-			continue
-		}
-		holds, err := p.holds(ctx, c, r.Edit.Items)
-		if err != nil {
-			return err
-		}
-		if !holds {
-			continue
-		}
-		epoch := fmt.Appendf(nil, "%d", r.Seq)
-		if err := p.archive.LedgerWrite(ctx, []store.LedgerEntry{{Space: historySpace, Key: name + " epoch", Value: epoch}}); err != nil {
-			return err
-		}
-		if err := p.retire(ctx, name, c.id, "takedown"); err != nil {
-			return err
-		}
-		fresh, err := p.openChain(ctx, c.shelf)
-		if err != nil {
-			return err
-		}
-		if err := p.rebuild(ctx, h.st, fresh, r.Seq); err != nil {
-			return err
-		}
-		p.chains.mu.Lock()
-		h.all[name] = fresh
-		p.chains.mu.Unlock()
-		c.shelf.snap.Store(nil)
-	}
-	return nil
-}
-
-// rebuild takes the log before a record into a fresh chain.
-func (p *Publisher) rebuild(ctx context.Context, st *state, c *chain, until store.Cursor) error {
-	for at := c.cursor; at < until-1; {
-		records, next, err := p.archive.Follow(ctx, at, followed, 200)
-		if err != nil {
-			return err
-		}
-		for _, r := range records {
-			if r.Seq >= until {
-				break
-			}
-			ch := changeOf([]store.Record{r})
-			list, err := p.touched(ctx, &ch, []store.Record{r})
-			if err != nil {
-				return err
-			}
-			if err := p.advance(ctx, st, c, &ch, list); err != nil {
-				return err
-			}
-		}
-		at = next
-	}
-	return p.finish(ctx, c, until-1)
-}
-
-// holds reports whether a chain's documents name one of the items.
-func (p *Publisher) holds(ctx context.Context, c *chain, items []feed.ItemID) (bool, error) {
-	names := func(e event) bool { return slices.Contains(items, e.item) }
-	if slices.ContainsFunc(c.pending, names) {
-		return true, nil
-	}
-	for n := 1; n <= c.pages; n++ {
-		events, err := p.page(ctx, c.shelf.name, c.id, n)
-		if err != nil || slices.ContainsFunc(events, names) {
-			return err == nil, err
-		}
-	}
-	return false, nil
 }
