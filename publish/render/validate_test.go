@@ -39,12 +39,36 @@ func TestStrictXML(t *testing.T) {
 	})
 }
 
-// tool skips the test where a program is not installed.
+// missing skips a test for want of a program; .ci/run installs all of them, so
+// there it is a failure.
+func missing(t *testing.T, name string) {
+	t.Helper()
+	if os.Getenv("CHANCERY_CI") != "" {
+		t.Fatalf("%s is not installed, and in CI it must be", name)
+	}
+	t.Skipf("%s is not installed (Debian has it)", name)
+}
+
+// tool finds a program.
 func tool(t *testing.T, name string) string {
 	t.Helper()
 	p, err := exec.LookPath(name)
 	if err != nil {
-		t.Skipf("%s is not installed (Debian has it)", name)
+		missing(t, name)
+	}
+	return p
+}
+
+// python finds an interpreter that has a module: Debian's, where there is one, as
+// that has Debian's modules.
+func python(t *testing.T, module string) string {
+	t.Helper()
+	p := "/usr/bin/python3"
+	if !fileExists(p) {
+		p = tool(t, "python3")
+	}
+	if err := exec.CommandContext(t.Context(), p, "-c", "import "+module).Run(); err != nil {
+		missing(t, "python3-"+module)
 	}
 	return p
 }
@@ -142,13 +166,7 @@ type parsed struct {
 // PUB-09, T-07: feedparser reads every document without complaint, and reads what
 // was meant.
 func TestFeedparser(t *testing.T) {
-	python := tool(t, "python3")
-	if p := "/usr/bin/python3"; fileExists(p) {
-		python = p // Debian's, which has Debian's modules
-	}
-	if err := exec.CommandContext(t.Context(), python, "-c", "import feedparser").Run(); err != nil {
-		t.Skip("python3-feedparser is not installed (Debian has it)")
-	}
+	python := python(t, "feedparser")
 	forEach(t, []Format{FormatAtom, FormatRSS}, func(t *testing.T, f *Feed, format Format, b []byte) {
 		out, err := run(t, b, format.String(), python, "-c", feedparserScript)
 		if err != nil {
@@ -193,6 +211,49 @@ func TestFeedparser(t *testing.T) {
 			}
 		}
 	})
+}
+
+// schemaScript prints every fault of documents against a schema.
+const schemaScript = `
+import sys, json, jsonschema
+v = jsonschema.Draft7Validator(json.load(open(sys.argv[1])), format_checker=jsonschema.FormatChecker())
+for name in sys.argv[2:]:
+  for e in v.iter_errors(json.load(open(name, encoding="utf-8"))):
+    print(name.split("/")[-1], "/".join(map(str, e.absolute_path)) + ":", e.message[:300])
+`
+
+// PUB-43: every JSON document holds to the schema of JSON Feed 1.1, and the schema
+// refuses what the library alone would write (GF-11).
+func TestJSONSchema(t *testing.T) {
+	python := python(t, "jsonschema")
+	dir := t.TempDir()
+	check := func(name string, b []byte) string {
+		p := filepath.Join(dir, name+".json")
+		if err := os.WriteFile(p, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		out, err := exec.CommandContext(t.Context(), python, "-c", schemaScript, "testdata/jsonfeed-1.1.schema.json", p).CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		return string(out)
+	}
+	for name, f := range variants(t) {
+		if out := check(name, mustWrite(t, f, FormatJSON)); out != "" {
+			t.Error(out)
+		}
+	}
+	for name, bad := range map[string]string{
+		"no-items": `{"version":"https://jsonfeed.org/version/1.1","title":"x"}`,
+		"size":     `{"version":"https://jsonfeed.org/version/1.1","title":"x","items":[{"id":"1","content_text":"x","attachments":[{"url":"https://x.example/","mime_type":"a/b","size":1}]}]}`,
+		"banner":   `{"version":"https://jsonfeed.org/version/1.1","title":"x","items":[{"id":"1","content_text":"x","banner_":"https://x.example/"}]}`,
+		"no-body":  `{"version":"https://jsonfeed.org/version/1.1","title":"x","items":[{"id":"1"}]}`,
+		"date":     `{"version":"https://jsonfeed.org/version/1.1","title":"x","items":[{"id":"1","content_text":"x","date_published":"2009-01-02 15:04"}]}`,
+	} {
+		if check(name, []byte(bad)) == "" {
+			t.Errorf("the schema takes %s", bad)
+		}
+	}
 }
 
 func fileExists(p string) bool { _, err := os.Stat(p); return err == nil }
