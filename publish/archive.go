@@ -221,6 +221,7 @@ func (p *Publisher) archiveDocument(ctx context.Context, f *shelf, chain string,
 	if err != nil {
 		return nil, err
 	}
+	rf.Hubs = nil // a hub has nothing to tell of what never changes
 	live := rf.Self
 	rf.Self = p.archiveAddress(f, chain, n)
 	rf.Paging = render.Paging{Archive: true, Current: live, NextArchive: p.archiveAddress(f, chain, n+1)}

@@ -162,9 +162,7 @@ func (p *Publisher) feedOf(ctx context.Context, st *state, f *shelf) (*render.Fe
 		Author: st.cfg.Title, Style: base + web.FeedStyle, TopicScheme: topicScheme(authority),
 		Mixed: !f.perItem,
 	}
-	if p.hub != nil && !p.Private() {
-		rf.Hubs = []string{p.hubAddress()}
-	}
+	rf.Hubs = p.hubsOf(st, f)
 	return rf, nil
 }
 

@@ -33,6 +33,7 @@ type chain struct {
 	pages   int
 	pending []event
 	recent  []event   // entries that left, for tombstones; newest last
+	events  int       // in all
 	first   time.Time // of the oldest event
 	last    time.Time // of the newest event
 	// guarded: something is pending that does not belong into the live feed, so a
@@ -168,6 +169,7 @@ func (p *Publisher) retire(ctx context.Context, name, chain, why string) error {
 // note takes an event into in and recent.
 func (c *chain) note(e event) {
 	k := storyKey(e.story)
+	c.events++
 	if e.at.After(c.last) {
 		c.last = e.at
 	}

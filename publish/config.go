@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -44,6 +45,9 @@ type Config struct {
 	Expressions int `toml:"expressions"`
 	// Index allows search engines to list feeds and pages.
 	Index bool `toml:"index"`
+	// Hubs are outside WebSub hubs that are told when a feed changes, and that feeds
+	// with a history then name in place of our own.
+	Hubs []string `toml:"hubs"`
 	// Renamed leads old names of feeds to new ones (308); Gone names feeds that
 	// were removed for good (410).
 	Renamed map[string]string `toml:"renamed"`
@@ -101,6 +105,20 @@ func (c Config) Validate() error {
 	if c.Expressions < 1 {
 		bad("expressions", "%d is not positive", c.Expressions)
 	}
+	if len(c.Hubs) > maxHubs {
+		bad("hubs", "%d are more than %d", len(c.Hubs), maxHubs)
+	}
+	for i, hub := range c.Hubs {
+		if u, err := url.Parse(hub); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.User != nil || u.Fragment != "" {
+			bad("hubs", "%q is not an http(s) address", hub)
+		}
+		if slices.Contains(c.Hubs[:i], hub) {
+			bad("hubs", "%q is given twice", hub)
+		}
+	}
+	if len(c.Hubs) > 0 && c.Access == accessToken {
+		bad("hubs", "feeds that need a token cannot be told to outside hubs")
+	}
 	for from, to := range c.Renamed {
 		if !feed.ValidID(from) || !feed.ValidID(to) {
 			bad("renamed", "%q = %q: not ids of feeds", from, to)
@@ -117,6 +135,9 @@ func (c Config) Validate() error {
 // maxLimit bounds the entries of a live feed: older ones are what archive
 // documents are for.
 const maxLimit = 500
+
+// maxHubs bounds the outside hubs: each is told of every change.
+const maxHubs = 8
 
 // Topic is a topic as feeds show it.
 type Topic struct {

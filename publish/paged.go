@@ -77,6 +77,7 @@ func (p *Publisher) Paged(ctx context.Context, name string, n int) (*web.Feed, e
 	if err != nil {
 		return nil, err
 	}
+	rf.Hubs = nil // page 1 is what can be subscribed to
 	rf.Self, rf.Entries, rf.Updated, rf.TTL = p.pagedAddress(f, n), entries, first.doc.Feed.Updated, first.doc.Feed.TTL
 	rf.Paging = render.Paging{First: p.pagedAddress(f, 1), Previous: p.pagedAddress(f, n-1)}
 	if to < len(rest) && n < maxPages {

@@ -71,6 +71,7 @@ type Publisher struct {
 	history    *history                                        // nil while it catches up
 	uses       uses                                            // of tokens
 	hub        *hub.Hub                                        // nil: none
+	pinger     *hub.Pinger                                     // nil: there is no outside hub
 	index      store.Index                                     // nil: nothing can be searched
 	opened     chan struct{}                                   // closed when histories are open
 	openOnce   sync.Once
@@ -175,6 +176,9 @@ func (p *Publisher) run(ctx context.Context) error {
 	g.Go(func() error { return p.follow(gctx, g) })
 	if p.hub != nil {
 		g.Go(func() error { return p.hub.Run(gctx) })
+	}
+	if p.pinger != nil {
+		g.Go(func() error { return p.pinger.Run(gctx) })
 	}
 	err := errors.Join(g.Wait(), p.writeUses(context.WithoutCancel(ctx)))
 	p.step.Lock()

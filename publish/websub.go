@@ -2,7 +2,10 @@ package publish
 
 import (
 	"context"
+	"maps"
 	"net/http"
+	"slices"
+	"strconv"
 	"strings"
 
 	"chancery/publish/hub"
@@ -23,6 +26,60 @@ func (p *Publisher) EnableHub(ctx context.Context, cfg hub.Config, transport htt
 	p.web.Handle("/hub", h)
 	for _, f := range p.state.Load().all() {
 		f.snap.Store(nil)
+	}
+	return nil
+}
+
+// EnablePing tells the outside hubs of the configuration, if there are any, when
+// feeds change. Call it before Run. Requests go through transport.
+func (p *Publisher) EnablePing(cfg hub.Config, transport http.RoundTripper) {
+	if hubs := p.state.Load().cfg.Hubs; len(hubs) > 0 {
+		p.pinger = hub.NewPinger(cfg, hubs, outlets{p}, p.archive, transport, p.log.With("part", "ping"))
+	}
+}
+
+// outlets are the feeds that outside hubs are told of: those with a history. A
+// boolean feed has a name that anybody can make up, and nobody outside is told of
+// those; our own hub serves them.
+type outlets struct{ *Publisher }
+
+// States implements hub.Outlets.
+func (o outlets) States() []hub.State {
+	base := o.state.Load().base
+	o.chains.mu.RLock()
+	all := slices.Collect(maps.Values(o.chains.by))
+	o.chains.mu.RUnlock()
+	slices.SortFunc(all, func(a, b *chain) int { return strings.Compare(a.shelf.name, b.shelf.name) })
+	out := make([]hub.State, 0, len(all))
+	for _, c := range all {
+		c.mu.Lock()
+		s := hub.State{Name: c.shelf.name, Mark: c.id + " " + strconv.Itoa(c.events), Changed: c.last}
+		c.mu.Unlock()
+		for i, format := range render.Formats {
+			if c.shelf.formats[i] {
+				s.Addresses = append(s.Addresses, base+"/feeds/"+s.Name+"."+format.String())
+			}
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+// Seen implements hub.Outlets: what the histories have seen.
+func (o outlets) Seen() store.Cursor { return store.Cursor(o.chronicled.Load()) }
+
+// Wait implements hub.Outlets.
+func (o outlets) Wait(ctx context.Context, at store.Cursor) error { return o.WaitHistory(ctx, at) }
+
+// hubsOf are the hubs that a feed names.
+func (p *Publisher) hubsOf(st *state, f *shelf) []string {
+	switch {
+	case p.Private():
+		return nil
+	case p.pinger != nil && f.minted:
+		return st.cfg.Hubs
+	case p.hub != nil:
+		return []string{p.hubAddress()}
 	}
 	return nil
 }

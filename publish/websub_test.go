@@ -77,3 +77,67 @@ func TestHubEndToEnd(t *testing.T) {
 		t.Errorf("delivered %q", titles)
 	}
 }
+
+// PUB-77, PUB-78: with an outside hub in the configuration, feeds with a history
+// name it and it is told of those that changed, each format by its address; what
+// anybody can make up stays with our own hub, and what never changes has none.
+func TestOutsideHub(t *testing.T) {
+	got := make(chan string, 100)
+	outside := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := r.ParseForm(); err != nil {
+			t.Error(err)
+		}
+		if r.PostForm.Get("hub.mode") != "publish" {
+			t.Errorf("form %v", r.PostForm)
+		}
+		got <- r.PostForm.Get("hub.url")
+		w.WriteHeader(http.StatusNoContent)
+	}))
+	defer outside.Close()
+	w := &world{t: t, store: newModel(), now: time.Now().UTC().Truncate(time.Second).Add(time.Hour)}
+	w.before = func(p *Publisher) {
+		if err := p.EnableHub(t.Context(), hub.DefaultConfig(), http.DefaultTransport); err != nil {
+			t.Fatal(err)
+		}
+		p.EnablePing(hub.DefaultConfig(), http.DefaultTransport)
+	}
+	cfg := testConfig()
+	cfg.Hubs = []string{outside.URL + "/"}
+	defs := testTopics()
+	defs.Feeds[0].Formats = []string{"json"}
+	w.start(cfg, defs)
+	w.fill("one", 60, "iran")
+	w.add(post{source: "one", guid: "m", title: "M", text: "x", topics: []feed.TopicID{"mek", "iraq"}, at: w.now})
+	want := map[string]bool{"/feeds/mek-in-iraq.json": true}
+	for _, f := range []string{"all", "iran", "iraq", "mek", "source/one"} {
+		for _, suffix := range []string{"atom", "rss", "json"} {
+			want["/feeds/"+f+"."+suffix] = true
+		}
+	}
+	deadline := time.After(10 * time.Second)
+	for len(want) > 0 {
+		select {
+		case address := <-got:
+			path, ok := strings.CutPrefix(address, "https://feeds.example.org")
+			if !ok || strings.Contains(address, "+") {
+				t.Errorf("told of %q", address)
+			}
+			delete(want, path)
+		case <-deadline:
+			t.Fatalf("not told of %v", want)
+		}
+	}
+	link := func(path string) string { return w.get(path).Header().Get("Link") }
+	named := "<" + outside.URL + `/>; rel="hub"`
+	if l := link("/feeds/iran.atom"); !strings.Contains(l, named) || strings.Contains(l, "feeds.example.org/hub") {
+		t.Errorf("iran: %s", l)
+	}
+	if l := link("/feeds/iran+mek.atom"); strings.Contains(l, named) || !strings.Contains(l, `<https://feeds.example.org/hub>; rel="hub"`) {
+		t.Errorf("iran+mek: %s", l)
+	}
+	rec := w.get("/feeds/iran/archive/1.atom")
+	page := w.get(strings.TrimPrefix(rec.Header().Get("Location"), "https://feeds.example.org"))
+	if page.Code != http.StatusOK || strings.Contains(page.Header().Get("Link")+page.Body.String(), `rel="hub"`) {
+		t.Errorf("an archive document has a hub: %d %s", page.Code, page.Header().Get("Link"))
+	}
+}

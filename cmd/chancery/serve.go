@@ -262,6 +262,7 @@ func (d *daemon) generationOf(ctx context.Context, c *Config) (*generation, erro
 	if err := pub.EnableHub(ctx, hub.DefaultConfig(), w.fetch.Transport()); err != nil {
 		return nil, err
 	}
+	pub.EnablePing(hub.DefaultConfig(), w.fetch.Transport())
 	if d.index != nil {
 		pub.EnableSearch(d.index)
 	}
