@@ -100,8 +100,9 @@ type Frontier interface {
 
 	// Finish ends a lease with what the poll brought. Items, raw document and poll
 	// state are one commit, so validators are never stored without their items
-	// (CONFORMANCE F-12). A result without document and drafts writes only the
-	// poll state. ErrLeaseLost if the lease ran out and was given to another.
+	// (CONFORMANCE F-12). A result without batch and source is only a poll state: it
+	// is seen at once and may become durable a second later, since losing it costs
+	// one repeated request. ErrLeaseLost if the lease ran out and was given to another.
 	Finish(ctx context.Context, l Lease, r PollResult) ([]Outcome, error)
 
 	// Release gives a lease back unused; the source is due as before.

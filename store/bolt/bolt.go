@@ -73,7 +73,7 @@ type Store struct {
 	end    uint64        // last record
 	grown  chan struct{} // closed and replaced when the log grows
 	fence  uint64        // last one given
-	leased int           // leases that are out
+	late   lateStates    // poll states still to be stored; see late.go
 
 	long sync.WaitGroup // work that outlives a lock: verify, backup
 
@@ -110,6 +110,7 @@ func Open(ctx context.Context, dir string, o Options) (_ *Store, err error) {
 	s := &Store{
 		dir: dir, opts: o, log: o.Log, grown: make(chan struct{}), fence: uint64(time.Now().UnixNano()),
 		jobs: make(chan *job, maxGroup), quit: make(chan struct{}), stopped: make(chan struct{}),
+		late: newLateStates(),
 	}
 	if o.ReadOnly {
 		if _, err := os.Stat(volumePath(dir, 1)); err != nil {
@@ -203,7 +204,7 @@ func (s *Store) Close() error {
 	s.long.Wait()
 	s.mu.Lock() // every reader has ended
 	defer s.mu.Unlock()
-	return s.release()
+	return errors.Join(s.late.err, s.release())
 }
 
 // Commits counts the commits since the archive was opened, for tests and metrics.
@@ -442,7 +443,7 @@ func loadMemory(db *bbolt.DB) (*memory, error) {
 			}
 			s := &known{num: row.Num, source: row.Source}
 			if b := c.b[bState].Get(k); b != nil {
-				if err := json.Unmarshal(b, &s.state); err != nil {
+				if s.state, err = decodeState(b); err != nil {
 					return damaged(fmt.Sprintf("catalog: state of %q", k), err)
 				}
 			}

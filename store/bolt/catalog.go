@@ -78,7 +78,7 @@ func decodeCounts(b []byte) (c counts) {
 }
 
 // known is a source as it is held in memory. A changed one replaces it, so what was
-// read may be used without a lock; only fence and until belong to Frontier.
+// read may be used without a lock; only fence, until and later belong to Frontier.
 type known struct {
 	num    uint32
 	source store.Source
@@ -87,6 +87,9 @@ type known struct {
 
 	fence uint64 // of the lease; 0: none. Guarded by Store.mu.
 	until int64  // of the lease, instant
+	// later, if not nil, replaces state and is not stored yet. Guarded by Store.mu;
+	// what it points to does not change.
+	later *store.PollState
 }
 
 // catalogTx is a write transaction of the catalog with what was changed of the
@@ -102,6 +105,10 @@ type catalogTx struct {
 	counted map[uint32]bool        // sources whose number of items changed
 	near    *nearCache             // nil but in the writer's own transactions
 	ended   map[feed.SourceID]bool // sources whose lease ended
+	// late are the states of [known.later] that this transaction stores; one that
+	// something newer in the same transaction overtook is in overtaken besides.
+	late      map[feed.SourceID]*store.PollState
+	overtaken map[feed.SourceID]bool
 }
 
 // memory is the part of the catalog that is held in memory: everything that is as
@@ -156,8 +163,13 @@ func (c *catalogTx) finish() error {
 // commit, under Store.mu.
 func (c *catalogTx) merge() {
 	for id, s := range c.sources {
-		if old := c.mem.sources[id]; old != nil && !s.source.Removed && !c.ended[id] {
-			s.fence, s.until = old.fence, old.until
+		if old := c.mem.sources[id]; old != nil && !s.source.Removed {
+			if !c.ended[id] {
+				s.fence, s.until = old.fence, old.until
+			}
+			if old.later != c.late[id] { // of a poll that ended meanwhile
+				s.later = old.later
+			}
 		}
 		c.mem.sources[id] = s
 		c.mem.names[s.num] = id
@@ -228,6 +240,7 @@ func (c *catalogTx) setSource(src store.Source, state *store.PollState) error {
 	if src.Removed {
 		s.state = store.PollState{}
 	}
+	c.overtake(src.ID, state != nil || src.Removed)
 	v, err := json.Marshal(storedSource{s.num, src})
 	if err != nil {
 		return err
@@ -244,15 +257,19 @@ func (c *catalogTx) setSource(src store.Source, state *store.PollState) error {
 func (c *catalogTx) setState(id feed.SourceID, state store.PollState) error {
 	s := c.editSource(id)
 	s.state = state
+	c.overtake(id, true)
 	return c.putState(id, s)
 }
 
-func (c *catalogTx) putState(id feed.SourceID, s *known) error {
-	v, err := json.Marshal(&s.state)
-	if err != nil {
-		return err
+// overtake notes that a state is newer than the one in late.
+func (c *catalogTx) overtake(id feed.SourceID, newer bool) {
+	if newer && c.late[id] != nil {
+		c.overtaken[id] = true
 	}
-	return c.b[bState].Put([]byte(id), v)
+}
+
+func (c *catalogTx) putState(id feed.SourceID, s *known) error {
+	return c.b[bState].Put([]byte(id), encodeState(&s.state))
 }
 
 // topic is a topic's number; a new one gets the next.

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"chancery/feed"
 	"chancery/store"
@@ -61,10 +62,18 @@ func fullWriter(dir string) error {
 			return err
 		}
 		var full error
-		for range 400 {
+		polled := ""
+		for i := range 400 {
+			polled = fmt.Sprint(round, " ", i)
+			if err := finishPoll(ctx, s, polled); err != nil {
+				return err
+			}
 			if full = add(); full != nil {
 				break
 			}
+		}
+		if st, err := s.Source(ctx, "a"); err != nil || st.State.ETag != polled {
+			return fmt.Errorf("round %d: on a full disk the poll before is %q, want %q, %w", round, st.State.ETag, polled, err)
 		}
 		if !errors.Is(full, store.ErrFull) {
 			return fmt.Errorf("round %d: on a full disk Append = %w, want ErrFull", round, full)
@@ -82,6 +91,9 @@ func fullWriter(dir string) error {
 		if err := add(); err != nil {
 			return fmt.Errorf("round %d: with room again: %w", round, err)
 		}
+		if st, err := s.Source(ctx, "a"); err != nil || st.State.ETag != polled {
+			return fmt.Errorf("round %d: with room again the poll before is %q, want %q, %w", round, st.State.ETag, polled, err)
+		}
 	}
 	rep, err := s.Verify(ctx, true, nil)
 	if err != nil || len(rep.Faults) > 0 {
@@ -90,7 +102,33 @@ func fullWriter(dir string) error {
 	if int(rep.Items) < len(kept) {
 		return fmt.Errorf("%d items, %d were acknowledged", rep.Items, len(kept))
 	}
+	want, err := s.Source(ctx, "a")
+	if err != nil {
+		return err
+	}
+	if err := s.Close(); err != nil {
+		return err
+	}
+	if s, err = bolt.Open(ctx, dir, bolt.Options{}); err != nil {
+		return err
+	}
+	if st, err := s.Source(ctx, "a"); err != nil || st.State.ETag != want.State.ETag {
+		return fmt.Errorf("opened again, the last poll is %q, want %q, %w", st.State.ETag, want.State.ETag, err)
+	}
 	return s.Close()
+}
+
+// finishPoll is a poll of source a that brought nothing.
+func finishPoll(ctx context.Context, s *bolt.Store, etag string) error {
+	l, err := s.Lease(ctx, store.LeaseQuery{Now: time.Now(), Sources: []feed.SourceID{"a"}})
+	if err != nil {
+		return err
+	}
+	if len(l) != 1 {
+		return errors.New("no lease of a")
+	}
+	_, err = s.Finish(ctx, l[0], store.PollResult{State: store.PollState{ETag: etag}})
+	return err
 }
 
 func incompressible(seed, n int) []byte {

@@ -14,7 +14,7 @@ import (
 
 // sourceState copies a source out, so that nothing in it is shared.
 func (k *known) sourceState() store.SourceState {
-	return store.SourceState{Source: copySource(k.source), State: copyState(k.state), Items: k.items}
+	return store.SourceState{Source: copySource(k.source), State: copyState(*k.now()), Items: k.items}
 }
 
 func copySource(s store.Source) store.Source {
@@ -101,16 +101,16 @@ func (s *Store) Lease(ctx context.Context, q store.LeaseQuery) ([]store.Lease, e
 	var due []*known
 	for id, k := range candidates {
 		switch {
-		case k.fence != 0 && k.until > now || k.source.Removed || k.source.Address() == "" || k.state.NotBefore.After(q.Now):
+		case k.fence != 0 && k.until > now || k.source.Removed || k.source.Address() == "" || k.now().NotBefore.After(q.Now):
 		case len(named) > 0 && !named[id]:
 		case k.source.Disabled && !named[id]:
-		case !q.All && !named[id] && k.state.NextDue.After(q.Now):
+		case !q.All && !named[id] && k.now().NextDue.After(q.Now):
 		default:
 			due = append(due, k)
 		}
 	}
 	slices.SortFunc(due, func(a, b *known) int {
-		return cmp.Or(a.state.NextDue.Compare(b.state.NextDue), cmp.Compare(a.source.ID, b.source.ID))
+		return cmp.Or(a.now().NextDue.Compare(b.now().NextDue), cmp.Compare(a.source.ID, b.source.ID))
 	})
 	if q.N > 0 {
 		due = due[:min(q.N, len(due))]
@@ -121,11 +121,8 @@ func (s *Store) Lease(ctx context.Context, q store.LeaseQuery) ([]store.Lease, e
 	out := make([]store.Lease, 0, len(due))
 	for _, k := range due {
 		s.fence++
-		if k.fence == 0 {
-			s.leased++
-		}
 		k.fence, k.until = s.fence, nanos(q.Now.Add(q.TTL))
-		out = append(out, store.Lease{Source: copySource(k.source), State: copyState(k.state), Fence: k.fence, Until: q.Now.Add(q.TTL)})
+		out = append(out, store.Lease{Source: copySource(k.source), State: copyState(*k.now()), Fence: k.fence, Until: q.Now.Add(q.TTL)})
 	}
 	return out, nil
 }
@@ -158,6 +155,9 @@ func (s *Store) Finish(ctx context.Context, l store.Lease, r store.PollResult) (
 	if r.Batch == nil && len(r.Seen) > 0 {
 		return nil, fmt.Errorf("seen: no part %d", r.Seen[0])
 	}
+	if r.Batch == nil && r.Source == nil {
+		return nil, s.finishLate(&l, &r.State)
+	}
 	in := &intake{source: id, batch: r.Batch, seen: r.Seen}
 	if err := s.prepare(in); err != nil {
 		return nil, err
@@ -168,7 +168,6 @@ func (s *Store) Finish(ctx context.Context, l store.Lease, r store.PollResult) (
 		recorded = r.Batch.At
 	}
 	err := s.submit(ctx, &job{
-		quiet: r.Batch == nil && r.Source == nil,
 		run: func(t *txn) error {
 			if t.ended[id] {
 				return fmt.Errorf("source %q: %w", id, store.ErrLeaseLost)
@@ -224,6 +223,5 @@ func (s *Store) Release(ctx context.Context, l store.Lease) error {
 		return fmt.Errorf("source %q: %w", l.Source.ID, store.ErrLeaseLost)
 	}
 	k.fence = 0
-	s.leased--
 	return nil
 }

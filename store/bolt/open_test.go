@@ -36,6 +36,8 @@ func fill(v reflect.Value, n *int, depth int) {
 		v.SetString(fmt.Sprintf("text %d\x00<&>\"", *n))
 	case reflect.Bool:
 		v.SetBool(true)
+	case reflect.Uint8:
+		v.SetUint(uint64(*n))
 	case reflect.Int, reflect.Int64:
 		v.SetInt(int64(*n) - 40)
 		if *n == 40 {

@@ -13,11 +13,8 @@ import (
 	"chancery/store"
 )
 
-// Bounds of a group commit (HOUSE part 5).
-const (
-	maxGroup = 200
-	linger   = 20 * time.Millisecond
-)
+// maxGroup bounds a group commit (HOUSE part 5).
+const maxGroup = 200
 
 // job is something to be done by the writer. run decides and emits; it may be
 // called twice, the second time alone.
@@ -27,9 +24,6 @@ type job struct {
 	care func() error
 	err  error
 	done chan struct{}
-	// quiet: only poll state is written, and nobody waits for it to be seen. The
-	// writer gathers such jobs for a moment.
-	quiet bool
 }
 
 // submit hands a job to the writer and waits until it is durable or has failed.
@@ -66,10 +60,17 @@ func (s *Store) submit(ctx context.Context, j *job) error {
 // was handed to it is done.
 func (s *Store) write() {
 	defer close(s.stopped)
+	defer s.late.timer.Stop()
 	for {
 		select {
 		case j := <-s.jobs:
 			s.commit(s.gather(j))
+			continue
+		case <-s.late.timer.C:
+			if err := s.saveLate(); err != nil {
+				s.log.Error("poll states are not stored yet", "error", err.Error())
+				s.late.timer.Reset(saveAgain)
+			}
 			continue
 		case <-s.quit:
 		}
@@ -79,53 +80,26 @@ func (s *Store) write() {
 				s.commit(s.gather(j))
 				continue
 			default:
+				s.late.err = s.saveLate()
 				return
 			}
 		}
 	}
 }
 
-// gather takes what is queued. While there are only polls that brought nothing,
-// and more polls are under way, it waits a moment for them: a thousand answers
-// "not modified" are a few commits.
+// gather takes what is queued.
 func (s *Store) gather(first *job) []*job {
 	group := []*job{first}
-	quiet := first.quiet
 	for len(group) < maxGroup {
 		select {
 		case j := <-s.jobs:
 			group = append(group, j)
-			quiet = quiet && j.quiet
 			continue
 		default:
 		}
 		break
 	}
-	if !quiet || len(group) >= maxGroup || s.leases() <= len(group) {
-		return group
-	}
-	t := time.NewTimer(linger)
-	defer t.Stop()
-	for len(group) < maxGroup {
-		select {
-		case j := <-s.jobs:
-			group = append(group, j)
-			if !j.quiet {
-				return group
-			}
-		case <-t.C:
-			return group
-		case <-s.quit:
-			return group
-		}
-	}
 	return group
-}
-
-func (s *Store) leases() int {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	return s.leased
 }
 
 // commit does a group of jobs, in one commit if none of them fails half-way.
@@ -199,7 +173,10 @@ func (s *Store) transact(group []*job) (err error) {
 			s.today.undo()
 		}
 	}()
-	changed := false
+	changed, err := s.putLate(c)
+	if err != nil {
+		return system(err)
+	}
 	for _, j := range group {
 		t.dirty = false
 		j.err = j.run(t)
@@ -224,10 +201,11 @@ func (s *Store) transact(group []*job) (err error) {
 	// Volume first, catalog second. What readers find in the catalog must be in memory.
 	s.mu.Lock()
 	t.merge()
-	s.leased = max(s.leased-len(t.ended), 0)
+	s.lateMerged(c)
 	s.mu.Unlock()
 	if err := tx.Commit(); err != nil {
 		s.behind = true
+		s.keepLate(c)
 		return fmt.Errorf("catalog: %w", system(err))
 	}
 	committed = true
@@ -258,9 +236,9 @@ func (s *Store) catchUp() error {
 		return err
 	}
 	s.mu.Lock()
-	for id, k := range s.mem.sources { // leases outlive it
+	for id, k := range s.mem.sources { // leases and what is still to be stored outlive it
 		if n := mem.sources[id]; n != nil {
-			n.fence, n.until = k.fence, k.until
+			n.fence, n.until, n.later = k.fence, k.until, k.later
 		}
 	}
 	s.mem = mem

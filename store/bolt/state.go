@@ -1,0 +1,64 @@
+package bolt
+
+import (
+	"bytes"
+	"encoding/json"
+	"time"
+
+	"chancery/store"
+)
+
+// stateMessage is the first byte of a poll state that is a message: a row of the
+// bucket "state". One that begins with a brace is JSON, as it was written before.
+const stateMessage = 1
+
+// stateFields are the fields of a poll state (docs/archive-format.md).
+func stateFields(c *coder, s *store.PollState) {
+	c.str(1, &s.ValidatorURL)
+	c.str(2, &s.ETag)
+	c.str(3, &s.LastModified)
+	c.str(4, &s.BodyHash)
+	c.str(5, &s.PartsHash)
+	c.strs(6, &s.Colliding)
+	for i, t := range []*time.Time{&s.Polled, &s.Succeeded, &s.Changed, &s.NextDue, &s.NotBefore, &s.FirstFailure} {
+		c.time(uint64(7+i), t)
+	}
+	c.str(13, &s.Why)
+	c.str(14, &s.Condition)
+	c.str(15, &s.Class)
+	c.str(16, &s.LastError)
+	for i, n := range []*int{&s.LastStatus, &s.Failures, &s.Entries} {
+		v := int64(*n)
+		c.int(uint64(17+i), &v)
+		*n = int(v)
+	}
+	interval := int64(s.Interval)
+	c.int(20, &interval)
+	s.Interval = time.Duration(interval)
+	c.strs(21, &s.Repairs)
+	if c.is(22) {
+		s.Schedule = bytes.Clone(c.val)
+	} else if !c.reading && len(s.Schedule) > 0 {
+		c.out = putField(c.out, 22, s.Schedule)
+	}
+}
+
+func encodeState(s *store.PollState) []byte {
+	c := coder{out: append(make([]byte, 0, 640), stateMessage)}
+	stateFields(&c, s)
+	return c.out
+}
+
+func decodeState(b []byte) (s store.PollState, err error) {
+	if len(b) == 0 || b[0] != stateMessage {
+		err = json.Unmarshal(b, &s)
+		return s, err
+	}
+	c := coder{reading: true}
+	err = fields(b[1:], func(tag uint64, v []byte) error {
+		c.tag, c.val = tag, v
+		stateFields(&c, &s)
+		return nil
+	})
+	return s, err
+}
