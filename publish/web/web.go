@@ -223,14 +223,14 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	switch {
 	case errors.Is(err, ErrNotFound), errors.Is(err, store.ErrNotFound):
 		h.Set("Cache-Control", "public, max-age=60")
-		plainError(w, http.StatusNotFound, ErrNotFound.Error())
+		s.sayError(w, r, http.StatusNotFound, ErrNotFound.Error(), "An address may have a letter too many. Ids of posts have 26 letters and digits. The search finds what is here.")
 	case errors.Is(err, ErrGone):
 		h.Set("Cache-Control", "public, max-age=3600")
-		plainError(w, http.StatusGone, ErrGone.Error())
+		s.sayError(w, r, http.StatusGone, ErrGone.Error(), "It was taken down, and the archive keeps nothing of it but the fact.")
 	case errors.Is(err, ErrBusy):
 		h.Set("Retry-After", "5")
 		h.Set("Cache-Control", "no-store")
-		plainError(w, http.StatusServiceUnavailable, ErrBusy.Error())
+		s.sayError(w, r, http.StatusServiceUnavailable, ErrBusy.Error(), "Try again in a few seconds.")
 	case r.Context().Err() != nil:
 		// Nobody is there to read an answer; the log need not know.
 		plainError(w, http.StatusServiceUnavailable, "the request ended")

@@ -1,0 +1,38 @@
+package web
+
+import (
+	"net/http"
+	"strings"
+)
+
+// errorPage is the data of the page that says what is wrong.
+type errorPage struct {
+	Code   int
+	Status string // "Not found"
+	What   string
+	Advice string
+}
+
+// wantsPage reports whether a request comes from a person with a browser, to whom
+// an error is told on a page.
+func wantsPage(r *http.Request) bool {
+	if strings.HasPrefix(r.URL.Path, "/api/") || strings.HasSuffix(r.URL.Path, ".json") {
+		return false
+	}
+	return strings.Contains(r.Header.Get("Accept"), "text/html")
+}
+
+// sayError answers with an error: a page for a person, else a line of text.
+func (s *Server) sayError(w http.ResponseWriter, r *http.Request, code int, what, advice string) {
+	if !wantsPage(r) {
+		plainError(w, code, what)
+		return
+	}
+	fr := frame{Title: http.StatusText(code), Site: "chancery", Code: code}
+	if site, err := s.lib.Site(r.Context()); err == nil { // else the page does without its name
+		fr.Site = site.Title
+	}
+	fr.Body = errorPage{Code: code, Status: http.StatusText(code), What: what, Advice: advice}
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	s.show(w, r, "error", fr)
+}

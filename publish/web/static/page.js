@@ -1,0 +1,2 @@
+"use strict";
+// What pages do better with a script; all of them work without.
