@@ -79,6 +79,7 @@ type Aggregator struct {
 	seeded     atomic.Bool    // hosts knows what was stored
 	reading    chan struct{}  // places for documents that are being taken apart
 	taking     chan struct{}  // and for those between that and their commit
+	directory  directory
 }
 
 // New makes an aggregator; nothing runs yet.

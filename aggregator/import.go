@@ -11,7 +11,6 @@ import (
 	"io"
 	"path"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
 
@@ -171,10 +170,11 @@ func (a *Aggregator) sourceOf(ctx context.Context, o ImportOptions, body []byte)
 	if normalize.CanonicalURL(f.URL) == "" {
 		f.URL = ""
 	}
-	have, err := a.subscriptions(ctx)
+	have, release, err := a.subscriptions(ctx)
 	if err != nil {
 		return store.Source{}, store.PollState{}, err
 	}
+	defer release()
 	title := plainTitle(f.Title)
 	base := slug(cmp.Or(f.URL, f.Self), title)
 	if base == "" {
@@ -188,35 +188,8 @@ func (a *Aggregator) sourceOf(ctx context.Context, o ImportOptions, body []byte)
 		ID: have.free(base), URL: f.Self, Title: title, Site: f.URL, Language: f.Language,
 		Origin: "import", Added: a.now(), Disabled: true,
 	}
+	have.put(src)
 	return src, store.PollState{}, a.addImported(ctx, src)
-}
-
-// named finds the source whose address or site a document names. A document that
-// says where it lives belongs to a source without an address, or of that one: two
-// feeds of one site are two sources. A document that says nothing belongs to the
-// source that an earlier import of its like made.
-func (h *subscriptions) named(f *feed.Feed, base, title string) (feed.SourceID, bool) {
-	self, site := normalize.Address(f.Self), normalize.Address(f.URL)
-	if id, ok := h.byAddress[self]; ok && self != "" {
-		return id, true
-	}
-	if site == "" && self == "" {
-		s, ok := h.byID[feed.SourceID(base)]
-		return s.ID, ok && s.Origin == "import" && s.URL == "" && s.Site == "" && s.Title == title
-	}
-	if site == "" {
-		return "", false
-	}
-	var found []feed.SourceID
-	for id, s := range h.byID {
-		if normalize.Address(s.Site) == site && (self == "" || s.URL == "") {
-			found = append(found, id)
-		}
-	}
-	if len(found) == 0 {
-		return "", false
-	}
-	return slices.Min(found), true
 }
 
 func (a *Aggregator) addImported(ctx context.Context, src store.Source) error {
@@ -237,10 +210,11 @@ func (a *Aggregator) importOPML(ctx context.Context, o ImportOptions, body []byt
 		sum.fail(o, err)
 		return nil
 	}
-	have, err := a.subscriptions(ctx)
+	have, release, err := a.subscriptions(ctx)
 	if err != nil {
 		return err
 	}
+	defer release()
 	var edits []store.Edit
 	for _, out := range list.Feeds() {
 		src, err := have.add(store.Source{

@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/url"
 	"slices"
-	"strings"
 	"time"
 
 	"chancery/aggregator/normalize"
@@ -125,89 +123,16 @@ var ErrKnown = errors.New("already subscribed")
 // from the address when s.ID is empty. A source that was removed, or that came
 // from an import and is not polled, is taken up again under its old id.
 func (a *Aggregator) AddSource(ctx context.Context, s store.Source) (store.Source, error) {
-	have, err := a.subscriptions(ctx)
+	have, release, err := a.subscriptions(ctx)
 	if err != nil {
 		return s, err
 	}
+	defer release()
 	s, err = have.add(s, a.now())
 	if err != nil {
 		return s, err
 	}
 	return s, a.archive.Change(ctx, []store.Edit{{Kind: store.KindSource, Source: &s, By: s.Origin}})
-}
-
-// subscriptions are the sources by id and by address, for adding to them.
-type subscriptions struct {
-	byID      map[feed.SourceID]store.Source
-	byAddress map[string]feed.SourceID
-}
-
-func (a *Aggregator) subscriptions(ctx context.Context) (*subscriptions, error) {
-	states, err := a.archive.Sources(ctx)
-	if err != nil {
-		return nil, err
-	}
-	have := &subscriptions{make(map[feed.SourceID]store.Source, len(states)), make(map[string]feed.SourceID, len(states))}
-	for _, s := range states {
-		have.put(s.Source)
-	}
-	return have, nil
-}
-
-func (h *subscriptions) put(s store.Source) {
-	h.byID[s.ID] = s
-	for _, at := range []string{s.URL, s.Moved} {
-		if at = normalize.Address(at); at != "" {
-			h.byAddress[at] = s.ID
-		}
-	}
-}
-
-// add makes s ready to be recorded, or says why it cannot be; ErrKnown comes with
-// the source that is there.
-func (h *subscriptions) add(s store.Source, now time.Time) (store.Source, error) {
-	u, err := url.Parse(strings.TrimSpace(s.URL))
-	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
-		return s, fmt.Errorf("%q is not an http or https address", s.URL)
-	}
-	s.URL = u.String()
-	id, ok := h.byAddress[normalize.Address(s.URL)]
-	if !ok && s.ID != "" {
-		id = s.ID
-	}
-	if was, ok := h.byID[id]; ok {
-		if !was.Removed && (!was.Disabled || was.Origin != "import") {
-			return was, fmt.Errorf("%w: source %s has the address %s", ErrKnown, was.ID, was.Address())
-		}
-		s.ID, s.Added = was.ID, was.Added
-		s.Title, s.Site = firstOf(s.Title, was.Title), firstOf(s.Site, was.Site)
-	}
-	if s.ID == "" {
-		s.ID = h.free(slug(s.URL, s.Title))
-	}
-	if !feed.ValidID(string(s.ID)) {
-		return s, fmt.Errorf("%q is not an id: want [a-z0-9][a-z0-9-]*, at most 64 bytes", s.ID)
-	}
-	s.Origin = firstOf(s.Origin, "command")
-	if s.Added.IsZero() {
-		s.Added = now
-	}
-	h.put(s)
-	return s, nil
-}
-
-// free is base, or base with the first number that is free.
-func (h *subscriptions) free(base string) feed.SourceID {
-	if base == "" || base == "all" || base == "source" {
-		base = strings.TrimSuffix("feed-"+base, "-")
-	}
-	id := feed.SourceID(base)
-	for n := 2; ; n++ {
-		if _, taken := h.byID[id]; !taken {
-			return id
-		}
-		id = feed.SourceID(fmt.Sprintf("%s-%d", base, n))
-	}
 }
 
 func firstOf(values ...string) string {
@@ -217,48 +142,6 @@ func firstOf(values ...string) string {
 		}
 	}
 	return ""
-}
-
-// hostNoise are labels of a host that say nothing of whose it is.
-var hostNoise = []string{"www", "feeds", "feed", "rss", "blog", "blogs", "com", "org", "net", "co", "uk", "gov", "edu", "info"}
-
-// slug makes an id out of an address, or of a title when there is none:
-// "https://www.lobelog.com/feed/" is "lobelog".
-func slug(address, title string) string {
-	if u, err := url.Parse(address); err == nil && u.Host != "" {
-		var labels []string
-		for l := range strings.SplitSeq(strings.ToLower(u.Hostname()), ".") {
-			if !slices.Contains(hostNoise, l) {
-				labels = append(labels, l)
-			}
-		}
-		if s := words(strings.Join(labels, "-")); s != "" {
-			return s
-		}
-		return words(u.Hostname())
-	}
-	return words(title)
-}
-
-// words keeps letters and digits of ASCII and one hyphen between them.
-func words(s string) string {
-	var b strings.Builder
-	gap := false
-	for _, r := range strings.ToLower(s) {
-		if (r >= 'a' && r <= 'z') || (r >= '0' && r <= '9') {
-			if gap && b.Len() > 0 {
-				b.WriteByte('-')
-			}
-			b.WriteRune(r)
-			gap = false
-		} else {
-			gap = true
-		}
-		if b.Len() >= 48 {
-			break
-		}
-	}
-	return b.String()
 }
 
 func (a *Aggregator) now() time.Time { return time.Now().UTC() }

@@ -91,6 +91,10 @@ type Frontier interface {
 	// sources are listed only if they still have items; Source.Removed says so.
 	Sources(ctx context.Context) ([]SourceState, error)
 
+	// Changes counts what was done to sources, themselves and not their poll state:
+	// while the count stays, what was listed holds. It begins anew with each opening.
+	Changes(ctx context.Context) (uint64, error)
+
 	// Source gives one source, or ErrNotFound.
 	Source(ctx context.Context, id feed.SourceID) (SourceState, error)
 

@@ -10,6 +10,8 @@ import (
 	"encoding/binary"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"chancery/feed"
 	"chancery/feed/html"
@@ -89,13 +91,41 @@ func field(b []byte, name byte, value string) []byte {
 // appendFolded makes one space of each run of white space and none at the ends.
 func appendFolded(b []byte, s string) []byte {
 	start := len(b)
-	for word := range strings.FieldsSeq(s) {
+	for i := 0; i < len(s); {
+		if n := whiteSpace(s[i:]); n > 0 {
+			i += n
+			continue
+		}
 		if len(b) > start {
 			b = append(b, ' ')
 		}
-		b = append(b, word...)
+		from := i
+		for i < len(s) { // words with one space between them are copied together
+			if s[i] == ' ' && i+1 < len(s) && whiteSpace(s[i+1:]) == 0 {
+				i++
+			} else if whiteSpace(s[i:]) > 0 {
+				break
+			}
+			i++ // a byte of a character as good as a whole one
+		}
+		b = append(b, s[from:i]...)
 	}
 	return b
+}
+
+// whiteSpace is how many bytes of white space (unicode.IsSpace) s begins with, 0 for
+// another character.
+func whiteSpace(s string) int {
+	switch c := s[0]; {
+	case c == ' ' || '\t' <= c && c <= '\r':
+		return 1
+	case c < utf8.RuneSelf:
+		return 0
+	}
+	if r, n := utf8.DecodeRuneInString(s); unicode.IsSpace(r) {
+		return n
+	}
+	return 0
 }
 
 // fold is appendFolded as a string.

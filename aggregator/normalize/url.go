@@ -4,6 +4,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/net/idna"
 )
@@ -52,13 +53,24 @@ func canonicalHost(scheme, host string) string {
 		host, port = host[:i], host[i:]
 	}
 	host = strings.TrimSuffix(strings.ToLower(host), ".")
-	if ascii, err := idna.Lookup.ToASCII(host); err == nil {
-		host = ascii
+	if !isASCII(host) || strings.Contains(host, "xn--") { // others idna leaves as they are
+		if ascii, err := idna.Lookup.ToASCII(host); err == nil {
+			host = ascii
+		}
 	}
 	if port == ":" || (scheme == "http" && port == ":80") || (scheme == "https" && port == ":443") {
 		port = ""
 	}
 	return host + port
+}
+
+func isASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }
 
 // withoutTracking drops the listed parameters and keeps the others as written and

@@ -323,13 +323,9 @@ func (w *plainWriter) br() {
 // words writes s with white space folded.
 func (w *plainWriter) words(s string) {
 	for i := 0; i < len(s); {
-		// A run of characters that stay as they are.
-		from := i
-		for i < len(s) && s[i] > ' ' && s[i] < 0x7f {
-			i++
-		}
-		if i > from {
-			w.put(s[from:i])
+		if n := kept(s[i:]); n > 0 {
+			w.put(s[i : i+n])
+			i += n
 			continue
 		}
 		r, n := rune(s[i]), 1
@@ -347,6 +343,29 @@ func (w *plainWriter) words(s string) {
 		}
 		i += n
 	}
+}
+
+// kept is how many bytes at the start of s stay as they are: words with single
+// spaces between them.
+func kept(s string) int {
+	i := 0
+	for i < len(s) {
+		switch c := s[i]; {
+		case c > ' ' && c < 0x7f:
+			i++
+		case c == ' ' && i > 0 && i+1 < len(s) && s[i+1] > ' ' && s[i+1] < 0x7f:
+			i += 2
+		case c >= utf8.RuneSelf:
+			r, n := utf8.DecodeRuneInString(s[i:])
+			if isSpace(r) || invisible(r) || r == utf8.RuneError && n == 1 {
+				return i
+			}
+			i += n
+		default:
+			return i
+		}
+	}
+	return i
 }
 
 // verbatim writes a line inside pre: its spaces and tabs are kept.

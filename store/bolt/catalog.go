@@ -109,6 +109,7 @@ type catalogTx struct {
 	// something newer in the same transaction overtook is in overtaken besides.
 	late      map[feed.SourceID]*store.PollState
 	overtaken map[feed.SourceID]bool
+	changes   uint64 // how often a source was set
 }
 
 // memory is the part of the catalog that is held in memory: everything that is as
@@ -118,6 +119,7 @@ type memory struct {
 	names   map[uint32]feed.SourceID
 	topics  map[feed.TopicID]uint16
 	labels  map[uint16]feed.TopicID
+	changes uint64 // how often a source was set since the archive was opened
 }
 
 func newCatalogTx(tx *bbolt.Tx, mem *memory) (*catalogTx, error) {
@@ -162,6 +164,7 @@ func (c *catalogTx) finish() error {
 // merge makes what the transaction changed part of memory; called after the
 // commit, under Store.mu.
 func (c *catalogTx) merge() {
+	c.mem.changes += c.changes
 	for id, s := range c.sources {
 		if old := c.mem.sources[id]; old != nil && !s.source.Removed {
 			if !c.ended[id] {
@@ -223,6 +226,7 @@ type storedSource struct {
 
 // setSource makes or replaces a source.
 func (c *catalogTx) setSource(src store.Source, state *store.PollState) error {
+	c.changes++
 	isNew := c.source(src.ID) == nil
 	s := c.editSource(src.ID)
 	if isNew {
@@ -522,7 +526,9 @@ func (c *catalogTx) applyItem(h *header) error {
 		return err
 	}
 	s := c.editSource(h.source)
-	s.items++
+	if s.items++; s.source.Removed {
+		c.changes++ // a removed source is listed as long as it has items
+	}
 	c.counted[s.num] = true
 	tags, err := c.rowTags(h.tags)
 	if err != nil {

@@ -49,6 +49,19 @@ func (s *Store) Sources(ctx context.Context) ([]store.SourceState, error) {
 	return out, nil
 }
 
+// Changes implements store.Frontier.
+func (s *Store) Changes(ctx context.Context) (uint64, error) {
+	if err := ctxErr(ctx); err != nil {
+		return 0, err
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.closed {
+		return 0, store.ErrClosed
+	}
+	return s.mem.changes, nil
+}
+
 // Source implements store.Frontier.
 func (s *Store) Source(ctx context.Context, id feed.SourceID) (store.SourceState, error) {
 	if err := ctxErr(ctx); err != nil {

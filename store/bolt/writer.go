@@ -241,6 +241,7 @@ func (s *Store) catchUp() error {
 			n.fence, n.until, n.later = k.fence, k.until, k.later
 		}
 	}
+	mem.changes = s.mem.changes + 1
 	s.mem = mem
 	s.mu.Unlock()
 	last, err := s.vols[len(s.vols)-1].last()

@@ -27,6 +27,15 @@ func (m *Model) Sources(ctx context.Context) ([]store.SourceState, error) {
 	return out, nil
 }
 
+// Changes implements store.Frontier.
+func (m *Model) Changes(ctx context.Context) (uint64, error) {
+	if err := m.enter(ctx); err != nil {
+		return 0, err
+	}
+	defer m.mu.Unlock()
+	return m.changes, nil
+}
+
 // Source implements store.Frontier.
 func (m *Model) Source(ctx context.Context, id feed.SourceID) (store.SourceState, error) {
 	if err := m.enter(ctx); err != nil {

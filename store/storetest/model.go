@@ -38,6 +38,7 @@ type Model struct {
 	parts   map[sourceDigest]feed.ItemID
 	docs    map[sourceDigest]store.Cursor
 	sources map[feed.SourceID]*source
+	changes uint64 // of sources
 	fence   uint64
 	ledger  map[string]map[string][]byte
 }
@@ -399,7 +400,9 @@ func (m *Model) create(src feed.SourceID, created *int, d store.Draft, raw store
 	it.revs = []feed.Item{v}
 	m.items[id] = it
 	m.learn(src, id, d)
-	m.sources[src].Items++
+	if m.sources[src].Items++; m.sources[src].Removed {
+		m.changes++
+	}
 	m.record(store.Record{Kind: store.KindItem, Time: at, Source: src, Item: &v}, nil)
 	return out
 }
@@ -570,6 +573,7 @@ func (m *Model) setSource(s store.Source, state *store.PollState) {
 		m.sources[s.ID] = old
 	}
 	old.Source = s
+	m.changes++
 	if state != nil {
 		old.State = *state
 	}
