@@ -58,6 +58,12 @@ type SearchOptions struct {
 	// Cursor is SearchPage.Next of the page before, asked with the same query and
 	// the same options. What arrives between two pages appears on neither.
 	Cursor string
+	// Steady makes Next depend on nothing but the search and the hit that it stands
+	// behind, so that equal pages are equal bytes: for documents with validators. What
+	// arrives between two pages then appears on the later one if it belongs there, and
+	// relative dates count back from the moment of each page. Scores move with
+	// what arrives, so it does nothing in order Relevance.
+	Steady bool
 	// AsOf, if set, shows items and versions as they were known at that instant.
 	// Topics, stories and takedowns are today's.
 	AsOf time.Time

@@ -38,25 +38,30 @@ func (s *search) fingerprint() uint64 {
 	if s.q != nil {
 		text = s.q.String()
 	}
-	fmt.Fprintf(h, "%s\x00%d %d %v %v", text, s.o.Order, s.o.AsOf.UnixNano(), s.o.AllVersions, s.o.FoldStories)
+	fmt.Fprintf(h, "%s\x00%d %d %v %v %v", text, s.o.Order, s.o.AsOf.UnixNano(), s.o.AllVersions, s.o.FoldStories, s.o.Steady)
 	return h.Sum64()
 }
 
-func (s *search) cursorAt(n uint32) string {
-	fx := s.v.fixed(n)
+func (s *search) cursorAt(at uint32) string {
+	fx := s.v.fixed(at)
 	var score float32
 	if s.scores != nil {
-		score = s.scores[n]
+		score = s.scores[at]
 	}
 	var number uint32
-	_, _ = fmt.Sscanf(filepath.Base(s.f.path), fileName, &number) // it was made so
+	n, now, total := uint32(s.n), uint64(s.now.UnixNano()), uint32(s.page.Total)
+	if s.o.Steady && s.o.Order != store.Relevance {
+		n, now, total = 0, 0, 0 // and no file has the number 0
+	} else {
+		_, _ = fmt.Sscanf(filepath.Base(s.f.path), fileName, &number) // it was made so
+	}
 	le := binary.LittleEndian
 	b := make([]byte, 0, cursorSize)
 	b = le.AppendUint64(b, s.fingerprint())
 	b = le.AppendUint32(b, number)
-	b = le.AppendUint32(b, uint32(s.n))
-	b = le.AppendUint64(b, uint64(s.now.UnixNano()))
-	b = le.AppendUint32(b, uint32(s.page.Total))
+	b = le.AppendUint32(b, n)
+	b = le.AppendUint64(b, now)
+	b = le.AppendUint32(b, total)
 	b = le.AppendUint32(b, math.Float32bits(score))
 	b = le.AppendUint64(b, uint64(fx.effective))
 	b = append(b, fx.id[:]...)
@@ -76,6 +81,9 @@ func parseCursor(text string, s *search) (*cursor, error) {
 		score: math.Float32frombits(le.Uint32(b[28:])), effective: int64(le.Uint64(b[32:])), revision: le.Uint32(b[56:]),
 	}
 	copy(c.id[:], b[40:])
+	if le.Uint64(b[16:]) == 0 {
+		c.now = s.now // a steady one
+	}
 	if c.search != s.fingerprint() {
 		return nil, fmt.Errorf("%.40q: %w", text, store.ErrBadCursor)
 	}

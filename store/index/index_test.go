@@ -348,6 +348,43 @@ func TestCursorSurvivesArrivals(t *testing.T) {
 	}
 }
 
+// A steady cursor is the same as long as the page is, whatever arrives elsewhere and
+// when it is asked for; the walk by it misses nothing that was there.
+func TestSteadyCursor(t *testing.T) {
+	for _, order := range []store.SearchOrder{store.Newest, store.Oldest, store.Relevance} {
+		t.Run(order.String(), func(t *testing.T) {
+			w := newWatched(t, 30)
+			x := openDir(t, t.TempDir(), w)
+			follow(t, x)
+			<-w.idle
+			o := store.SearchOptions{Order: order, Limit: 7, Steady: true}
+			whole := ask(t, x, "camp", store.SearchOptions{Order: order, Limit: 100}).Hits
+			first := ask(t, x, "camp", o)
+			o.Now = time.Now().Add(time.Hour)
+			w.add(t, 100, "nothing of the kind")
+			<-w.idle
+			if again := ask(t, x, "camp", o); again.Next != first.Next && order != store.Relevance {
+				t.Errorf("the cursor was %s and is %s", first.Next, again.Next)
+			}
+			var got []feed.ItemID
+			for p := first; ; p = ask(t, x, "camp", o) {
+				for _, h := range p.Hits {
+					got = append(got, h.ID)
+				}
+				if o.Cursor = p.Next; p.Next == "" {
+					break
+				}
+			}
+			if len(got) != len(whole) || got[0] != whole[0].ID || got[len(got)-1] != whole[len(whole)-1].ID {
+				t.Errorf("pages give %d hits, at once there were %d, or in another order", len(got), len(whole))
+			}
+			if _, err := x.Search(t.Context(), nil, store.SearchOptions{Cursor: first.Next}); !errors.Is(err, store.ErrBadCursor) {
+				t.Errorf("a steady cursor in another search: %v", err)
+			}
+		})
+	}
+}
+
 // A cursor of another search is refused, whatever it is.
 func TestBadCursor(t *testing.T) {
 	w := newWatched(t, 30)
