@@ -61,6 +61,22 @@ type Deps struct {
 	// loop: see schedule.Loop. Ready may be nil.
 	Ready   func(host string) (at time.Time, ok bool)
 	PerHost int
+	// Polled, if not nil, is told of each poll that was stored, for counting. It is
+	// called by many goroutines and must not block.
+	Polled func(Polled)
+}
+
+// Polled is what one poll came to, for counting.
+type Polled struct {
+	// Outcome is "fetched" (a document), "not_modified" (HTTP 304), "unchanged" (the
+	// same bytes again) or "failed".
+	Outcome string
+	Class   string // cause of a failure in a word, of a closed set; else empty
+	Took    time.Duration
+	Bytes   int64 // of the body on the wire
+	New     int   // items
+	Revised int
+	Copies  int // new in their source, of a story known from another
 }
 
 // Aggregator polls sources and imports documents. It is safe for concurrent use.
@@ -71,6 +87,7 @@ type Aggregator struct {
 	topics     atomic.Pointer[topic.Set]
 	log        *slog.Logger
 	credential func(name string) string
+	polled     func(Polled)
 	ready      func(host string) (time.Time, bool)
 	perHost    int
 	pace       atomic.Int64 // nanoseconds found for a budget of requests; 0: as configured
@@ -88,7 +105,7 @@ func New(cfg Config, d Deps) (*Aggregator, error) {
 		return nil, errors.New("aggregator: a dependency is missing")
 	}
 	a := &Aggregator{
-		archive: d.Archive, fetch: d.Fetch, log: d.Log, credential: d.Credential, ready: d.Ready, perHost: max(d.PerHost, 1),
+		archive: d.Archive, fetch: d.Fetch, log: d.Log, credential: d.Credential, polled: d.Polled, ready: d.Ready, perHost: max(d.PerHost, 1),
 		// More than processors would take memory and nothing else.
 		reading: make(chan struct{}, max(runtime.GOMAXPROCS(0), 2)),
 		taking:  make(chan struct{}, taking),

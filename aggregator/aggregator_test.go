@@ -176,6 +176,25 @@ func TestPoll(t *testing.T) {
 	}
 }
 
+// OPS-28: whoever counts polls is told the outcome of each, in words of a closed set.
+func TestPolled(t *testing.T) {
+	s := &site{}
+	a, _ := bench(t, s)
+	var got []string
+	a.polled = func(p Polled) { got = append(got, fmt.Sprintf("%s %s %d", p.Outcome, p.Class, p.New)) }
+	subscribe(t, a)
+	s.set(feedURL, page{200, rss(rssItem(1, "Soup", "A recipe.")), `"1"`, nil})
+	poll(t, a)
+	poll(t, a)
+	s.set(feedURL, page{200, rss(rssItem(1, "Soup", "A recipe.")), "", nil})
+	poll(t, a)
+	s.set(feedURL, page{200, "<note>hello</note>", "", nil})
+	poll(t, a)
+	if want := []string{"fetched  1", "not_modified  0", "unchanged  0", "failed not-a-feed 0"}; !slices.Equal(got, want) {
+		t.Errorf("told %q, want %q", got, want)
+	}
+}
+
 // Whatever a server answers, nothing stored is lost, the source says what is the
 // matter, and the round goes on (F-58, F-61; issue "bad input").
 func TestPollFailures(t *testing.T) {

@@ -85,7 +85,28 @@ func (a *Aggregator) poll(ctx context.Context, l store.Lease) (Summary, error) {
 	sum := summarize(src, resp, out, in)
 	sum.count(outcomes)
 	a.tell(ctx, src, resp, out, sum, decision)
+	a.count(resp, out, sum)
 	return sum, nil
+}
+
+// count tells whoever counts polls what became of one.
+func (a *Aggregator) count(resp *fetch.Response, out schedule.Outcome, sum Summary) {
+	if a.polled == nil {
+		return
+	}
+	p := Polled{Outcome: "fetched", Class: out.Class, Bytes: sum.Bytes, New: sum.New, Revised: sum.Revised, Copies: sum.Duplicate}
+	if resp != nil {
+		p.Took = resp.Took
+	}
+	switch {
+	case out.Class != "":
+		p.Outcome = "failed"
+	case out.NotModified:
+		p.Outcome = "not_modified"
+	case out.Same:
+		p.Outcome = "unchanged"
+	}
+	a.polled(p)
 }
 
 // heldBack is the summary of a poll that was not made because the source's host

@@ -63,6 +63,9 @@ func ignoreEnd(ctx context.Context, err error) error {
 // Load says how the loop stands; see [schedule.Loop.Load].
 func (a *Aggregator) Load() (sources, polling, waiting int, lag time.Duration) { return a.loop.Load() }
 
+// Answer returns nil when the loop has come round; see [schedule.Loop.Answer].
+func (a *Aggregator) Answer(ctx context.Context) error { return a.loop.Answer(ctx) }
+
 func task(s store.SourceState) (schedule.Task, bool) {
 	return schedule.TaskOf(s, fetch.HostKey(s.Address()))
 }

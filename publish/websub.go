@@ -84,6 +84,14 @@ func (p *Publisher) hubsOf(st *state, f *shelf) []string {
 	return nil
 }
 
+// HubStats counts the hub's subscriptions and deliveries; ok is false without a hub.
+func (p *Publisher) HubStats() (s hub.Stats, ok bool) {
+	if p.hub == nil {
+		return s, false
+	}
+	return p.hub.Stats(), true
+}
+
 func (p *Publisher) hubAddress() string { return p.state.Load().base + "/hub" }
 
 var _ hub.Topics = (*Publisher)(nil)

@@ -53,7 +53,8 @@ type Archive interface {
 	// changes nothing but last-seen times.
 	Append(ctx context.Context, batch Batch) ([]Outcome, error)
 
-	// Change records what a person or a rule decided. It is one commit.
+	// Change records what a person or a rule decided. It is one commit. Without edits
+	// it writes nothing and returns when the writer has come to it, for watchdogs.
 	Change(ctx context.Context, edits []Edit) error
 
 	// Items gives the newest revision of each id, in the order of ids. An unknown

@@ -17,16 +17,18 @@ type Explanation struct {
 	PerDay    float64       `json:"posts_per_day"` // estimate
 	Floor     time.Duration `json:"floor"`
 	Ceiling   time.Duration `json:"ceiling"`
-	Adaptive  time.Duration `json:"adaptive"`           // by the posting rate
-	LossGuard time.Duration `json:"loss_guard"`         // half of the document rolls over; 0 unknown
-	TTL       time.Duration `json:"ttl,omitempty"`      // asked for in the feed
-	UpdatePer time.Duration `json:"sy,omitempty"`       // syndication module
-	Fresh     time.Duration `json:"fresh,omitempty"`    // HTTP freshness of the last answer
-	Blind     bool          `json:"blind,omitempty"`    // the server cannot say "not modified"
-	Expired   bool          `json:"expired,omitempty"`  // the feed says that it has ended
-	Gaps      int           `json:"gaps,omitempty"`     // polls that shared nothing with the one before
-	LastGap   time.Time     `json:"last_gap,omitzero"`  //
-	MovingTo  string        `json:"moving_to,omitzero"` // a permanent redirect under observation
+	Adaptive  time.Duration `json:"adaptive"`             // by the posting rate
+	LossGuard time.Duration `json:"loss_guard"`           // half of the document rolls over; 0 unknown
+	TTL       time.Duration `json:"ttl,omitempty"`        // asked for in the feed
+	UpdatePer time.Duration `json:"sy,omitempty"`         // syndication module
+	Fresh     time.Duration `json:"fresh,omitempty"`      // HTTP freshness of the last answer
+	Blind     bool          `json:"blind,omitempty"`      // the server cannot say "not modified"
+	Expired   bool          `json:"expired,omitempty"`    // the feed says that it has ended
+	Gaps      int           `json:"gaps,omitempty"`       // polls that shared nothing with the one before
+	LastGap   time.Time     `json:"last_gap,omitzero"`    //
+	Newest    time.Time     `json:"newest,omitzero"`      // post
+	Expected  time.Time     `json:"expected_by,omitzero"` // another; see [Expected]
+	MovingTo  string        `json:"moving_to,omitzero"`   // a permanent redirect under observation
 	MovingN   int           `json:"moving_seen,omitempty"`
 	NextDue   time.Time     `json:"next_due,omitzero"`
 	NotBefore time.Time     `json:"not_before,omitzero"`
@@ -46,6 +48,7 @@ func Explain(c Config, s store.Source, st store.PollState, now time.Time) Explan
 	if b.guard != math.MaxInt64 {
 		e.LossGuard = b.guard
 	}
+	e.Newest, e.Expected, _ = Expected(st)
 	if m.Move != nil {
 		e.MovingTo, e.MovingN = m.Move.To, m.Move.Count
 	}
@@ -66,6 +69,9 @@ func (e Explanation) Lines() []string {
 		say("condition: %s", e.Condition)
 	}
 	say("posts: about %s a day", strings.TrimSuffix(fmt.Sprintf("%.2g", e.PerDay), ".0"))
+	if !e.Expected.IsZero() {
+		say("newest post: %s; another was to be expected by %s", e.Newest.Format(time.RFC3339), e.Expected.Format(time.RFC3339))
+	}
 	say("interval by posting rate: %s (floor %s, ceiling %s)", human(e.Adaptive), human(e.Floor), human(e.Ceiling))
 	if e.LossGuard > 0 {
 		say("loss guard: half of the document rolls over in %s", human(e.LossGuard))

@@ -59,6 +59,9 @@ type Loop struct {
 	Drain       time.Duration // that polls under way get when Run's ctx ends
 	Log         *slog.Logger  // nil is silent
 
+	probing sync.Once
+	probes  chan chan struct{} // see asked
+
 	mu      sync.Mutex // guards q, changed and idle
 	q       queue
 	changed chan struct{}
@@ -159,6 +162,12 @@ func (l *Loop) init() {
 	}
 }
 
+// asked is where Answer asks Run. It needs no lock, which a loop that hangs may hold.
+func (l *Loop) asked() chan chan struct{} {
+	l.probing.Do(func() { l.probes = make(chan chan struct{}) })
+	return l.probes
+}
+
 // wake makes Run look again; l.mu is held.
 func (l *Loop) wake() {
 	select {
@@ -225,10 +234,30 @@ func (l *Loop) run(ctx context.Context, once bool) error {
 		select {
 		case <-ctx.Done():
 		case <-l.changed:
+		case reply := <-l.asked():
+			close(reply)
 		case <-timer.C:
 		}
 	}
 	return context.Cause(ctx)
+}
+
+// Answer returns nil when Run has come round and looked for what is due: a proof
+// that it makes progress, for watchdogs (CONFORMANCE OPS-05). A loop that hangs, or
+// does not run, lets ctx end.
+func (l *Loop) Answer(ctx context.Context) error {
+	reply := make(chan struct{})
+	select {
+	case l.asked() <- reply:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	select {
+	case <-reply:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // empty: no source is left, and none is being polled.

@@ -7,8 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/netip"
-	"sync"
 	"time"
 )
 
@@ -46,99 +44,4 @@ func serveHTTP(ctx context.Context, s *http.Server, l net.Listener) error {
 		return err
 	}
 	return nil
-}
-
-// maxPerPeer is how many connections one address may hold: enough for an office
-// behind one address, too few to use up the daemon.
-const maxPerPeer = 128
-
-// maxConnections is how many connections there may be at all.
-const maxConnections = 10_000
-
-// limitPeers refuses connections beyond maxPerPeer of one address. Trusted
-// proxies, this machine itself and Unix sockets stand for many clients and are
-// not counted.
-func limitPeers(l net.Listener, trusted []netip.Prefix) net.Listener {
-	return &peerLimiter{Listener: l, trusted: trusted, open: map[netip.Addr]int{}}
-}
-
-type peerLimiter struct {
-	net.Listener
-	trusted []netip.Prefix
-
-	mu    sync.Mutex // guards what follows
-	open  map[netip.Addr]int
-	total int
-}
-
-func (p *peerLimiter) Accept() (net.Conn, error) {
-	for {
-		c, err := p.Listener.Accept()
-		if err != nil {
-			return nil, err
-		}
-		addr, counted := p.peer(c)
-		if p.enter(addr, counted) {
-			return &countedConn{Conn: c, leave: sync.OnceFunc(func() { p.leave(addr, counted) })}, nil
-		}
-		_ = c.Close()
-	}
-}
-
-// peer is the address to count a connection for: one IPv4 address, or one IPv6
-// network of 64 bits, which is what one subscriber gets.
-func (p *peerLimiter) peer(c net.Conn) (addr netip.Addr, counted bool) {
-	ap, err := netip.ParseAddrPort(c.RemoteAddr().String())
-	if err != nil {
-		return addr, false
-	}
-	addr = ap.Addr().Unmap()
-	if addr.IsLoopback() {
-		return addr, false
-	}
-	for _, t := range p.trusted {
-		if t.Contains(addr) {
-			return addr, false
-		}
-	}
-	if addr.Is6() {
-		if net, err := addr.WithZone("").Prefix(64); err == nil {
-			addr = net.Addr()
-		}
-	}
-	return addr, true
-}
-
-func (p *peerLimiter) enter(addr netip.Addr, counted bool) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.total >= maxConnections || counted && p.open[addr] >= maxPerPeer {
-		return false
-	}
-	p.total++
-	if counted {
-		p.open[addr]++
-	}
-	return true
-}
-
-func (p *peerLimiter) leave(addr netip.Addr, counted bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.total--
-	if counted {
-		if p.open[addr]--; p.open[addr] == 0 {
-			delete(p.open, addr)
-		}
-	}
-}
-
-type countedConn struct {
-	net.Conn
-	leave func()
-}
-
-func (c *countedConn) Close() error {
-	c.leave()
-	return c.Conn.Close()
 }

@@ -24,6 +24,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"chancery/cmd/chancery/control"
+	"chancery/cmd/chancery/limit"
 	"chancery/cmd/chancery/systemd"
 	"chancery/publish"
 	"chancery/publish/hub"
@@ -62,6 +63,7 @@ type daemon struct {
 	notify  *systemd.Notifier
 	web     http.RoundTripper // answers polls in place of the network; nil but in the demo
 
+	clients       limit.Clients
 	public, admin net.Listener
 	control       *net.UnixListener
 	current       atomic.Pointer[generation]
@@ -291,7 +293,7 @@ func (d *daemon) run(ctx context.Context, c *Config) error {
 	if err := g.publisher.Ready(ctx); err != nil { // the listeners are open: who comes early waits
 		return errors.Join(ended(ctx, err), group.Wait())
 	}
-	group.Go(func() error { return serveHTTP(ctx, public, limitPeers(d.public, c.Server.TrustedProxies)) })
+	group.Go(func() error { return serveHTTP(ctx, public, limit.Connections(d.public, &d.clients)) })
 	if d.admin != nil {
 		admin := newServer(d.adminHandler(), d.log)
 		group.Go(func() error { return serveHTTP(ctx, admin, d.admin) })

@@ -140,6 +140,11 @@ func (h *Hub) settle(ctx context.Context, d due, result error) {
 	if ctx.Err() != nil {
 		return
 	}
+	if result == nil {
+		h.delivered.Add(1)
+	} else {
+		h.failed.Add(1)
+	}
 	if result == errGone { //nolint:errorlint // our own
 		if err := h.remove(ctx, d.key); err != nil {
 			h.log.LogAttrs(ctx, slog.LevelError, "end a subscription", slog.Any("error", err))

@@ -22,6 +22,7 @@ import (
 	"net/url"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"chancery/feed"
@@ -87,6 +88,8 @@ type Hub struct {
 	log     *slog.Logger
 	queue   chan request
 	rand    func() string
+
+	delivered, failed atomic.Int64 // documents; see Stats
 
 	mu   sync.Mutex // guards subs
 	subs map[string]*subscription
@@ -250,6 +253,29 @@ func (h *Hub) Count() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return len(h.subs)
+}
+
+// Stats are counts of a hub, for metrics.
+type Stats struct {
+	Subscriptions int
+	Failing       int   // subscriptions whose last delivery failed; it is tried again
+	Verifying     int   // requests that wait to be verified
+	Delivered     int64 // documents, since New
+	Failed        int64 // deliveries that were not taken, since New
+}
+
+// Stats counts; it is cheap.
+func (h *Hub) Stats() Stats {
+	s := Stats{Verifying: len(h.queue), Delivered: h.delivered.Load(), Failed: h.failed.Load()}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	s.Subscriptions = len(h.subs)
+	for _, sub := range h.subs {
+		if sub.failures > 0 {
+			s.Failing++
+		}
+	}
+	return s
 }
 
 // Run verifies and delivers until ctx ends, and all requests it made have ended.

@@ -83,7 +83,7 @@ func (t *txn) at(recorded time.Time) time.Time {
 // Change implements store.Archive.
 func (s *Store) Change(ctx context.Context, edits []store.Edit) error {
 	if len(edits) == 0 {
-		return ctxErr(ctx)
+		return s.submit(ctx, &job{run: func(*txn) error { return nil }})
 	}
 	takedown := false
 	err := s.submit(ctx, &job{run: func(t *txn) error {

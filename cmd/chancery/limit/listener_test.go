@@ -1,4 +1,4 @@
-package main
+package limit
 
 import (
 	"errors"
@@ -55,7 +55,9 @@ func TestPeerLimit(t *testing.T) {
 		{"this machine", repeat("127.0.0.1:9", maxPerPeer+5), maxPerPeer + 5},
 	} {
 		p := &peers{from: test.from}
-		l := limitPeers(p, trusted)
+		clients := new(Clients)
+		clients.Trust(trusted)
+		l := Connections(p, clients)
 		var open []net.Conn
 		for {
 			c, err := l.Accept()
