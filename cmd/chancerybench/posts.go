@@ -30,11 +30,12 @@ var firstPost = time.Date(2006, 1, 1, 0, 0, 0, 0, time.UTC)
 type blogosphere struct {
 	seed   uint64
 	posts  int
+	end    int             // posts, and what was added after them
 	common [1 << 14]string // words of the first ranks: most of a text
 }
 
 func newBlogosphere(seed uint64, posts int) *blogosphere {
-	b := &blogosphere{seed: seed, posts: posts}
+	b := &blogosphere{seed: seed, posts: posts, end: posts}
 	for i := range b.common {
 		b.common[i] = word(i)
 	}
@@ -138,9 +139,15 @@ func (b *blogosphere) item(n int) (it feed.Item, size int) {
 func sourceID(n int) feed.SourceID { return feed.SourceID(fmt.Sprintf("blog-%03d", n)) }
 func topicID(n int) feed.TopicID   { return feed.TopicID(fmt.Sprintf("topic-%03d", n)) }
 
-// record is post n as the log has it.
+// record is post n as the log has it. What comes after the posts is of another seed.
 func (b *blogosphere) record(n int) (store.Record, int) {
-	it, size := b.item(n)
+	of, k := b, n
+	if n >= b.posts {
+		more := *b
+		more.seed++
+		of, k = &more, n-b.posts
+	}
+	it, size := of.item(k)
 	return store.Record{Seq: store.Cursor(n + 1), Kind: store.KindItem, Time: it.FirstSeen, Source: it.Source, Item: &it}, size
 }
 
@@ -188,7 +195,7 @@ func (b *blogosphere) Revisions(ctx context.Context, id feed.ItemID) ([]feed.Ite
 // Follow implements index.Archive.
 func (b *blogosphere) Follow(ctx context.Context, after store.Cursor, _ store.Kinds, limit int) ([]store.Record, store.Cursor, error) {
 	var out []store.Record
-	for int(after) < b.posts && len(out) < limit {
+	for int(after) < b.end && len(out) < limit {
 		r, _ := b.record(int(after))
 		out = append(out, r)
 		after++
@@ -201,4 +208,4 @@ func (b *blogosphere) Follow(ctx context.Context, after store.Cursor, _ store.Ki
 }
 
 // End implements index.Archive.
-func (b *blogosphere) End(context.Context) (store.Cursor, error) { return store.Cursor(b.posts), nil }
+func (b *blogosphere) End(context.Context) (store.Cursor, error) { return store.Cursor(b.end), nil }

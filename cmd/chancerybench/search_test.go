@@ -20,6 +20,22 @@ func TestSearchRuns(t *testing.T) {
 	}
 }
 
+// An index that was kept is used again: what was added to it to time single posts is
+// no reason to take it for the index of another archive.
+func TestSearchKeepsItsIndex(t *testing.T) {
+	dir := t.TempDir()
+	for n, want := range []bool{true, false, false} {
+		var out strings.Builder
+		err := run(t.Context(), []string{"search", "-posts", "1000", "-queries", "1", "-dir", dir}, &out)
+		if err != nil && !strings.HasSuffix(err.Error(), "figures missed") {
+			t.Fatal(err)
+		}
+		if built := strings.Contains(out.String(), "posts/CPU s"); built != want {
+			t.Errorf("run %d built an index: %v, want %v", n+1, built, want)
+		}
+	}
+}
+
 // The same seed and number make the same post, whose id leads back to it.
 func TestPostsRepeat(t *testing.T) {
 	a, b := newBlogosphere(1, 5000), newBlogosphere(1, 5000)

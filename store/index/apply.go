@@ -23,6 +23,7 @@ type batch struct {
 	lang     uint16          // of the version at hand
 	stems    bool            // its words have stems
 	purge    bool            // words of what was taken down are in the file
+	mark     int64           // of the last record
 	err      error
 }
 
@@ -58,6 +59,7 @@ func (f *file) apply(records []store.Record, upTo store.Cursor) error {
 	v.items = int64(f.ids.n)
 	f.view.Store(v)
 	f.cursor.Store(uint64(upTo))
+	f.mark = b.mark
 	if b.purge {
 		f.purge.Store(true)
 	}
@@ -80,7 +82,14 @@ func (b *batch) run(records []store.Record, upTo store.Cursor) error {
 			return err
 		}
 	}
-	return b.f.setMeta(map[string]int64{"cursor": int64(upTo), "versions": int64(b.d.n)})
+	b.mark = b.f.mark
+	if n := len(records); n > 0 {
+		b.mark = 0
+		if records[n-1].Seq == upTo {
+			b.mark = markOf(&records[n-1])
+		}
+	}
+	return b.f.setMeta(map[string]int64{"cursor": int64(upTo), "versions": int64(b.d.n), "mark": b.mark})
 }
 
 func (f *file) setMeta(m map[string]int64) error {
@@ -170,14 +179,16 @@ func (b *batch) item(it *feed.Item) error {
 		id: it.ID, effective: nanos(doc.Facts.Effective), seen: nanos(it.FirstSeen), known: nanos(it.Revised),
 		source: b.f.numbers[string(rune('0'+nameSource))+string(it.Source)], revision: uint32(max(it.Revision, 1)), enclosure: doc.Facts.Enclosure,
 	}
-	lang, fresh, err := b.intern(nameLang, doc.Lang, len(b.d.langs), math.MaxUint16)
-	if doc.Lang == "" {
-		lang = 0
-	} else if err != nil {
-		return err
-	} else if fresh {
-		b.d.langs = slices.Clone(b.d.langs)
-		b.d.addLang(doc.Lang)
+	lang := uint32(0) // unknown
+	if doc.Lang != "" {
+		n, fresh, err := b.intern(nameLang, doc.Lang, len(b.d.langs), math.MaxUint16)
+		if err != nil {
+			return err
+		}
+		if lang = n; fresh {
+			b.d.langs = slices.Clone(b.d.langs)
+			b.d.addLang(doc.Lang)
+		}
 	}
 	fx.lang, b.lang = uint16(lang), uint16(lang)
 	b.stems = text.Inflects(doc.Lang)

@@ -45,12 +45,12 @@ func (k *conn) close() error {
 // classify says of SQLite's errors what callers branch on.
 func classify(err error) error {
 	if e, ok := errors.AsType[*sqlite.Error](err); ok {
-		switch e.Code() & 0xFF {
-		case 11, 26, 24: // SQLITE_CORRUPT, SQLITE_NOTADB, SQLITE_FORMAT
+		switch code := e.Code() & 0xFF; {
+		case damages(code):
 			return fmt.Errorf("%w: %w", err, errDamaged)
-		case 13: // SQLITE_FULL
+		case code == 13: // SQLITE_FULL
 			return fmt.Errorf("index: %w: %w", err, store.ErrFull)
-		case 8: // SQLITE_READONLY
+		case code == 8: // SQLITE_READONLY
 			return fmt.Errorf("index: %w: %w", err, store.ErrReadOnly)
 		}
 	}
@@ -58,6 +58,12 @@ func classify(err error) error {
 		return fmt.Errorf("index: %w", err)
 	}
 	return nil
+}
+
+// damages reports whether an error of SQLite says that the file is at fault: only
+// then is it thrown away. A lock, a full disk or an interruption is none.
+func damages(code int) bool {
+	return code == 11 || code == 26 || code == 24 // SQLITE_CORRUPT, SQLITE_NOTADB, SQLITE_FORMAT
 }
 
 func (k *conn) prepare(sql string) (driver.Stmt, error) {

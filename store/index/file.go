@@ -53,7 +53,8 @@ type file struct {
 	broken   atomic.Pointer[error]
 
 	// For writing only.
-	stale   bool // a batch failed half-way: memory must be read again
+	stale   bool  // a batch failed half-way: memory must be read again
+	mark    int64 // of the record at cursor; see markOf
 	ids     idTable
 	seen    hashSet                 // (language, word) pairs whose stem is known
 	recent  [1 << recentBits]uint64 // of them, the last: most words of a text, without a cache miss
@@ -170,6 +171,7 @@ func (f *file) load() error {
 		return err
 	}
 	f.cursor.Store(uint64(meta["cursor"]))
+	f.mark = meta["mark"]
 	f.complete.Store(meta["complete"] != 0)
 	f.purge.Store(meta["purge"] != 0)
 	v := d.done()

@@ -22,12 +22,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"chancery/feed"
@@ -79,6 +82,8 @@ type Index struct {
 	log     *slog.Logger
 	turn    chan struct{} // one for each search that runs
 
+	lock *os.File // held while open: the columns in memory are of one process
+
 	mu     sync.Mutex // guards writing, and what follows
 	next   *file      // being made, to take cur's place
 	closed bool
@@ -93,7 +98,8 @@ var _ store.Index = (*Index)(nil)
 
 // Open opens the index in dir, making the directory and an empty index if there is
 // none that can be used. The archive may be nil for an index that is fed by Apply
-// alone and asked nothing that needs texts. log may be nil.
+// alone and asked nothing that needs texts. log may be nil. It returns an error
+// wrapping [store.ErrBusy] while another process has the index open.
 func Open(ctx context.Context, dir string, archive Archive, cfg Config, log *slog.Logger) (*Index, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
@@ -112,10 +118,32 @@ func Open(ctx context.Context, dir string, archive Archive, cfg Config, log *slo
 		}
 		x.end.Store(uint64(end))
 	}
-	if err := x.openFiles(ctx); err != nil {
+	var err error
+	if x.lock, err = takeLock(filepath.Join(dir, lockName)); err != nil {
 		return nil, err
 	}
+	if err := x.openFiles(ctx); err != nil {
+		return nil, errors.Join(err, x.Close())
+	}
 	return x, nil
+}
+
+// lockName is of the file that a process holds locked while it has the index open.
+const lockName = "lock"
+
+func takeLock(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		_ = f.Close() // nothing was written
+		if errors.Is(err, syscall.EWOULDBLOCK) {
+			return nil, fmt.Errorf("the full-text index is in use by another process: %w", store.ErrBusy)
+		}
+		return nil, fmt.Errorf("index: lock: %w", err)
+	}
+	return f, nil
 }
 
 const (
@@ -136,8 +164,10 @@ func (x *Index) openFiles(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := x.removeOrphans(list); err != nil {
+		return err
+	}
 	for i, path := range slices.Backward(list) {
-
 		if x.cur.Load() != nil {
 			if err := removeFile(path); err != nil {
 				return err
@@ -145,8 +175,10 @@ func (x *Index) openFiles(ctx context.Context) error {
 			continue
 		}
 		f, err := openFile(path, false)
-		if err == nil && x.archive != nil && f.cursor.Load() > x.end.Load() {
-			err = errors.Join(damaged("it is ahead of the archive, which was restored or replaced"), f.close())
+		if err == nil {
+			if err = x.belongs(ctx, f); err != nil {
+				err = errors.Join(err, f.close())
+			}
 		}
 		switch {
 		case err != nil && unusable(err):
@@ -176,6 +208,57 @@ func (x *Index) openFiles(ctx context.Context) error {
 			return err
 		}
 		x.cur.Store(f)
+	}
+	return nil
+}
+
+// belongs says whether a file was made from this archive: the record at its cursor
+// must be the one that it took in last. A backup that was put in place of a newer
+// archive and has grown since is behind no cursor, and yet another archive.
+func (x *Index) belongs(ctx context.Context, f *file) error {
+	at := f.cursor.Load()
+	switch {
+	case x.archive == nil || at == 0:
+		return nil
+	case at > x.end.Load():
+		return damaged("it has %d records and the archive %d: the archive was restored or replaced", at, x.end.Load())
+	case f.mark == 0: // nothing to compare with
+		return nil
+	}
+	records, _, err := x.archive.Follow(ctx, store.Cursor(at-1), store.AllKinds, 1)
+	if err != nil {
+		return err
+	}
+	if len(records) == 0 || markOf(&records[0]) != f.mark {
+		return damaged("record %d of the archive is another than the one taken in: the archive was restored or replaced", at)
+	}
+	return nil
+}
+
+// markOf tells a record from what another archive has in its place. It is of what
+// stays when a record's content is taken down.
+func markOf(r *store.Record) int64 {
+	h := fnv.New64a()
+	fmt.Fprintf(h, "%d %d %d", r.Seq, r.Kind, r.Time.UnixNano())
+	return max(1, int64(h.Sum64()>>1))
+}
+
+// removeOrphans deletes what is left of a file whose removal was cut short: a new
+// file of that name must not find the log of the old one.
+func (x *Index) removeOrphans(list []string) error {
+	for _, end := range []string{"-wal", "-shm"} {
+		rest, err := filepath.Glob(filepath.Join(x.dir, fileNames+end))
+		if err != nil {
+			return err
+		}
+		for _, path := range rest {
+			if slices.Contains(list, strings.TrimSuffix(path, end)) {
+				continue
+			}
+			if err := os.Remove(path); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
@@ -213,11 +296,14 @@ func (x *Index) Close() error {
 		return nil
 	}
 	x.closed = true
-	err := x.cur.Load().close()
+	var err error
+	if cur := x.cur.Load(); cur != nil {
+		err = cur.close()
+	}
 	if x.next != nil {
 		err = errors.Join(err, x.next.close())
 	}
-	return err
+	return errors.Join(err, x.lock.Close())
 }
 
 // Cursor implements store.Index.
@@ -238,9 +324,11 @@ func (x *Index) Apply(ctx context.Context, records []store.Record, upTo store.Cu
 
 const (
 	// Follow gives at most batch records; while the archive is read from the start,
-	// bulk batches make one commit, since each writes what FTS5 holds back.
+	// bulk batches make one commit, since each writes what FTS5 holds back. Fewer do
+	// while another file serves, which takes in what is new in between.
 	batchRecords = 1000
 	bulkBatches  = 8
+	asideBatches = 2
 )
 
 // Run follows the archive until ctx ends, and makes a new index where one is
@@ -248,22 +336,60 @@ const (
 // returns an error only if the archive or the disk cannot be used.
 func (x *Index) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
-		f, err := x.work()
-		if err == nil {
-			err = x.advance(ctx, f)
-		}
-		if err != nil && unusable(err) && f != nil {
-			f.broken.CompareAndSwap(nil, &err)
-			err = x.replace(ctx, f)
-		}
-		if err != nil && ctx.Err() == nil {
+		if err := x.step(ctx, true); err != nil && ctx.Err() == nil {
 			return err
 		}
 	}
 	return context.Cause(ctx)
 }
 
-// work is the file that needs records: the one that is being made, if there is one.
+// CatchUp takes in what the archive has now, and makes a new index where one is
+// needed, for a process in which [Index.Run] does not run. progress, which may be
+// nil, is told how many records of the log are done.
+func (x *Index) CatchUp(ctx context.Context, progress func(done, total int64)) error {
+	for {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		end, err := x.archive.End(ctx)
+		if err != nil {
+			return err
+		}
+		x.end.Store(uint64(end))
+		s := x.IndexState()
+		if !s.Rebuilding && s.Cursor >= end {
+			return nil
+		}
+		if progress != nil {
+			progress(s.Done, s.Total)
+		}
+		if err := x.step(ctx, false); err != nil {
+			return err
+		}
+	}
+}
+
+// step does the next piece of work: a batch, or a file put in the place of another.
+// With wait it waits for records if there is nothing to do.
+func (x *Index) step(ctx context.Context, wait bool) error {
+	end, err := x.archive.End(ctx)
+	if err != nil {
+		return err
+	}
+	x.end.Store(uint64(end))
+	f, err := x.work()
+	if err == nil {
+		err = x.advance(ctx, f, wait)
+	}
+	if err != nil && unusable(err) && f != nil {
+		f.broken.CompareAndSwap(nil, &err)
+		err = x.replace(ctx, f)
+	}
+	return err
+}
+
+// work is the file that needs records: the one that serves, so that what is new is
+// found and what was taken down is not, then the one that is being made.
 func (x *Index) work() (*file, error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -278,10 +404,10 @@ func (x *Index) work() (*file, error) {
 		}
 		x.next = f
 	}
-	if x.next != nil && cur.broken.Load() == nil {
-		return x.next, nil
+	if x.next == nil || cur.broken.Load() != nil || cur.complete.Load() && cur.cursor.Load() < x.end.Load() {
+		return cur, nil
 	}
-	return cur, nil
+	return x.next, nil
 }
 
 // replace puts an empty file in the place of one that is damaged, or the one that
@@ -311,13 +437,16 @@ func (x *Index) replace(ctx context.Context, f *file) error {
 	return removeFile(f.path)
 }
 
-// advance takes in the next records, waiting for them if there are none.
-func (x *Index) advance(ctx context.Context, f *file) error {
+// advance takes in the next records, waiting for them if there are none and it may.
+func (x *Index) advance(ctx context.Context, f *file, mayWait bool) error {
 	if broken := f.broken.Load(); broken != nil {
 		return *broken
 	}
 	if done, err := x.finish(ctx, f); done || err != nil {
 		return err
+	}
+	if !mayWait && f.cursor.Load() >= x.end.Load() {
+		return nil
 	}
 	wait, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -325,9 +454,13 @@ func (x *Index) advance(ctx context.Context, f *file) error {
 	if f.broken.Load() != nil {
 		return nil
 	}
+	batches := bulkBatches
+	if f != x.cur.Load() {
+		batches = asideBatches
+	}
 	after := store.Cursor(f.cursor.Load())
 	records, upTo, err := x.archive.Follow(wait, after, store.AllKinds, batchRecords)
-	for n := 1; err == nil && n < bulkBatches && f.bulk && uint64(upTo) < x.end.Load(); n++ {
+	for n := 1; err == nil && n < batches && f.bulk && uint64(upTo) < x.end.Load(); n++ {
 		var more []store.Record
 		more, upTo, err = x.archive.Follow(wait, upTo, store.AllKinds, batchRecords)
 		records = append(records, more...)
@@ -390,7 +523,7 @@ func (x *Index) Reindex() error {
 	if x.closed {
 		return store.ErrClosed
 	}
-	if x.next == nil {
+	if x.next == nil && x.cur.Load().complete.Load() { // else it is being made already
 		f, err := x.newFile()
 		if err != nil {
 			return err

@@ -152,7 +152,10 @@ func TestRebuildResumes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// No Close: the process is gone.
+	// No Close: the process is gone, and its lock with it.
+	if err := x.lock.Close(); err != nil {
+		t.Fatal(err)
+	}
 	y := openDir(t, dir, w)
 	if y.Cursor() != upTo {
 		t.Errorf("goes on at %d, want %d", y.Cursor(), upTo)

@@ -40,18 +40,17 @@ const maxChecked = 500
 
 // Search implements store.Index.
 func (x *Index) Search(ctx context.Context, q *query.Query, o store.SearchOptions) (store.SearchPage, error) {
-	s := &search{x: x, q: q, o: o, now: o.Now, items: map[uint32]*found{}}
-	if s.now.IsZero() {
-		s.now = time.Now()
+	if o.Now.IsZero() {
+		o.Now = time.Now()
 	}
 	if o.Order > store.Relevance {
-		return s.page, fmt.Errorf("order %d is none", o.Order)
+		return store.SearchPage{}, fmt.Errorf("order %d is none", o.Order)
 	}
 	switch {
 	case o.Limit == 0:
-		s.o.Limit = 20
+		o.Limit = 20
 	case o.Limit > store.MaxHits:
-		s.o.Limit = store.MaxHits
+		o.Limit = store.MaxHits
 	}
 	deadline := time.Now().Add(x.cfg.MaxTime)
 	wait := time.NewTimer(x.cfg.MaxTime)
@@ -60,21 +59,24 @@ func (x *Index) Search(ctx context.Context, q *query.Query, o store.SearchOption
 	case x.turn <- struct{}{}:
 		defer func() { <-x.turn }()
 	case <-wait.C:
-		return s.page, &store.CostError{What: "its turn too long: too many searches run"}
+		return store.SearchPage{}, &store.CostError{What: "its turn too long: too many searches run"}
 	case <-ctx.Done():
-		return s.page, context.Cause(ctx)
+		return store.SearchPage{}, context.Cause(ctx)
 	}
-	s.f = x.cur.Load()
-	if broken := s.f.broken.Load(); broken != nil {
-		return s.page, *broken
-	}
-	err := s.run(ctx, deadline)
-	if err != nil && unusable(err) {
-		if s.f.broken.CompareAndSwap(nil, &err) {
+	for {
+		s := &search{x: x, f: x.cur.Load(), q: q, o: o, now: o.Now, items: map[uint32]*found{}}
+		if broken := s.f.broken.Load(); broken != nil {
+			return s.page, *broken
+		}
+		err := s.run(ctx, deadline)
+		if errors.Is(err, store.ErrClosed) && x.cur.Load() != s.f {
+			continue // another file has taken its place
+		}
+		if err != nil && unusable(err) && s.f.broken.CompareAndSwap(nil, &err) {
 			x.rouse()
 		}
+		return s.page, err
 	}
-	return s.page, err
 }
 
 func (s *search) run(ctx context.Context, deadline time.Time) error {

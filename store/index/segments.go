@@ -33,6 +33,8 @@ type reader struct {
 	part func() error
 }
 
+// segment is the pages first to last. While FTS5 merges it with others, first moves
+// on, and the entries of words_idx for the pages before stay until the end.
 type segment struct{ id, first, last int }
 
 // begin starts a read transaction and reads the list of segments.
@@ -81,6 +83,7 @@ func parseStructure(b []byte) ([]segment, error) {
 	}
 	levels, total := next(), next()
 	next()
+	read := 0
 	var out []segment
 	for range levels {
 		next()
@@ -91,14 +94,17 @@ func parseStructure(b []byte) ([]segment, error) {
 					next()
 				}
 			}
-			if bad || len(out) > total {
+			if bad || s.first == 0 != (s.last == 0) || s.first > s.last {
 				return nil, damaged("list of segments")
+			}
+			if read++; s.first == 0 {
+				continue // all of it was merged into another, and only its name is left
 			}
 			out = append(out, s)
 		}
 	}
-	if bad || len(out) != total {
-		return nil, damaged("list of segments: %d of %d", len(out), total)
+	if bad || read != total {
+		return nil, damaged("list of segments: %d of %d", read, total)
 	}
 	return out, nil
 }
@@ -255,10 +261,10 @@ func (r *reader) open(term string) (*chain, error) {
 		if err != nil {
 			return nil, err
 		}
-		at := max(int(n>>1), s.first)
-		if !ok && s.first == 0 {
-			continue
+		if !ok {
+			n = 0
 		}
+		at := max(int(n>>1), s.first) // pages before first are merged, and gone
 		p, err := r.page(s, at)
 		if err != nil {
 			return nil, err
@@ -297,10 +303,12 @@ func (r *reader) prefixed(prefix string, visit func(term string, p *postings) er
 		for _, m := range more {
 			pages = append(pages, m>>1)
 		}
-		for i, at := range pages {
-			if i > 0 && at == pages[i-1] {
+		before := int64(0)
+		for _, at := range pages {
+			if at < int64(s.first) || at == before { // merged and gone, or seen
 				continue
 			}
+			before = at
 			p, err := r.page(s, int(at))
 			if err != nil {
 				return err
