@@ -21,7 +21,7 @@ func (d *Document) readAtom(parts []int) (*feed.Feed, error) {
 	f := &feed.Feed{Format: feed.Atom10}
 	c := &composer{}
 	open := func() {
-		c.buf = c.buf[:0]
+		c.reset()
 		c.start("feed", "xmlns", canonical[nsAtom])
 	}
 	open()

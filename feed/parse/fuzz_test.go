@@ -104,7 +104,7 @@ func FuzzDate(f *testing.F) {
 
 // FuzzCompose: what is handed to gofeed comes back from it, character by character.
 func FuzzCompose(f *testing.F) {
-	for _, s := range []string{"a", "a & b < c > d \" '", "]]>", "<![CDATA[x]]>", "&lt;&amp;lt;", "a\r\nb\rc", "]]]]>>", "é😀", "&#13;", "<!--"} {
+	for _, s := range []string{"a", "a & b < c > d \" '", "]]>", "<![CDATA[x]]>", "&lt;&amp;lt;", "a\r\nb\rc", "]]]]>>", "é😀", "&#13;", "<!--", standIn, standIn + "0", strings.Repeat("<p>long & ", 40)} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
@@ -117,6 +117,7 @@ func FuzzCompose(f *testing.F) {
 		c.elem("title", s)
 		c.elem("category", s, "domain", s)
 		c.elem("content:encoded", s)
+		c.elem("description", standIn+s)
 		c.end("item")
 		c.end("channel")
 		c.end("rss")
@@ -124,7 +125,7 @@ func FuzzCompose(f *testing.F) {
 		if err != nil {
 			t.Fatalf("%q: %v", s, err)
 		}
-		if it := g.Items[0]; it.Title != s || it.Content != s || s != "" && (it.Categories[0].Value != s || it.Categories[0].Domain != s) {
+		if it := g.Items[0]; it.Title != s || it.Content != s || it.Description != strings.TrimSpace(standIn+s) || s != "" && (it.Categories[0].Value != s || it.Categories[0].Domain != s) {
 			t.Errorf("%q came back as title %q, content %q, categories %+v", s, it.Title, it.Content, it.Categories)
 		}
 		a := &composer{}

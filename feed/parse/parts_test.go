@@ -89,12 +89,13 @@ func TestOnlyWantedReachGofeed(t *testing.T) {
 	}
 }
 
-// A large document is handed over in pieces, and nothing is lost between them.
+// A large document is handed over in pieces, and nothing is lost between them; long
+// texts are not handed over at all.
 func TestHandedInPieces(t *testing.T) {
 	long := strings.Repeat("x", 300<<10)
 	for name, doc := range map[string]string{
-		"rss":  `<rss><channel><title>T</title><managingEditor>Ed</managingEditor>` + strings.Repeat(`<item><guid>1</guid><description>`+long+`</description></item>`, 10) + `</channel></rss>`,
-		"atom": `<feed xmlns="http://www.w3.org/2005/Atom"><title>T</title><author><name>Ed</name></author>` + strings.Repeat(`<entry><id>1</id><content>`+long+`</content></entry>`, 10) + `</feed>`,
+		"rss":  `<rss><channel><title>T</title><managingEditor>Ed</managingEditor>` + strings.Repeat(`<item><guid>1</guid><title>`+long+`</title><description>`+long+`</description></item>`, 10) + `</channel></rss>`,
+		"atom": `<feed xmlns="http://www.w3.org/2005/Atom"><title>T</title><author><name>Ed</name></author>` + strings.Repeat(`<entry><id>1</id><title>`+long+`</title><content>`+long+`</content></entry>`, 10) + `</feed>`,
 	} {
 		d, err := Open([]byte(doc), Options{})
 		if err != nil {
@@ -108,7 +109,7 @@ func TestHandedInPieces(t *testing.T) {
 			continue
 		}
 		for i, e := range f.Entries {
-			if e.Content.Value != long || len(e.Authors) != 1 || e.Authors[0].Name != "Ed" || f.Title.Value != "T" {
+			if e.Content.Value != long || e.Title.Value != long || len(e.Authors) != 1 || e.Authors[0].Name != "Ed" || f.Title.Value != "T" {
 				t.Errorf("%s: entry %d has %d bytes, authors %v, feed %q", name, i, len(e.Content.Value), e.Authors, f.Title.Value)
 			}
 		}

@@ -29,7 +29,7 @@ func (d *Document) readRSS(parts []int) (*feed.Feed, error) {
 	f := &feed.Feed{Format: d.rssFormat(root)}
 	c := &composer{}
 	open := func() {
-		c.buf = c.buf[:0]
+		c.reset()
 		c.start("rss", "version", "2.0")
 		c.start("channel")
 	}
