@@ -99,19 +99,43 @@ func appendFolded(b []byte, s string) []byte {
 		if len(b) > start {
 			b = append(b, ' ')
 		}
-		from := i
-		for i < len(s) { // words with one space between them are copied together
-			if s[i] == ' ' && i+1 < len(s) && whiteSpace(s[i+1:]) == 0 {
-				i++
-			} else if whiteSpace(s[i:]) > 0 {
-				break
-			}
-			i++ // a byte of a character as good as a whole one
-		}
-		b = append(b, s[from:i]...)
+		n := run(s[i:])
+		b = append(b, s[i:i+n]...)
+		i += n
 	}
 	return b
 }
+
+// run is how many bytes s begins with that are words with one space between them.
+func run(s string) int {
+	i := 0
+	for i < len(s) {
+		switch c := s[i]; {
+		case dark[c]:
+			i++
+		case c == ' ' && i+1 < len(s) && dark[s[i+1]]:
+			i += 2
+		case c >= utf8.RuneSelf && whiteSpace(s[i:]) == 0:
+			i++ // a byte of a character is as good as a whole one
+		default:
+			return i
+		}
+	}
+	return i
+}
+
+// dark are the bytes with which no white space begins.
+var dark = func() (t [256]bool) {
+	for c := range t {
+		switch {
+		case c == ' ', '\t' <= c && c <= '\r':
+		case c == 0xc2, c == 0xe1, c == 0xe2, c == 0xe3: // U+0085, U+00A0; U+1680; U+2000 and on; U+3000
+		default:
+			t[c] = true
+		}
+	}
+	return t
+}()
 
 // whiteSpace is how many bytes of white space (unicode.IsSpace) s begins with, 0 for
 // another character.

@@ -24,6 +24,11 @@ type hits struct {
 	active      []partial
 	next        []partial
 	words       []text.Word
+
+	// The commonest words of a text are forms of nothing. A few that were met last
+	// are kept where asking costs no cache line of a larger table.
+	none    [1 << 10]uint64 // hashes
+	noneFor *forms          // in whose language
 }
 
 type hit struct {
@@ -122,6 +127,9 @@ func (h *hits) field(field query.Field, f *forms) {
 // run looks at words of s that follow each other; the first has number first.
 func (h *hits) run(field query.Field, f *forms, s string, words []text.Word, first int) {
 	t := h.t
+	if h.noneFor != f {
+		h.none, h.noneFor = [len(h.none)]uint64{}, f
+	}
 	for i := range words {
 		w := &words[i]
 		var id uint32
@@ -129,8 +137,10 @@ func (h *hits) run(field query.Field, f *forms, s string, words []text.Word, fir
 			id = t.words.get(w.Hash)
 		}
 		var c *class
-		if f.ask {
-			c = f.class(s, *w)
+		if last := &h.none[w.Hash%uint64(len(h.none))]; f.ask && *last != w.Hash {
+			if c = f.class(s, *w); c == nil {
+				*last = w.Hash
+			}
 		}
 		if id != 0 || c != nil {
 			h.step(field, f, id, c, first+i, *w)

@@ -50,7 +50,15 @@ func (s *scanner) next() html.TokenType {
 	return tt
 }
 
-func (s *scanner) text() string { return string(s.z.Text()) }
+// text is the current text. Where there is nothing to decode it is a part of the
+// source, as the tokenizer would give it.
+func (s *scanner) text() string {
+	raw := s.src[s.pos-len(s.z.Raw()) : s.pos]
+	if strings.IndexByte(raw, '&') < 0 && strings.IndexByte(raw, '\r') < 0 && strings.IndexByte(raw, 0) < 0 {
+		return raw
+	}
+	return string(s.z.Text())
+}
 
 // notRaw makes what follows a tag such as iframe ordinary markup.
 func (s *scanner) notRaw() { s.z.NextIsNotRawText() }
