@@ -5,7 +5,7 @@ FUZZTIME ?= 30s
 # Packages with goroutines of their own: the race detector and random order pay there.
 RACE := ./aggregator/... ./store/... ./publish/... ./cmd/...
 
-.PHONY: build test check fmt vet tidy static lint race golden fuzz bench crash cover demo vuln
+.PHONY: release package build test check fmt vet tidy static lint race golden fuzz bench crash cover demo vuln
 
 build: ## a static binary
 	CGO_ENABLED=0 go build -trimpath -o chancery ./cmd/chancery
@@ -58,3 +58,9 @@ demo:
 
 vuln: ## needs its database
 	go run golang.org/x/vuln/cmd/govulncheck@v1.9.0 ./...
+
+release: ## dist/: .deb and .tar.gz for amd64 and arm64, and SHA256SUMS; make release VERSION=1.2.3
+	packaging/release.sh $(VERSION)
+
+package: ## builds this machine's package twice, compares, installs it in a clean root (root, mmdebstrap)
+	packaging/check.sh
