@@ -176,7 +176,7 @@ func (p *Publisher) Archived(ctx context.Context, name, chain string, n int) (*w
 	case n == pages+1:
 		return nil, &web.MovedError{Name: to, Temporary: true}
 	}
-	release, err := p.acquire(ctx)
+	release, err := p.builds.take(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -18,37 +18,13 @@ import (
 	"chancery/store"
 )
 
-// maxWaiting bounds the requests that wait for a feed to be made (PUB-73).
-const maxWaiting = 256
-
-// acquire takes one of the places for making feeds, or web.ErrBusy if too many
-// wait already.
-func (p *Publisher) acquire(ctx context.Context) (release func(), err error) {
-	select {
-	case p.builds <- struct{}{}:
-		return func() { <-p.builds }, nil
-	default:
-	}
-	if p.waiting.Add(1) > maxWaiting {
-		p.waiting.Add(-1)
-		return nil, web.ErrBusy
-	}
-	defer p.waiting.Add(-1)
-	select {
-	case p.builds <- struct{}{}:
-		return func() { <-p.builds }, nil
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
-	}
-}
-
 // snapshotOf gives the feed as it is now. It costs a pointer when nothing changed
 // (PUB-64).
 func (p *Publisher) snapshotOf(ctx context.Context, f *shelf) (*snapshot, error) {
 	if s := f.snap.Load(); s != nil {
 		return s, nil
 	}
-	release, err := p.acquire(ctx)
+	release, err := p.builds.take(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -161,6 +137,9 @@ func (p *Publisher) feedOf(ctx context.Context, st *state, f *shelf) (*render.Fe
 		Self: render.Address(base + "/feeds/" + f.name + ".{format}"), Home: base + f.home,
 		Author: st.cfg.Title, Style: base + web.FeedStyle, TopicScheme: topicScheme(authority),
 		Mixed: !f.perItem,
+	}
+	for i, served := range f.formats {
+		rf.Without[i] = !served
 	}
 	rf.Hubs = p.hubsOf(st, f)
 	return rf, nil
@@ -293,7 +272,10 @@ func versionOf(f *render.Feed) feed.Digest {
 		strconv.Itoa(render.Version), strconv.Itoa(html.PolicyVersion),
 		f.ID, f.Title, f.Description, f.Language, string(f.Self), f.Home, f.Icon, f.Author, f.Style, f.TopicScheme,
 		f.Updated.UTC().Format(time.RFC3339Nano), f.TTL.String(), strconv.FormatBool(f.Mixed),
-		fmt.Sprintf("%q", f.Hubs), fmt.Sprintf("%+v", f.Paging), fmt.Sprintf("%+v", f.Deleted),
+		fmt.Sprintf("%q", f.Hubs), fmt.Sprintf("%+v", f.Paging), fmt.Sprintf("%+v", f.Deleted), fmt.Sprint(f.Without),
+	}
+	if f.Search != nil {
+		parts = append(parts, fmt.Sprintf("%+v", *f.Search))
 	}
 	for i := range f.Entries {
 		parts = append(parts, string(f.Entries[i].Stamp[:]))
@@ -307,7 +289,7 @@ func (p *Publisher) pageBytes(ctx context.Context, load func(context.Context) (*
 	if b, ok := p.pages.get(key); ok {
 		return b, nil
 	}
-	release, err := p.acquire(ctx)
+	release, err := p.builds.take(ctx)
 	if err != nil {
 		return nil, err
 	}

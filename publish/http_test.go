@@ -293,10 +293,10 @@ func TestMethods(t *testing.T) {
 // PUB-73: too many at once are told to come back, and get no half feed.
 func TestOverload(t *testing.T) {
 	w := smallWorld(t)
-	for range cap(w.pub.builds) {
-		w.pub.builds <- struct{}{}
+	for range cap(w.pub.builds.free) {
+		w.pub.builds.free <- struct{}{}
 	}
-	w.pub.waiting.Store(maxWaiting)
+	w.pub.builds.waiting.Store(w.pub.builds.most)
 	rec := w.get("/feeds/iran.atom")
 	if rec.Code != http.StatusServiceUnavailable || rec.Header().Get("Retry-After") == "" || strings.Contains(rec.Body.String(), "<feed") {
 		t.Errorf("%d, Retry-After %q, %q", rec.Code, rec.Header().Get("Retry-After"), rec.Body)

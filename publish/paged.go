@@ -44,7 +44,7 @@ func (p *Publisher) Paged(ctx context.Context, name string, n int) (*web.Feed, e
 	if err != nil {
 		return nil, err
 	}
-	release, err := p.acquire(ctx)
+	release, err := p.builds.take(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -61,8 +61,9 @@ type Publisher struct {
 	entries    *cache[entryKey, render.Entry]                  // prepared
 	pages      *cache[pageKey, []byte]                         // rendered
 	evicted    atomic.Uint64                                   // counts changes of items: see prepare
-	builds     chan struct{}                                   // bounds feeds being made at once
-	waiting    atomic.Int64                                    // for builds
+	builds     *places                                         // for making feeds
+	searches   *places                                         // for searching
+	found      *cache[string, *found]                          // by canonical search
 	chronicled atomic.Uint64                                   // what archive documents have seen
 	cursor     atomic.Uint64                                   // what Run has seen
 	minted     atomic.Pointer[string]                          // the authority of ids
@@ -109,8 +110,9 @@ type pageKey struct {
 func New(cfg Config, defs Definitions, archive Archive, log *slog.Logger) (*Publisher, error) {
 	p := &Publisher{
 		archive: archive, log: log,
-		opened: make(chan struct{}),
-		builds: make(chan struct{}, 4), // a build is some ms of CPU; more at once only queue
+		opened:   make(chan struct{}),
+		builds:   newPlaces(4, 256), // a build is some ms of CPU; more at once only queue
+		searches: newPlaces(2, 32),  // a search may take more than a second
 	}
 	p.idle = sync.NewCond(new(sync.Mutex))
 	st, err := newState(cfg, defs)
@@ -119,6 +121,7 @@ func New(cfg Config, defs Definitions, archive Archive, log *slog.Logger) (*Publ
 	}
 	p.state.Store(st)
 	p.entries = newCache[entryKey, render.Entry](cfg.CacheBytes / 2)
+	p.found = newCache[string, *found](maxFoundBytes)
 	p.pages = newCache[pageKey, []byte](cfg.CacheBytes / 2)
 	p.web, err = web.New(p, log)
 	if err != nil {

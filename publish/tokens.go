@@ -218,11 +218,17 @@ func (p *Publisher) ForToken(f *web.Feed, token string) *web.Feed {
 	inside := func(rf render.Feed) *render.Feed {
 		g := &rf.Paging
 		for _, a := range []*render.Address{&rf.Self, &g.First, &g.Previous, &g.Next, &g.Last, &g.Current, &g.PrevArchive, &g.NextArchive} {
-			if rest, ok := strings.CutPrefix(string(*a), base+"/feeds/"); ok {
-				*a = render.Address(base + "/t/" + token + "/feeds/" + rest)
+			rest, ok := strings.CutPrefix(string(*a), base+"/")
+			if ok && (strings.HasPrefix(rest, "feeds/") || strings.HasPrefix(rest, "search.")) {
+				*a = render.Address(base + "/t/" + token + "/" + rest)
 			}
 		}
 		rf.Hubs = nil
+		if rf.Search != nil {
+			search := *rf.Search
+			search.Description = "" // it is not for those who have no more than this token
+			rf.Search = &search
+		}
 		return &rf
 	}
 	return p.document(&web.Feed{

@@ -29,6 +29,8 @@ type atomFeed struct {
 	XmlnsFh        string                  `xml:"xmlns:fh,attr,omitempty"`
 	XmlnsAt        string                  `xml:"xmlns:at,attr,omitempty"`
 	Generator      *atomGenerator          `xml:"generator"`
+	XmlnsOS        string                  `xml:"xmlns:opensearch,attr,omitempty"`
+	*openSearch                            // nil: the fields are not there
 	Archive        *struct{}               `xml:"fh:archive"`
 	Complete       *struct{}               `xml:"fh:complete"`
 	Link           []atomLink              `xml:"link"`
@@ -116,6 +118,9 @@ func Atom(f *Feed) ([]byte, error) {
 	if f.Paging.Complete {
 		d.Complete, d.XmlnsFh = &struct{}{}, nsHistory
 	}
+	if d.openSearch = f.openSearch(); d.openSearch != nil {
+		d.XmlnsOS = nsOpenSearch
+	}
 	for _, t := range f.Deleted {
 		d.XmlnsAt = nsTombstones
 		d.Deleted = append(d.Deleted, atomDeleted{Ref: t.Ref, When: atomTime(t.When), Comment: t.Comment})
@@ -149,12 +154,15 @@ func (f *Feed) atomLinks(format Format) []atomLink {
 		add("alternate", f.Home, "text/html")
 	}
 	for _, other := range Formats {
-		if other != format {
+		if other != format && !f.Without[other] {
 			add("alternate", f.Self.In(other), other.MediaType())
 		}
 	}
 	for _, hub := range f.Hubs {
 		add("hub", hub, "")
+	}
+	if f.Search != nil {
+		add("search", f.Search.Description, DescriptionType)
 	}
 	p := &f.Paging
 	for _, r := range []struct {
@@ -217,6 +225,9 @@ func (f *Feed) atomEntry(e *Entry) atomEntry {
 	}
 	for _, o := range e.AlsoAt {
 		link("related", o.URL, "", "Also at "+o.Title)
+	}
+	if e.Revision > 1 && e.Page != "" {
+		link("version-history", e.Page+"/revisions", "text/html", "") // RFC 5829
 	}
 	if e.Via != "" {
 		link("via", e.Via, "", "")

@@ -29,6 +29,7 @@ type jsonFeed struct {
 	Author         *feeds.JSONAuthor   `json:"author,omitempty"` // of version 1; never set (PUB-39)
 	Authors        []*feeds.JSONAuthor `json:"authors,omitempty"`
 	Hubs           []*feeds.JSONHub    `json:"hubs,omitempty"`
+	Search         *jsonSearch         `json:"_opensearch,omitempty"`
 	Items          []jsonItem          `json:"items"` // [] when empty (PUB-37)
 }
 
@@ -107,6 +108,7 @@ func JSON(f *Feed) ([]byte, error) {
 	for _, hub := range f.Hubs {
 		d.Hubs = append(d.Hubs, &feeds.JSONHub{Type: "WebSub", Url: hub})
 	}
+	d.Search = f.jsonSearch()
 	for _, e := range f.entries() {
 		d.Items = append(d.Items, f.jsonItem(e))
 	}

@@ -9,20 +9,21 @@ import (
 // schema11 is the JSON Schema of JSON Feed 1.1 as Go types: what is not here is
 // not allowed, apart from extensions, which begin with "_".
 type schema11 struct {
-	Version     string     `json:"version"`
-	Title       *string    `json:"title"`
-	HomePageURL string     `json:"home_page_url"`
-	FeedURL     string     `json:"feed_url"`
-	Description string     `json:"description"`
-	UserComment string     `json:"user_comment"`
-	NextURL     *string    `json:"next_url"`
-	Icon        string     `json:"icon"`
-	Favicon     string     `json:"favicon"`
-	Authors     []person11 `json:"authors"`
-	Language    *string    `json:"language"`
-	Expired     bool       `json:"expired"`
-	Hubs        []hub11    `json:"hubs"`
-	Items       *[]item11  `json:"items"`
+	Version     string         `json:"version"`
+	Title       *string        `json:"title"`
+	HomePageURL string         `json:"home_page_url"`
+	FeedURL     string         `json:"feed_url"`
+	Description string         `json:"description"`
+	UserComment string         `json:"user_comment"`
+	NextURL     *string        `json:"next_url"`
+	Icon        string         `json:"icon"`
+	Favicon     string         `json:"favicon"`
+	Authors     []person11     `json:"authors"`
+	Language    *string        `json:"language"`
+	Expired     bool           `json:"expired"`
+	Hubs        []hub11        `json:"hubs"`
+	Items       *[]item11      `json:"items"`
+	Search      map[string]any `json:"_opensearch"`
 }
 
 type person11 struct{ Name, URL, Avatar string }

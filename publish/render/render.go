@@ -22,7 +22,7 @@ import (
 
 // Version rises whenever the bytes made from the same input change. It is part
 // of every ETag and of the name of an archive chain.
-const Version = 1
+const Version = 2
 
 // Generator is what documents say made them.
 const Generator = "chancery"
@@ -97,6 +97,10 @@ type Feed struct {
 	Entries []Entry
 	Deleted []Tombstone
 	Paging  Paging
+	// Without are formats in which there is no such document, by [Format].
+	Without [len(Formats)]bool
+	// Search says what the results are of; nil if they are of no search.
+	Search *Search
 }
 
 // Paging says where a document stands among others (RFC 5005). All addresses are

@@ -32,6 +32,7 @@ type rssDocument struct {
 	XmlnsSlash   string   `xml:"xmlns:slash,attr,omitempty"`
 	XmlnsWFW     string   `xml:"xmlns:wfw,attr,omitempty"`
 	XmlnsFh      string   `xml:"xmlns:fh,attr,omitempty"`
+	XmlnsOS      string   `xml:"xmlns:opensearch,attr,omitempty"`
 	Channel      rssChannel
 }
 
@@ -43,6 +44,7 @@ type rssChannel struct {
 	XMLName       xml.Name    `xml:"channel"`
 	Title         rssText     `xml:"title"`
 	Description   rssText     `xml:"description"`
+	*openSearch               // nil: the fields are not there
 	Archive       *struct{}   `xml:"fh:archive"`
 	Complete      *struct{}   `xml:"fh:complete"`
 	AtomLinks     []atomLinkP `xml:"atom:link"`
@@ -144,6 +146,9 @@ func RSS(f *Feed) ([]byte, error) {
 	}
 	if f.Paging.Complete {
 		d.Channel.Complete, d.XmlnsFh = &struct{}{}, nsHistory
+	}
+	if d.Channel.openSearch = f.openSearch(); d.Channel.openSearch != nil {
+		d.XmlnsOS = nsOpenSearch
 	}
 	for _, l := range f.atomLinks(FormatRSS) {
 		d.Channel.AtomLinks = append(d.Channel.AtomLinks, atomLinkP{Href: asURI(l.Href), Rel: l.Rel, Type: l.Type})

@@ -2,6 +2,7 @@ package render
 
 import (
 	"encoding/json"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -119,6 +120,12 @@ func variants(t testing.TB) map[string]*Feed {
 	archive.Deleted = []Tombstone{{Ref: "tag:gone.example,2009:1", When: day, Comment: "withdrawn & gone"}}
 	paged := sampleFeed(prepare(id(8)))
 	paged.Paging = Paging{First: "https://feeds.example.org/search.{format}?q=a&p=1", Next: "https://feeds.example.org/search.{format}?q=a&p=2"}
+	search := sampleFeed(prepare(id(10)))
+	search.Self = Address("https://feeds.example.org/search.{format}?q=" + url.QueryEscape(`"a" AND =B^2`))
+	search.Search = &Search{Terms: `"a" AND =B^2 <&>`, Total: 1234, Start: 51, PerPage: 50, Description: "https://feeds.example.org/opensearch.xml"}
+	search.Paging = Paging{Complete: true}
+	revised := sampleFeed(prepare(func(it *feed.Item) { id(11)(it); it.Revision, it.Revisions = 3, 3 }))
+	revised.Without[FormatRSS] = true
 	source := sampleFeed(prepare(inherited))
 	source.Mixed, source.Style, source.Hubs, source.Language, source.Description = false, "", nil, "", ""
 	plain := prepare(inherited)
@@ -126,7 +133,7 @@ func variants(t testing.TB) map[string]*Feed {
 	same.ID = plain.ID
 	return map[string]*Feed{
 		"full": sampleFeed(prepare(func(*feed.Item) {})), "empty": empty, "nasty": sampleFeed(prepare(nastyItem)), "bare": sampleFeed(prepare(bare)),
-		"claimed": sampleFeed(prepare(claimed)), "archive": archive, "paged": paged, "source": source,
+		"claimed": sampleFeed(prepare(claimed)), "archive": archive, "paged": paged, "search": search, "revised": revised, "source": source,
 		"summary": sampleFeed(Prepare(sampleItem(), sum)), "long": sampleFeed(Prepare(long, c)), "same-id": sampleFeed(plain, same),
 		"many": sampleFeed(prepare(func(*feed.Item) {}), prepare(bare), prepare(nastyItem), prepare(claimed), prepare(inherited)),
 	}

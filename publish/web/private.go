@@ -11,18 +11,26 @@ func open(path string) bool {
 	return path == "/robots.txt" || path == "/favicon.ico" || strings.HasPrefix(path, "/static/")
 }
 
-// private serves /t/{token}/feeds/…. A wrong token and a feed that it does not open
+// private serves /t/{token}/feeds/… and /t/{token}/search.…. A wrong token and a feed that it does not open
 // look the same as what is not there.
 func (s *Server) private(w http.ResponseWriter, r *http.Request, rest string) {
 	token, path, ok := strings.Cut(rest, "/")
 	name, isFeed := strings.CutPrefix(path, "feeds/")
-	if !ok || !isFeed {
+	_, format, isSearch := splitFormat(path)
+	if isSearch = isSearch && path == "search."+format.String(); !ok || !isFeed && !isSearch {
 		s.fail(w, r, ErrNotFound)
 		return
 	}
 	w.Header().Set("Referrer-Policy", "no-referrer")
+	if isSearch {
+		name = "" // a search finds whatever is here: a token for some feeds does not open it
+	}
 	if err := s.lib.Admit(r.Context(), token, feedName(name)); err != nil {
 		s.fail(w, r, err)
+		return
+	}
+	if isSearch {
+		s.searchFeed(w, r, format, token)
 		return
 	}
 	s.feed(w, r, name, token)

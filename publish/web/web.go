@@ -56,6 +56,9 @@ type Library interface {
 	Archived(ctx context.Context, name, chain string, n int) (*Feed, error)
 	// Paged gives page n, from 2, of a feed without a history (RFC 5005 §3).
 	Paged(ctx context.Context, name string, n int) (*Feed, error)
+	// SearchFeed gives a page of a search as a feed. Its errors are those of Search,
+	// and of Feed.
+	SearchFeed(ctx context.Context, s Search) (*Feed, error)
 	// Site says what is here.
 	Site(ctx context.Context) (Site, error)
 	// Item gives an item whole, with its story, or ErrNotFound, or ErrGone if its
@@ -152,6 +155,10 @@ func (s *Server) routes() {
 	s.mux.HandleFunc("/items/{id}", s.item)
 	s.mux.HandleFunc("/status", s.status)
 	s.mux.HandleFunc("/opml.xml", s.opml)
+	s.mux.HandleFunc("/opensearch.xml", s.openSearch)
+	for _, f := range render.Formats {
+		s.mux.HandleFunc("/search."+f.String(), func(w http.ResponseWriter, r *http.Request) { s.searchFeed(w, r, f, "") })
+	}
 	s.mux.HandleFunc("/robots.txt", s.robots)
 	s.mux.HandleFunc("/static/{file}", s.static)
 	s.mux.HandleFunc("/favicon.ico", s.noIcon)
