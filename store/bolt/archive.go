@@ -430,10 +430,7 @@ func (s *Store) Stats(ctx context.Context) (store.Stats, error) {
 		for _, v := range s.vols {
 			out.Bytes += allocated(v.path)
 		}
-		out.Bytes += allocated(s.cat.Path())
-		if s.led != nil {
-			out.Bytes += allocated(s.led.Path())
-		}
+		out.Bytes += allocated(s.catalogPath()) + allocated(s.ledgerPath())
 		return nil
 	})
 	return out, err

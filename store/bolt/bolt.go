@@ -75,7 +75,9 @@ type Store struct {
 	fence  uint64        // last one given
 	late   lateStates    // poll states still to be stored; see late.go
 
-	long sync.WaitGroup // work that outlives a lock: verify, backup
+	long       sync.WaitGroup // work that outlives a lock: verify, backup, compact
+	snapshots  sync.RWMutex   // held for reading by whoever reads in the catalog for long
+	compacting sync.Mutex
 
 	commits atomic.Int64
 	damage  atomic.Pointer[error] // the first that was found
@@ -155,19 +157,27 @@ func Open(ctx context.Context, dir string, o Options) (_ *Store, err error) {
 }
 
 func (s *Store) openLedger() (err error) {
-	path := filepath.Join(s.dir, "ledger.bolt")
+	path := s.ledgerPath()
 	defer guard(path, &err)
 	if _, serr := os.Stat(path); s.opts.ReadOnly && serr != nil {
 		return nil
 	}
-	s.led, err = bbolt.Open(path, 0o600, &bbolt.Options{
-		Timeout: time.Second, ReadOnly: s.opts.ReadOnly, FreelistType: bbolt.FreelistMapType, InitialMmapSize: mapSize(1 << 30),
+	if !s.opts.ReadOnly {
+		_ = os.Remove(path + ".new") // of a compaction that was interrupted
+	}
+	s.led, err = openLedgerDB(path, s.opts.ReadOnly)
+	return err
+}
+
+func openLedgerDB(path string, readOnly bool) (*bbolt.DB, error) {
+	db, err := bbolt.Open(path, 0o600, &bbolt.Options{
+		Timeout: time.Second, ReadOnly: readOnly, FreelistType: bbolt.FreelistMapType, InitialMmapSize: mapSize(1 << 30),
 	})
 	if err != nil {
-		return fmt.Errorf("%s: %w", path, system(err))
+		return nil, fmt.Errorf("%s: %w", path, system(err))
 	}
-	s.led.AllocSize = 1 << 20
-	return nil
+	db.AllocSize = 1 << 20
+	return db, nil
 }
 
 // release closes what is open.
@@ -316,6 +326,9 @@ func (s *Store) openCatalog(ctx context.Context) error {
 	}
 	s.end = last
 	path := s.catalogPath()
+	if !s.opts.ReadOnly {
+		_ = os.Remove(path + ".new") // unfinished, of a rebuild or a compaction
+	}
 	marker := path + ".damaged"
 	db, end, why := (*bbolt.DB)(nil), uint64(0), error(nil)
 	if _, serr := os.Stat(path); serr != nil {

@@ -22,15 +22,20 @@ const leastPacked = 48
 // coders compress and decompress without a dictionary. They are safe for
 // concurrent use and made once.
 type coders struct {
-	enc *zstd.Encoder
-	dec *zstd.Decoder
+	number uint64 // of the dictionary in its volume
+	enc    *zstd.Encoder
+	dec    *zstd.Decoder
 }
 
-var plainCoders = sync.OnceValue(func() coders { return newCoders(nil) })
+var plainCoders = sync.OnceValue(func() coders { return newCoders(0, nil) })
 
 // newCoders makes coders with a raw dictionary, or with none.
-func newCoders(dict []byte) coders {
-	eo := []zstd.EOption{zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderCRC(false), zstd.WithLowerEncoderMem(true)}
+func newCoders(number uint64, dict []byte) coders {
+	return newCodersAt(zstd.SpeedFastest, number, dict)
+}
+
+func newCodersAt(level zstd.EncoderLevel, number uint64, dict []byte) coders {
+	eo := []zstd.EOption{zstd.WithEncoderLevel(level), zstd.WithEncoderCRC(false), zstd.WithLowerEncoderMem(true)}
 	do := []zstd.DOption{zstd.WithDecoderConcurrency(0), zstd.WithDecoderMaxMemory(maxBody), zstd.WithDecoderLowmem(true)}
 	if dict != nil {
 		eo = append(eo, zstd.WithEncoderDictRaw(dictID, dict))
@@ -44,7 +49,7 @@ func newCoders(dict []byte) coders {
 	if err != nil {
 		panic(err)
 	}
-	return coders{enc, dec}
+	return coders{number, enc, dec}
 }
 
 // seal makes a packed body and its content digest. dict is nil where the volume
@@ -55,7 +60,7 @@ func pack(plain []byte, dict *coders) (*packed, feed.Digest) {
 	if len(plain) >= leastPacked {
 		c, arg, as := plainCoders(), uint64(0), codecZstd
 		if dict != nil {
-			c, arg, as = *dict, 1, codecDict
+			c, arg, as = *dict, dict.number, codecDict
 		}
 		if z := c.enc.EncodeAll(plain, make([]byte, 0, len(plain)/2)); len(z) < len(plain) {
 			p.codec, p.arg, p.data = as, arg, z

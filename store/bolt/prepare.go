@@ -215,7 +215,7 @@ func (in *intake) packDraft(i int, v *volume, base uint64) {
 func (v *volume) dictionary() *coders {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
-	return v.dict
+	return v.dicts[v.newest]
 }
 
 // packRaw packs the record of a document whose parts are kept elsewhere where

@@ -141,7 +141,7 @@ func (s *Store) strip(v *volume, seqs []uint64) (err error) {
 	for _, seq := range seqs {
 		gone[seq] = true
 	}
-	tmp := v.path + ".tmp"
+	tmp := v.path + ".strip.tmp" // beside that of a compaction
 	_ = os.Remove(tmp)
 	out, err := openVolumeDB(tmp, false)
 	if err != nil {
@@ -161,22 +161,12 @@ func (s *Store) strip(v *volume, seqs []uint64) (err error) {
 		_ = os.Remove(tmp)
 		return fmt.Errorf("%s: %w", tmp, system(err))
 	}
-	readOnly := v != s.vols[len(s.vols)-1]
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if err := v.db.Close(); err != nil {
-		return system(err)
+	if err = v.replace(tmp, v != s.vols[len(s.vols)-1]); err != nil {
+		_ = os.Remove(tmp) // not there if it is in place
 	}
-	rerr := os.Rename(tmp, v.path)
-	if rerr == nil {
-		rerr = syncDir(s.dir + "/archive")
-	}
-	db, err := openVolumeDB(v.path, readOnly)
-	if err != nil {
-		return err
-	}
-	v.db = db
-	return system(rerr)
+	return err
 }
 
 // copyVolume writes the records of a volume, as change gives them, into an empty file.

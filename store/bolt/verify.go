@@ -131,7 +131,12 @@ func (s *Store) Verify(ctx context.Context, deep bool, progress func(done, total
 // snapshot runs f in a read transaction that may last. The part in memory is read
 // from the snapshot, too.
 func (s *Store) snapshot(f func(tx *bbolt.Tx, c *catalogTx) error) error {
-	return view(s.cat, "catalog", func(tx *bbolt.Tx) error {
+	s.snapshots.RLock() // a compaction does not swap the catalog meanwhile
+	defer s.snapshots.RUnlock()
+	s.mu.RLock()
+	cat := s.cat
+	s.mu.RUnlock()
+	return view(cat, "catalog", func(tx *bbolt.Tx) error {
 		mem := newMemory()
 		c, err := newCatalogTx(tx, mem)
 		if err != nil {

@@ -42,9 +42,14 @@ type volume struct {
 	archive [16]byte
 	sealed  bool
 
-	mu   sync.RWMutex // guards db: a rewrite swaps it
-	db   *bbolt.DB
-	dict *coders // of dictionary 1; nil: none yet. Set before the first record that needs it.
+	mu sync.RWMutex // guards db and dicts: a rewrite swaps them
+	db *bbolt.DB
+	// dicts are by number. One is there before the first record that needs it, and
+	// stays while records read before a rewrite may still be unpacked.
+	dicts  map[uint64]*coders
+	newest uint64 // number of the dictionary for new records; 0: none yet
+
+	rewrites int // how often records that were there changed, or it was sealed; the writer's
 }
 
 // dictSize is how much of a volume's first items makes its dictionary (FIGURES part 2.1).
@@ -154,13 +159,7 @@ func openVolume(path string, readOnly bool) (*volume, error) {
 		v.number = uint32(getUint(meta.Get(keyNumber)))
 		v.first = binary.BigEndian.Uint64(meta.Get(keyFirst))
 		v.sealed = meta.Get(keySealed) != nil
-		if b := tx.Bucket(bucketDict); b != nil {
-			if d := b.Get([]byte{1}); d != nil {
-				c := newCoders(slices.Clone(d))
-				v.dict = &c
-			}
-		}
-		return nil
+		return v.loadDicts(tx)
 	})
 	if err != nil {
 		_ = db.Close()
@@ -216,7 +215,7 @@ func (v *volume) write(recs []entry, dict []byte) (err error) {
 			}
 		}
 		if dict != nil {
-			return tx.Bucket(bucketDict).Put([]byte{1}, dict)
+			return tx.Bucket(bucketDict).Put(binary.AppendUvarint(nil, v.newest+1), dict)
 		}
 		return nil
 	})
@@ -281,10 +280,34 @@ func (v *volume) plain(seq uint64, f framed) ([]byte, error) {
 func (v *volume) coders(n uint64) (*coders, error) {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
-	if n != 1 || v.dict == nil {
-		return nil, fmt.Errorf("dictionary %d is missing", n)
+	if c := v.dicts[n]; c != nil {
+		return c, nil
 	}
-	return v.dict, nil
+	return nil, fmt.Errorf("dictionary %d is missing", n)
+}
+
+// loadDicts reads the dictionaries of a volume's file, beside those that are at hand.
+func (v *volume) loadDicts(tx *bbolt.Tx) error {
+	b := tx.Bucket(bucketDict)
+	if b == nil {
+		return nil
+	}
+	return b.ForEach(func(k, d []byte) error {
+		n := getUint(k)
+		if v.dicts[n] == nil {
+			v.setDict(newCoders(n, slices.Clone(d)))
+		}
+		return nil
+	})
+}
+
+// setDict makes a dictionary known. The caller holds v.mu, or is alone with v.
+func (v *volume) setDict(c coders) {
+	if v.dicts == nil {
+		v.dicts = map[uint64]*coders{}
+	}
+	v.dicts[c.number] = &c
+	v.newest = max(v.newest, c.number)
 }
 
 // openVolumes opens all volumes of an archive, in order. A volume that is missing

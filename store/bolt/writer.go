@@ -333,9 +333,8 @@ func (s *Store) makeDict(v *volume) error {
 	if err := v.write(nil, dict); err != nil {
 		return err
 	}
-	c := newCoders(dict)
 	v.mu.Lock()
-	v.dict = &c
+	v.setDict(newCoders(v.newest+1, dict))
 	v.mu.Unlock()
 	return nil
 }
@@ -368,6 +367,7 @@ func (s *Store) seal(v *volume) error {
 	s.mu.Lock()
 	s.vols = append(s.vols, next)
 	s.mu.Unlock()
+	v.rewrites++
 	s.plain = 0
 	s.log.Info("sealed a volume", "volume", v.number, "records", n)
 	return nil
