@@ -93,6 +93,7 @@ type Aggregator struct {
 	pace       atomic.Int64 // nanoseconds found for a budget of requests; 0: as configured
 	loop       *schedule.Loop
 	hosts      schedule.Hosts // which hosts refuse us
+	buckets    sync.Map       // feed.SourceID to the bucket of its address; see host
 	seeded     atomic.Bool    // hosts knows what was stored
 	reading    chan struct{}  // places for documents that are being taken apart
 	taking     chan struct{}  // and for those between that and their commit
@@ -183,7 +184,7 @@ func (a *Aggregator) Poll(ctx context.Context, o PollOptions) (Summary, error) {
 	}
 	a.seed(states)
 	a.repace(states)
-	tasks, err := o.tasks(states, a.now())
+	tasks, err := o.tasks(states, a.host, a.now())
 	if err != nil {
 		return sum, err
 	}
@@ -208,7 +209,7 @@ func (a *Aggregator) Poll(ctx context.Context, o PollOptions) (Summary, error) {
 }
 
 // tasks are the sources of a round, all of them due at once.
-func (o PollOptions) tasks(states []store.SourceState, now time.Time) ([]schedule.Task, error) {
+func (o PollOptions) tasks(states []store.SourceState, host func(store.Source) string, now time.Time) ([]schedule.Task, error) {
 	named := make(map[feed.SourceID]bool, len(o.Sources))
 	for _, id := range o.Sources {
 		named[id] = true
@@ -226,7 +227,7 @@ func (o PollOptions) tasks(states []store.SourceState, now time.Time) ([]schedul
 		case s.Disabled || !o.All && s.State.NextDue.After(now):
 			continue
 		}
-		tasks = append(tasks, schedule.Task{ID: s.ID, Host: fetch.HostKey(s.Address())})
+		tasks = append(tasks, schedule.Task{ID: s.ID, Host: host(s.Source)})
 	}
 	for _, id := range o.Sources {
 		if named[id] {

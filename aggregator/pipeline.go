@@ -20,7 +20,7 @@ import (
 // result; an error means that the archive could not take it.
 func (a *Aggregator) poll(ctx context.Context, l store.Lease) (Summary, error) {
 	src, st := l.Source, l.State
-	host := fetch.HostKey(src.Address())
+	host := a.host(src)
 	if until := a.hosts.Until(host, a.now()); !until.IsZero() {
 		return heldBack(src, host, until), a.archive.Release(context.WithoutCancel(ctx), l)
 	}
@@ -204,22 +204,27 @@ func summarize(src store.Source, resp *fetch.Response, out schedule.Outcome, in 
 
 // tell writes the poll's one line, and what an operator should hear.
 func (a *Aggregator) tell(ctx context.Context, src store.Source, resp *fetch.Response, out schedule.Outcome, sum Summary, d schedule.Decision) {
-	level, attrs := slog.LevelInfo, []slog.Attr{
-		slog.String("source", string(src.ID)), slog.Int("status", out.Status),
-		slog.Int("new", sum.New), slog.Int("revised", sum.Revised), slog.Int("duplicate", sum.Duplicate),
-		slog.String("next", d.State.Why),
-	}
-	if resp != nil {
-		attrs = append(attrs, slog.Duration("took", resp.Took))
-	}
+	level := slog.LevelInfo
 	switch {
 	case out.Class != "":
 		level = slog.LevelWarn
-		attrs = append(attrs, slog.String("class", out.Class), slog.String("error", out.Error))
 	case sum.NotModified == 1:
 		level = slog.LevelDebug // an hourly "nothing new" of every source is no news
 	}
-	a.log.LogAttrs(ctx, level, "polled", attrs...)
+	if a.log.Enabled(ctx, level) {
+		attrs := []slog.Attr{
+			slog.String("source", string(src.ID)), slog.Int("status", out.Status),
+			slog.Int("new", sum.New), slog.Int("revised", sum.Revised), slog.Int("duplicate", sum.Duplicate),
+			slog.String("next", d.State.Why),
+		}
+		if resp != nil {
+			attrs = append(attrs, slog.Duration("took", resp.Took))
+		}
+		if out.Class != "" {
+			attrs = append(attrs, slog.String("class", out.Class), slog.String("error", out.Error))
+		}
+		a.log.LogAttrs(ctx, level, "polled", attrs...)
+	}
 	for _, note := range d.Notes {
 		a.log.LogAttrs(ctx, slog.LevelWarn, "note", slog.String("source", string(src.ID)), slog.String("note", note))
 	}

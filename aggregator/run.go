@@ -38,7 +38,7 @@ func (a *Aggregator) Run(ctx context.Context) error {
 	a.repace(states)
 	var tasks []schedule.Task
 	for _, s := range states {
-		if t, ok := task(s); ok {
+		if t, ok := a.task(s); ok {
 			tasks = append(tasks, t)
 		}
 	}
@@ -66,14 +66,29 @@ func (a *Aggregator) Load() (sources, polling, waiting int, lag time.Duration) {
 // Answer returns nil when the loop has come round; see [schedule.Loop.Answer].
 func (a *Aggregator) Answer(ctx context.Context) error { return a.loop.Answer(ctx) }
 
-func task(s store.SourceState) (schedule.Task, bool) {
-	return schedule.TaskOf(s, fetch.HostKey(s.Address()))
+func (a *Aggregator) task(s store.SourceState) (schedule.Task, bool) {
+	return schedule.TaskOf(s, a.host(s.Source))
+}
+
+// bucket is the key of an address; see [fetch.HostKey].
+type bucket struct{ address, key string }
+
+// host is the bucket of a source's address. It is remembered, being asked for
+// several times with each poll.
+func (a *Aggregator) host(s store.Source) string {
+	address := s.Address()
+	if b, ok := a.buckets.Load(s.ID); ok && b.(bucket).address == address {
+		return b.(bucket).key
+	}
+	b := bucket{address, fetch.HostKey(address)}
+	a.buckets.Store(s.ID, b)
+	return b.key
 }
 
 // seed takes up, once, what the stored states say of hosts that refuse us.
 func (a *Aggregator) seed(states []store.SourceState) {
 	if !a.seeded.Swap(true) {
-		a.hosts.Seed(states, func(s store.Source) string { return fetch.HostKey(s.Address()) })
+		a.hosts.Seed(states, a.host)
 	}
 }
 
@@ -115,7 +130,7 @@ func (a *Aggregator) pollOne(ctx context.Context, id feed.SourceID) (schedule.Ta
 	} else if err != nil {
 		return schedule.Task{ID: id, Due: a.now().Add(time.Minute)}, true // the archive is in trouble: not a reason to ask a publisher again
 	}
-	t, ok := task(s)
+	t, ok := a.task(s)
 	if soon := a.now().Add(time.Minute); ok && t.Due.Before(soon) && len(leases) == 0 {
 		t.Due = soon // somebody else polls it at the moment
 	}
@@ -134,11 +149,12 @@ func (a *Aggregator) follow(ctx context.Context, after store.Cursor) error {
 			s, err := a.archive.Source(ctx, r.Source)
 			if errors.Is(err, store.ErrNotFound) {
 				a.loop.Remove(r.Source)
+				a.buckets.Delete(r.Source)
 				continue
 			} else if err != nil {
 				return err
 			}
-			if t, ok := task(s); ok {
+			if t, ok := a.task(s); ok {
 				a.loop.Put(t)
 			} else {
 				a.loop.Remove(r.Source)

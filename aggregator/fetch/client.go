@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net"
 	"net/http"
 	"net/http/httptrace"
 	"net/netip"
@@ -22,23 +23,28 @@ import (
 type Client struct {
 	cfg     Config
 	guard   guard
-	agent   string
+	agent   []string // the one value of User-Agent
 	base    http.RoundTripper
 	offline bool // base is a pretend web: no addresses to guard
 	gate    *gate
-	large   chan struct{} // places for bodies above smallBody
+	large   chan struct{} // room for bodies above smallBody
+	places  places
 
 	mu      sync.Mutex                   // guards what follows
-	flights map[string]*flight           // gets in progress, by what they ask
+	flights map[flightKey]*flight        // gets in progress, by what they ask
 	pins    map[string]http.RoundTripper // transports for pinned certificates
 	fresh   http.RoundTripper            // that opens a connection for each request, for 421
 }
 
+// flight is a get in progress.
 type flight struct {
-	done chan struct{}
+	done chan struct{} // closed at the end; made by the first who waits for it, under Client.mu
 	resp *Response
 	err  error
 }
+
+// flightKey is what a get asks; rest is everything that hardly any get has.
+type flightKey struct{ url, etag, modified, rest string }
 
 // New makes a client for the real network.
 func New(cfg Config) (*Client, error) {
@@ -72,10 +78,10 @@ func build(cfg Config) (*Client, error) {
 	return &Client{
 		cfg:     cfg,
 		guard:   guard{networks: networks, ports: cfg.AllowPorts},
-		agent:   agent(cfg.Version, cfg.Contact),
+		agent:   []string{agent(cfg.Version, cfg.Contact)},
 		gate:    newGate(cfg.PerHost),
 		large:   make(chan struct{}, cfg.largeBodies()),
-		flights: map[string]*flight{},
+		flights: map[flightKey]*flight{},
 		pins:    map[string]http.RoundTripper{},
 	}, nil
 }
@@ -105,20 +111,26 @@ func (c *Client) Ready(key string) (at time.Time, ok bool) { return c.gate.ready
 // too; the error is then what was wrong with it, always an [*Error]. Two equal
 // Gets at a time are one (CONFORMANCE F-15).
 func (c *Client) Get(ctx context.Context, r Request) (*Response, error) {
-	key := flightKey(&r)
+	key := keyOf(&r)
 	for {
 		c.mu.Lock()
 		f := c.flights[key]
 		if f == nil {
-			f = &flight{done: make(chan struct{})}
+			f = &flight{}
 			c.flights[key] = f
 			c.mu.Unlock()
 			f.resp, f.err = c.get(ctx, &r)
 			c.mu.Lock()
 			delete(c.flights, key)
+			done := f.done
 			c.mu.Unlock()
-			close(f.done)
+			if done != nil {
+				close(done)
+			}
 			return f.resp, f.err
+		}
+		if f.done == nil {
+			f.done = make(chan struct{})
 		}
 		c.mu.Unlock()
 		select {
@@ -133,24 +145,26 @@ func (c *Client) Get(ctx context.Context, r Request) (*Response, error) {
 	}
 }
 
-func flightKey(r *Request) string {
-	if len(r.Headers) == 0 && r.Authorization == "" && r.Pin == "" && !r.Page {
-		return r.URL + "\x00" + r.ETag + "\x00" + r.LastModified
+func keyOf(r *Request) flightKey {
+	k := flightKey{url: r.URL, etag: r.ETag, modified: r.LastModified}
+	if len(r.Headers) > 0 || r.Authorization != "" || r.Pin != "" || r.Page {
+		k.rest = fmt.Sprintf("%v\x00%s\x00%s\x00%t", r.Headers, r.Authorization, r.Pin, r.Page)
 	}
-	return fmt.Sprintf("%s\x00%s\x00%s\x00%v\x00%s\x00%s\x00%t", r.URL, r.ETag, r.LastModified, r.Headers, r.Authorization, r.Pin, r.Page)
+	return k
 }
 
 func (c *Client) get(ctx context.Context, r *Request) (*Response, error) {
-	u, authorization, err := target(r.URL)
+	p, err := c.places.of(r.URL)
 	if err != nil {
 		return nil, &Error{Class: BadURL, URL: "source", Text: err.Error(), Err: err}
 	}
+	authorization := p.authorization
 	if r.Authorization != "" {
 		authorization = r.Authorization
 	}
 	secretsFor := ""
 	if len(r.Headers) > 0 || authorization != "" {
-		secretsFor = origin(u)
+		secretsFor = origin(p.url)
 	}
 	if r.Origin != "" && r.Origin != r.URL {
 		o, _, err := target(r.Origin)
@@ -165,11 +179,12 @@ func (c *Client) get(ctx context.Context, r *Request) (*Response, error) {
 	defer total.Stop()
 
 	began := time.Now()
-	out := &Response{Hops: make([]Hop, 0, 1)}
-	seen := []string{u.String()}
+	out := &Response{}
+	out.Hops = out.first[:0]
+	seen := []string{p.text}
 	for {
-		secret := (len(r.Headers) > 0 || authorization != "") && origin(u) == secretsFor
-		next, err := c.hop(ctx, cancel, r, u, seen[len(seen)-1], authorization, secret, out, total)
+		secret := secretsFor != "" && (len(r.Headers) > 0 || authorization != "") && origin(p.url) == secretsFor
+		next, err := c.hop(ctx, cancel, r, p, authorization, secret, out, total)
 		out.Took = time.Since(began)
 		if err != nil {
 			return out, err
@@ -178,63 +193,70 @@ func (c *Client) get(ctx context.Context, r *Request) (*Response, error) {
 			return out, nil
 		}
 		// F-41: a visited set against loops, a limit against ladders.
-		for _, s := range seen {
-			if s == next.String() {
-				return out, &Error{Class: Redirect, URL: show(u), Status: out.Status, Text: "the redirects go round in a circle, back to " + show(next)}
-			}
+		to := placeOf(next)
+		if slices.Contains(seen, to.text) {
+			return out, &Error{Class: Redirect, URL: show(p.url), Status: out.Status, Text: "the redirects go round in a circle, back to " + show(next)}
 		}
 		if len(seen) > c.cfg.MaxRedirects {
-			return out, &Error{Class: Redirect, URL: show(u), Status: out.Status, Text: fmt.Sprintf("more than %d redirects", c.cfg.MaxRedirects)}
+			return out, &Error{Class: Redirect, URL: show(p.url), Status: out.Status, Text: fmt.Sprintf("more than %d redirects", c.cfg.MaxRedirects)}
 		}
-		seen = append(seen, next.String())
-		u = next
+		seen = append(seen, to.text)
+		p = to
+	}
+}
+
+// blank is what every request begins as.
+var blank = http.Request{Method: http.MethodGet, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}
+
+// connection is what is learned of the connection that a request goes over.
+type connection struct {
+	guard         *guard
+	reused, local bool
+}
+
+func (k *connection) got(i httptrace.GotConnInfo) {
+	k.reused = i.Reused
+	if a, ok := i.Conn.RemoteAddr().(*net.TCPAddr); ok {
+		k.local = k.guard.local(a.AddrPort().Addr())
 	}
 }
 
 // hop makes one exchange and fills out in. It gives the next address if the
 // answer was a redirect.
-func (c *Client) hop(ctx context.Context, cancel context.CancelCauseFunc, r *Request, u *url.URL, where, authorization string, secret bool, out *Response, total *time.Timer) (*url.URL, error) {
-	if !c.offline && !c.guard.host(u.Hostname(), port(u)) {
+func (c *Client) hop(ctx context.Context, cancel context.CancelCauseFunc, r *Request, p *place, authorization string, secret bool, out *Response, total *time.Timer) (*url.URL, error) {
+	u := p.url
+	if !c.offline && !c.guard.host(p.host, p.port) {
 		return nil, c.fail(ctx, u, errRefused)
 	}
-	key := hostKey(u.Hostname())
-	if err := c.enter(ctx, key, u, total); err != nil {
+	if err := c.enter(ctx, p, total); err != nil {
 		return nil, c.fail(ctx, u, err)
 	}
-	defer c.gate.leave(key)
+	defer c.gate.leave(p.key)
 
 	began := time.Now()
-	hop := Hop{URL: where}
-	req := &http.Request{
-		Method: http.MethodGet, URL: u, Host: u.Host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: c.header(r, where, authorization, secret, &hop),
-	}
-	var local bool
-	trace := &httptrace.ClientTrace{GotConn: func(i httptrace.GotConnInfo) {
-		hop.Reused = i.Reused
-		if a, err := netip.ParseAddrPort(i.Conn.RemoteAddr().String()); err == nil {
-			local = c.guard.local(a.Addr())
-		}
-	}}
+	hop := Hop{URL: p.text}
+	conn := &connection{guard: &c.guard}
 	rt, err := c.roundTripper(r.Pin)
 	if err != nil {
 		return nil, &Error{Class: TLS, URL: show(u), Text: err.Error(), Err: err}
 	}
-	req = req.WithContext(httptrace.WithClientTrace(ctx, trace))
+	req := blank.WithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: conn.got}))
+	req.URL, req.Host, req.Header = u, u.Host, c.header(r, p.text, authorization, secret, &hop)
 	resp, err := rt.RoundTrip(req)
 	if err == nil && resp.StatusCode == http.StatusMisdirectedRequest && !c.offline && r.Pin == "" {
 		resp.Body.Close()
 		resp, err = c.freshTripper().RoundTrip(req) //nolint:bodyclose // F-57: once, over a new connection; closed below as the first would be
 	}
+	hop.Reused = conn.reused
 	if err != nil {
-		out.Status, out.URL = 0, where
+		out.Status, out.URL = 0, p.text
 		out.Hops = append(out.Hops, hop)
 		return nil, c.fail(ctx, u, err)
 	}
-	hop.Status, hop.Proto, hop.Took = resp.StatusCode, resp.Proto, time.Since(began)
 	out.Received = time.Now()
-	out.Status, out.URL, out.Header = resp.StatusCode, where, resp.Header
-	out.Local, out.Conditional = local || c.offline, hop.Conditional
+	hop.Status, hop.Proto, hop.Took = resp.StatusCode, resp.Proto, out.Received.Sub(began)
+	out.Status, out.URL, out.Header = resp.StatusCode, p.text, resp.Header
+	out.Local, out.Conditional = conn.local || c.offline, hop.Conditional
 	if isRedirect(resp.StatusCode) && resp.Header.Get("Location") != "" {
 		hop.Permanent = resp.StatusCode == http.StatusMovedPermanently || resp.StatusCode == http.StatusPermanentRedirect
 		drain(resp)
@@ -257,32 +279,24 @@ func (c *Client) hop(ctx context.Context, cancel context.CancelCauseFunc, r *Req
 
 // enter waits for the host's turn. The wait is ours, so that the poll's time
 // does not run meanwhile.
-func (c *Client) enter(ctx context.Context, key string, u *url.URL, total *time.Timer) error {
-	if at, ok := c.gate.ready(key); !ok || at.After(time.Now()) {
+func (c *Client) enter(ctx context.Context, p *place, total *time.Timer) error {
+	if at, ok := c.gate.ready(p.key); !ok || at.After(time.Now()) {
 		if !total.Stop() {
 			return errTotal
 		}
 		defer total.Reset(c.cfg.Timeout)
 	}
-	return c.gate.enter(ctx, key, c.delay(u.Hostname()))
+	return c.gate.enter(ctx, p.key, c.delay(p))
 }
 
-// delay is what lies between the starts of two requests to a host.
-func (c *Client) delay(host string) time.Duration {
-	if c.offline || c.localHost(host) {
+// delay is what lies between the starts of two requests to a host. It may be less
+// than the least one where the host is written as an address of allow_networks, or
+// is localhost while loopback is one of them.
+func (c *Client) delay(p *place) time.Duration {
+	if c.offline || p.addr.IsValid() && c.guard.local(p.addr) {
 		return c.cfg.HostDelay
 	}
 	return max(c.cfg.HostDelay, hardDelay)
-}
-
-// localHost reports whether the host of a URL is written as an address of
-// allow_networks, or is localhost while loopback is one of them.
-func (c *Client) localHost(host string) bool {
-	if strings.EqualFold(host, "localhost") {
-		host = "127.0.0.1"
-	}
-	a, err := netip.ParseAddr(host)
-	return err == nil && c.guard.local(a)
 }
 
 var (
@@ -293,14 +307,15 @@ var (
 
 // header builds what is sent: nothing but what is listed here (F-85, F-86).
 func (c *Client) header(r *Request, where, authorization string, secret bool, hop *Hop) http.Header {
-	ua := c.agent
+	agent := c.agent
 	if r.Subscribers > 0 {
-		ua += " (" + strconv.Itoa(r.Subscribers) + " subscribers)"
+		ua := agent[0] + " (" + strconv.Itoa(r.Subscribers) + " subscribers)"
 		if r.Subscribers == 1 {
 			ua = strings.TrimSuffix(ua, "s)") + ")"
 		}
+		agent = []string{ua}
 	}
-	h := http.Header{"Accept": acceptValue, "Accept-Encoding": encodingValue, "User-Agent": {ua}}
+	h := http.Header{"Accept": acceptValue, "Accept-Encoding": encodingValue, "User-Agent": agent}
 	if r.Page {
 		h["Accept"] = pageValue
 	}
@@ -313,11 +328,12 @@ func (c *Client) header(r *Request, where, authorization string, secret bool, ho
 		}
 	}
 	if r.Validators.URL == where {
+		values := [...]string{r.ETag, r.LastModified}
 		if r.ETag != "" {
-			h["If-None-Match"] = []string{r.ETag}
+			h["If-None-Match"] = values[0:1:1]
 		}
 		if r.LastModified != "" {
-			h["If-Modified-Since"] = []string{r.LastModified}
+			h["If-Modified-Since"] = values[1:2:2]
 		}
 		hop.Conditional = !r.IsZero()
 	}

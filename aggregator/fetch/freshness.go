@@ -21,6 +21,9 @@ type Freshness struct {
 // FreshnessOf evaluates the header of a response, of any status, received at
 // received (F-22). s-maxage is for shared caches and passed over (F-17).
 func FreshnessOf(h http.Header, received time.Time) Freshness {
+	if len(h["Cache-Control"]) == 0 && len(h["Expires"]) == 0 {
+		return Freshness{} // of nearly every 304: it is asked with each answer
+	}
 	cc := directives(h["Cache-Control"])
 	for _, name := range []string{"no-store", "no-cache"} {
 		if _, ok := cc[name]; ok {

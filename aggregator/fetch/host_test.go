@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -134,7 +135,7 @@ func TestHardDelay(t *testing.T) { // F-88
 		host string
 		want time.Duration
 	}{{"8.8.8.8", hardDelay}, {"example.org", hardDelay}, {"127.0.0.9", 0}, {"localhost", 0}} {
-		if got := c.delay(x.host); got != x.want {
+		if got := c.delay(placeOf(&url.URL{Scheme: "https", Host: x.host})); got != x.want {
 			t.Errorf("delay to %s: %v, want %v", x.host, got, x.want)
 		}
 	}

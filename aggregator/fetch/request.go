@@ -87,6 +87,7 @@ type Response struct {
 	Conditional bool
 
 	release func()
+	first   [1]Hop // where Hops begins
 }
 
 // Release gives back the memory reserved for a large body. Call it when Body is

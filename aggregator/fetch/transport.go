@@ -93,7 +93,7 @@ func (g guarded) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	if r.Header.Get("User-Agent") == "" {
 		r = r.Clone(r.Context())
-		r.Header.Set("User-Agent", g.c.agent) // F-84
+		r.Header["User-Agent"] = g.c.agent // F-84
 	}
 	resp, err := g.c.base.RoundTrip(r)
 	if errors.Is(err, errRefused) {

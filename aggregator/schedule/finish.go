@@ -201,5 +201,5 @@ func (f *finisher) set(wait time.Duration, why string) {
 	st := &f.d.State
 	st.Interval = wait
 	st.NextDue = due(f.s, &f.m, wait, f.now)
-	st.Why = fmt.Sprintf("in %s: %s", human(st.NextDue.Sub(f.now)), why)
+	st.Why = "in " + human(st.NextDue.Sub(f.now)) + ": " + why
 }

@@ -1,8 +1,8 @@
 package schedule
 
 import (
-	"fmt"
 	"math"
+	"strconv"
 	"time"
 
 	"chancery/store"
@@ -127,14 +127,17 @@ func due(s store.Source, m *memory, wait time.Duration, now time.Time) time.Time
 
 // human is a duration as operators read it.
 func human(d time.Duration) string {
+	number := func(f float64, digits int, unit string) string {
+		return string(append(strconv.AppendFloat(make([]byte, 0, 16), f, 'f', digits, 64), unit...))
+	}
 	switch {
 	case d >= 2*day:
-		return fmt.Sprintf("%.1f days", d.Hours()/24)
+		return number(d.Hours()/24, 1, " days")
 	case d >= time.Hour:
-		return fmt.Sprintf("%.1f h", d.Hours())
+		return number(d.Hours(), 1, " h")
 	case d >= time.Minute:
-		return fmt.Sprintf("%.0f min", d.Minutes())
+		return number(d.Minutes(), 0, " min")
 	default:
-		return fmt.Sprintf("%.0f s", d.Seconds())
+		return number(d.Seconds(), 0, " s")
 	}
 }

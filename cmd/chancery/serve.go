@@ -119,6 +119,7 @@ func addressOf(l net.Listener) string {
 // serve runs the daemon until ctx ends.
 func (p *program) serve(ctx context.Context, c *Config, log *slog.Logger) (err error) {
 	signal.Ignore(syscall.SIGPIPE) // a reader that hangs up is not our end
+	keepHeapFloor()
 	dir, _, err := c.dataDir(p.flags.data, p.getenv)
 	if err != nil {
 		return err

@@ -39,13 +39,17 @@ func (s *Store) Sources(ctx context.Context) ([]store.SourceState, error) {
 	if s.closed {
 		return nil, store.ErrClosed
 	}
-	out := make([]store.SourceState, 0, len(s.mem.sources))
+	all := make([]*known, 0, len(s.mem.sources))
 	for _, k := range s.mem.sources {
 		if !k.source.Removed || k.items > 0 {
-			out = append(out, k.sourceState())
+			all = append(all, k)
 		}
 	}
-	slices.SortFunc(out, func(a, b store.SourceState) int { return cmp.Compare(a.ID, b.ID) })
+	slices.SortFunc(all, func(a, b *known) int { return cmp.Compare(a.source.ID, b.source.ID) })
+	out := make([]store.SourceState, len(all))
+	for i, k := range all {
+		out[i] = k.sourceState()
+	}
 	return out, nil
 }
 
@@ -96,30 +100,28 @@ func (s *Store) Lease(ctx context.Context, q store.LeaseQuery) ([]store.Lease, e
 	if s.closed {
 		return nil, store.ErrClosed
 	}
-	named := make(map[feed.SourceID]bool, len(q.Sources))
-	for _, id := range q.Sources {
-		if k := s.mem.sources[id]; k == nil || k.source.Removed {
-			return nil, fmt.Errorf("source %q: %w", id, store.ErrNotFound)
-		}
-		named[id] = true
-	}
 	now := nanos(q.Now)
-	candidates := s.mem.sources
-	if len(named) > 0 { // a poll of one source must not look at all
-		candidates = make(map[feed.SourceID]*known, len(named))
-		for id := range named {
-			candidates[id] = s.mem.sources[id]
-		}
+	// free: it may be polled if it is asked for by name.
+	free := func(k *known) bool {
+		return (k.fence == 0 || k.until <= now) && k.source.Address() != "" && !k.now().NotBefore.After(q.Now)
 	}
 	var due []*known
-	for id, k := range candidates {
-		switch {
-		case k.fence != 0 && k.until > now || k.source.Removed || k.source.Address() == "" || k.now().NotBefore.After(q.Now):
-		case len(named) > 0 && !named[id]:
-		case k.source.Disabled && !named[id]:
-		case !q.All && !named[id] && k.now().NextDue.After(q.Now):
-		default:
-			due = append(due, k)
+	if len(q.Sources) > 0 { // a poll of one source must not look at all
+		due = make([]*known, 0, len(q.Sources))
+		for _, id := range q.Sources {
+			k := s.mem.sources[id]
+			if k == nil || k.source.Removed {
+				return nil, fmt.Errorf("source %q: %w", id, store.ErrNotFound)
+			}
+			if free(k) && !slices.Contains(due, k) {
+				due = append(due, k)
+			}
+		}
+	} else {
+		for _, k := range s.mem.sources {
+			if !k.source.Removed && !k.source.Disabled && (q.All || !k.now().NextDue.After(q.Now)) && free(k) {
+				due = append(due, k)
+			}
 		}
 	}
 	slices.SortFunc(due, func(a, b *known) int {
@@ -158,9 +160,6 @@ func (s *Store) Finish(ctx context.Context, l store.Lease, r store.PollResult) (
 	if s.opts.ReadOnly {
 		return nil, store.ErrReadOnly
 	}
-	if err := s.holds(&l); err != nil {
-		return nil, err
-	}
 	id := l.Source.ID
 	if r.Source != nil && r.Source.ID != id {
 		return nil, fmt.Errorf("source %q: the poll replaces it by %q", id, r.Source.ID)
@@ -170,6 +169,9 @@ func (s *Store) Finish(ctx context.Context, l store.Lease, r store.PollResult) (
 	}
 	if r.Batch == nil && r.Source == nil {
 		return nil, s.finishLate(&l, &r.State)
+	}
+	if err := s.holds(&l); err != nil {
+		return nil, err
 	}
 	in := &intake{source: id, batch: r.Batch, seen: r.Seen}
 	if err := s.prepare(in); err != nil {
