@@ -73,6 +73,7 @@ type Store struct {
 	end    uint64        // last record
 	grown  chan struct{} // closed and replaced when the log grows
 	fence  uint64        // last one given
+	leased int           // leases that are out
 	late   lateStates    // poll states still to be stored; see late.go
 
 	long       sync.WaitGroup // work that outlives a lock: verify, backup, compact

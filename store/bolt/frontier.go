@@ -136,6 +136,9 @@ func (s *Store) Lease(ctx context.Context, q store.LeaseQuery) ([]store.Lease, e
 	out := make([]store.Lease, 0, len(due))
 	for _, k := range due {
 		s.fence++
+		if k.fence == 0 {
+			s.leased++
+		}
 		k.fence, k.until = s.fence, nanos(q.Now.Add(q.TTL))
 		out = append(out, store.Lease{Source: copySource(k.source), State: copyState(*k.now()), Fence: k.fence, Until: q.Now.Add(q.TTL)})
 	}
@@ -183,6 +186,7 @@ func (s *Store) Finish(ctx context.Context, l store.Lease, r store.PollResult) (
 		recorded = r.Batch.At
 	}
 	err := s.submit(ctx, &job{
+		poll: true,
 		run: func(t *txn) error {
 			if t.ended[id] {
 				return fmt.Errorf("source %q: %w", id, store.ErrLeaseLost)
@@ -238,5 +242,6 @@ func (s *Store) Release(ctx context.Context, l store.Lease) error {
 		return fmt.Errorf("source %q: %w", l.Source.ID, store.ErrLeaseLost)
 	}
 	k.fence = 0
+	s.leased--
 	return nil
 }

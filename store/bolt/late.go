@@ -56,6 +56,7 @@ func (s *Store) finishLate(l *store.Lease, state *store.PollState) error {
 		return fmt.Errorf("source %q: %w", id, store.ErrLeaseLost)
 	}
 	k.fence, k.later = 0, &later
+	s.leased--
 	if !s.late.sources[id] {
 		s.late.sources[id] = true
 		switch len(s.late.sources) {

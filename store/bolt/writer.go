@@ -13,8 +13,11 @@ import (
 	"chancery/store"
 )
 
-// maxGroup bounds a group commit (HOUSE part 5).
-const maxGroup = 200
+// Bounds of a group commit (HOUSE part 5).
+const (
+	maxGroup = 200
+	linger   = 20 * time.Millisecond
+)
 
 // job is something to be done by the writer. run decides and emits; it may be
 // called twice, the second time alone.
@@ -24,6 +27,8 @@ type job struct {
 	care func() error
 	err  error
 	done chan struct{}
+	// poll: it ends a poll, and can wait a moment for others to be committed with.
+	poll bool
 }
 
 // submit hands a job to the writer and waits until it is durable or has failed.
@@ -87,19 +92,48 @@ func (s *Store) write() {
 	}
 }
 
-// gather takes what is queued.
+// gather takes what is queued. While that is only polls, and more polls are under
+// way, it waits a moment for those: a commit costs more than what a poll brings, and
+// so does whatever follows the log from commit to commit.
 func (s *Store) gather(first *job) []*job {
 	group := []*job{first}
+	polls := first.poll
 	for len(group) < maxGroup {
 		select {
 		case j := <-s.jobs:
 			group = append(group, j)
+			polls = polls && j.poll
 			continue
 		default:
 		}
 		break
 	}
+	if !polls || s.underWay() <= len(group) {
+		return group
+	}
+	t := time.NewTimer(linger)
+	defer t.Stop()
+	for len(group) < maxGroup {
+		select {
+		case j := <-s.jobs:
+			group = append(group, j)
+			if !j.poll {
+				return group
+			}
+		case <-t.C:
+			return group
+		case <-s.quit:
+			return group
+		}
+	}
 	return group
+}
+
+// underWay is how many leases are out.
+func (s *Store) underWay() int {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.leased
 }
 
 // commit does a group of jobs, in one commit if none of them fails half-way.
@@ -200,6 +234,11 @@ func (s *Store) transact(group []*job) (err error) {
 	}
 	// Volume first, catalog second. What readers find in the catalog must be in memory.
 	s.mu.Lock()
+	for id, k := range t.sources {
+		if old := s.mem.sources[id]; old != nil && old.fence != 0 && (k.source.Removed || t.ended[id]) {
+			s.leased--
+		}
+	}
 	t.merge()
 	s.lateMerged(c)
 	s.mu.Unlock()
