@@ -103,8 +103,16 @@ func TestProofsExist(t *testing.T) {
 	if n := len(namedTest.FindAllString(text, -1)); n < 300 {
 		t.Errorf("standards.md names %d tests: is it whole?", n)
 	}
-	for _, fault := range missingProofs(text, testsOf(t), scripts, documents) {
+	tests := testsOf(t)
+	for _, fault := range missingProofs(text, tests, scripts, documents) {
 		t.Error(fault)
+	}
+	security, err := os.ReadFile("security.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, fault := range missingProofs(string(security), tests, scripts, documents) {
+		t.Error("security.md:", fault)
 	}
 }
 

@@ -44,21 +44,11 @@ func runFarm(ctx context.Context, args []string, out io.Writer) error {
 	if f.rounds < 1 || f.idle < 0 || *sound == "" && *faulty == "" && f.idle == 0 {
 		return errors.New("nothing to measure: say -farm, -faulty or -idle, and at least one round")
 	}
-	if f.dir == "" {
-		temp, err := os.MkdirTemp("", "chancerybench-")
-		if err != nil {
-			return err
-		}
-		defer os.RemoveAll(temp)
-		f.dir = temp
+	clean, err := f.prepare(ctx)
+	if err != nil {
+		return err
 	}
-	if f.bin == "" {
-		f.bin = filepath.Join(f.dir, "chancery")
-		build := exec.CommandContext(ctx, "go", "build", "-o", f.bin, "chancery/cmd/chancery")
-		if b, err := build.CombinedOutput(); err != nil {
-			return fmt.Errorf("go build: %w: %s", err, b)
-		}
-	}
+	defer clean()
 	if *sound != "" {
 		if err := f.soundFeeds(ctx, *sound); err != nil {
 			return err
@@ -78,6 +68,29 @@ func runFarm(ctx context.Context, args []string, out io.Writer) error {
 		return fmt.Errorf("%d figures are over their bounds", f.missed)
 	}
 	return nil
+}
+
+// prepare makes the folder and the program, if none was named; clean takes away
+// what it made.
+func (f *farmBench) prepare(ctx context.Context) (clean func(), err error) {
+	clean = func() {}
+	if f.dir == "" {
+		temp, err := os.MkdirTemp("", "chancerybench-")
+		if err != nil {
+			return nil, err
+		}
+		clean = func() { _ = os.RemoveAll(temp) }
+		f.dir = temp
+	}
+	if f.bin == "" {
+		f.bin = filepath.Join(f.dir, "chancery")
+		build := exec.CommandContext(ctx, "go", "build", "-o", f.bin, "chancery/cmd/chancery")
+		if b, err := build.CombinedOutput(); err != nil {
+			clean()
+			return nil, fmt.Errorf("go build: %w: %s", err, b)
+		}
+	}
+	return clean, nil
 }
 
 // say prints one measured value.

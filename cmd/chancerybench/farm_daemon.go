@@ -116,7 +116,7 @@ func (d *daemon) sources(ctx context.Context) ([]farmSource, error) {
 
 // start starts the daemon and waits until commands reach it.
 func (d *daemon) start(ctx context.Context) error {
-	log, err := os.Create(filepath.Join(d.dir, "serve.log"))
+	log, err := os.OpenFile(filepath.Join(d.dir, "serve.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return err
 	}
@@ -153,6 +153,15 @@ func (d *daemon) stop() error {
 	err = errors.Join(err, d.cmd.Wait(), d.log.Close())
 	d.cmd = nil
 	return err
+}
+
+// kill ends the daemon without giving it a chance.
+func (d *daemon) kill() error {
+	d.watched()
+	err := d.cmd.Process.Kill()
+	_ = d.cmd.Wait() // says that it was killed
+	d.cmd = nil
+	return errors.Join(err, d.log.Close())
 }
 
 // farmStatus is what is read of "status --json".

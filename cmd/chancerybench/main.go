@@ -4,6 +4,7 @@
 //
 //	chancerybench search -posts 1000000
 //	chancerybench farm -farm http://127.0.0.1:8088
+//	chancerybench soak -feedfarm ../shared/feedfarm -for 2h
 //
 // CPU time is of the whole process, garbage collection included; wall times on a
 // shared machine are upper limits.
@@ -34,15 +35,17 @@ func main() {
 // run is the program without its process.
 func run(ctx context.Context, args []string, out io.Writer) error {
 	if len(args) == 0 {
-		return errors.New("say which part to measure: search or farm")
+		return errors.New("say which part to measure: search, farm or soak")
 	}
 	switch args[0] {
 	case "search":
 		return runSearch(ctx, args[1:], out)
 	case "farm":
 		return runFarm(ctx, args[1:], out)
+	case "soak":
+		return runSoak(ctx, args[1:], out)
 	}
-	return fmt.Errorf("no part is called %q; there are: search, farm", args[0])
+	return fmt.Errorf("no part is called %q; there are: search, farm, soak", args[0])
 }
 
 // cpu is what the process has used so far.
