@@ -204,20 +204,24 @@ func (p *Publisher) oldChain(ctx context.Context, f *shelf, chain, to string, th
 	return web.ErrNotFound
 }
 
+// headOf is the head of f's documents, apart from making the feed itself.
+func (p *Publisher) headOf(ctx context.Context, f *shelf) (*render.Feed, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err := p.identify(ctx, f); err != nil {
+		return nil, err
+	}
+	return p.feedOf(ctx, p.state.Load(), f)
+}
+
 // archiveDocument makes one document from its events: the entries as they were,
 // newest event first, an entry once.
 func (p *Publisher) archiveDocument(ctx context.Context, f *shelf, chain string, n int) (*render.Feed, error) {
-	f.mu.Lock()
-	err := p.identify(ctx, f)
-	f.mu.Unlock()
+	rf, err := p.headOf(ctx, f)
 	if err != nil {
 		return nil, err
 	}
 	events, err := p.page(ctx, f.name, chain, n)
-	if err != nil {
-		return nil, err
-	}
-	rf, err := p.feedOf(ctx, p.state.Load(), f)
 	if err != nil {
 		return nil, err
 	}

@@ -24,6 +24,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -466,6 +467,9 @@ func headOf(it *feed.Item) store.Head {
 func (p *Publisher) update(ctx context.Context, f *shelf, ch *change, cs []*candidate) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if src, ok := strings.CutPrefix(f.name, nameSource+"/"); ok && ch.sources[feed.SourceID(src)] && f.retitle(p.source(feed.SourceID(src))) {
+		f.snap.Store(nil)
+	}
 	if f.window == nil {
 		return nil // nobody asked for it
 	}

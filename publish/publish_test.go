@@ -403,3 +403,29 @@ func TestAskedBeforeRun(t *testing.T) {
 	stop()
 	<-done
 }
+
+// PUB-03: a source that has another name has it in its own feed at once, whose date
+// says so, and in the entries of others.
+func TestRetitledSource(t *testing.T) {
+	w := newWorld(t, testConfig(), testTopics())
+	w.fill("one", 3, "iran")
+	before := w.body("/feeds/source/one.atom")
+	w.change(store.Edit{Kind: store.KindSource, Source: &store.Source{
+		ID: "one", URL: "https://one.example/feed", Site: "https://one.example/", Title: "The renamed blog", Origin: "config",
+	}})
+	after := w.body("/feeds/source/one.atom")
+	if !strings.Contains(after, "<title>The renamed blog</title>\n  <id>") || !strings.Contains(after, "<subtitle>Posts of The renamed blog.</subtitle>") {
+		t.Errorf("the feed has its old name:\n%.600s", after)
+	}
+	element := func(doc, name string) string {
+		_, rest, _ := strings.Cut(doc, "<"+name+">")
+		value, _, _ := strings.Cut(rest, "<")
+		return value
+	}
+	if element(before, "id") != element(after, "id") || element(before, "updated") == element(after, "updated") {
+		t.Errorf("id %s and %s, updated %s and %s", element(before, "id"), element(after, "id"), element(before, "updated"), element(after, "updated"))
+	}
+	if iran := w.body("/feeds/iran.atom"); strings.Contains(iran, "The one blog") {
+		t.Error("the entries of other feeds have the old name")
+	}
+}

@@ -24,7 +24,7 @@ func newState(cfg Config, defs Definitions) (*state, error) {
 	for _, t := range defs.Topics {
 		s.labels[t.ID] = t.Name
 		s.add(&shelf{
-			name: string(t.ID), title: orElse(t.Name, string(t.ID)), about: t.Description,
+			name: string(t.ID), title: orElse(t.Name, string(t.ID)), about: orElse(t.Description, "Posts on "+orElse(t.Name, string(t.ID))+"."),
 			home: "/topics/" + string(t.ID), pred: ofTopic(t.ID), selection: "topic",
 		})
 	}
@@ -77,6 +77,24 @@ func (s *state) complete(f *shelf) {
 	if f.formats == [len(render.Formats)]bool{} {
 		f.formats = [len(render.Formats)]bool{true, true, true}
 	}
+	f.define()
+}
+
+// retitle names the feed of a source as the source is called now. It reports
+// whether that is another name, and then needs mu.
+func (f *shelf) retitle(src render.Source) bool {
+	title := orElse(src.Title, string(src.ID))
+	if f.title == title {
+		return false
+	}
+	f.title, f.about = title, "Posts of "+title+"."
+	f.define()
+	f.id = "" // to be looked up anew, with what changed
+	return true
+}
+
+// define digests the definition.
+func (f *shelf) define() {
 	def, err := json.Marshal([]any{f.title, f.about, f.language, f.limit, f.content, f.formats})
 	if err != nil {
 		panic("publish: a definition cannot be hashed: " + err.Error()) // strings and numbers always can
@@ -139,6 +157,7 @@ func (p *Publisher) shelf(ctx context.Context, name string) (*shelf, error) {
 	f := &shelf{
 		name:  e.String(),
 		title: e.title(func(id string) string { return s.fixed[id].title }),
+		about: "Posts on " + e.title(func(id string) string { return s.fixed[id].title }) + ".",
 		home:  "/",
 		pred:  ofExpression(e, func(id string) predicate { return s.fixed[id].pred }),
 	}
@@ -192,10 +211,11 @@ func (p *Publisher) sourceShelf(ctx context.Context, s *state, id feed.SourceID)
 		}
 	}
 	f := &shelf{
-		name: nameSource + "/" + string(id), title: orElse(src.Title, string(id)), language: src.Language,
+		name: nameSource + "/" + string(id), language: src.Language,
 		home: "/sources/" + string(id), pred: ofSource(id), perItem: true, minted: true,
 	}
 	s.complete(f)
+	f.retitle(src)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if other := s.sources[f.name]; other != nil {

@@ -243,7 +243,7 @@ func (s *Server) openSearch(w http.ResponseWriter, r *http.Request) {
 	base := s.lib.Base()
 	d := &render.Description{
 		ShortName:   cmp.Or(site.Title, render.Generator),
-		Description: "Search the posts that " + cmp.Or(site.Title, render.Generator) + " has archived, in every version.",
+		Description: "Search the posts that " + cmp.Or(site.Title, render.Generator) + " has archived.",
 		Self:        base + "/opensearch.xml", Example: `"camp ashraf" OR mojahed*`,
 	}
 	d.URLs = append(d.URLs, render.SearchURL{Type: "text/html", Template: base + "/search?q={searchTerms}"})
