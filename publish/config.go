@@ -144,6 +144,11 @@ type Topic struct {
 	ID          feed.TopicID
 	Name        string
 	Description string
+	// Rule is the query that tells which items are of the topic, and Threshold and
+	// About the scores from which on they mention it and are about it: to show why an
+	// item has the topic. It may be empty.
+	Rule             string
+	Threshold, About float64
 }
 
 // Feed is a published feed of its own name: a [[feed]] of the configuration.

@@ -42,6 +42,7 @@ import (
 type Archive interface {
 	Items(ctx context.Context, ids []feed.ItemID, fields store.Fields) ([]feed.Item, error)
 	Revisions(ctx context.Context, id feed.ItemID) ([]feed.Item, error)
+	Raw(ctx context.Context, id feed.ItemID, revision int) (store.Document, error)
 	Heads(ctx context.Context, q store.HeadQuery) ([]store.Head, error)
 	Follow(ctx context.Context, after store.Cursor, kinds store.Kinds, max int) ([]store.Record, store.Cursor, error)
 	End(ctx context.Context) (store.Cursor, error)
@@ -75,6 +76,7 @@ type Publisher struct {
 	hub        *hub.Hub                                        // nil: none
 	pinger     *hub.Pinger                                     // nil: there is no outside hub
 	index      store.Index                                     // nil: nothing can be searched
+	prove      Prover                                          // nil: nothing can be proved
 	opened     chan struct{}                                   // closed when histories are open
 	openOnce   sync.Once
 	idle       *sync.Cond // signals that cursor moved
@@ -86,6 +88,7 @@ type state struct {
 	base   string // cfg.BaseURL without a slash at the end
 	defs   Definitions
 	labels map[feed.TopicID]string
+	rules  map[feed.TopicID]*web.Rule
 	fixed  map[string]*shelf // "all", topics, configured feeds
 
 	mu      sync.RWMutex      // guards all below

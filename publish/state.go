@@ -18,7 +18,7 @@ import (
 func newState(cfg Config, defs Definitions) (*state, error) {
 	errs := []error{cfg.Validate(), defs.validate()}
 	s := &state{
-		cfg: cfg, base: cfg.base(), defs: defs, labels: map[feed.TopicID]string{},
+		cfg: cfg, base: cfg.base(), defs: defs, labels: map[feed.TopicID]string{}, rules: rulesOf(defs.Topics),
 		fixed: map[string]*shelf{}, sources: map[string]*shelf{}, madeBy: map[string]*shelf{},
 	}
 	for _, t := range defs.Topics {

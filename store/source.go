@@ -1,6 +1,8 @@
 package store
 
 import (
+	"fmt"
+	"strings"
 	"time"
 
 	"chancery/feed"
@@ -100,6 +102,37 @@ type PollState struct {
 
 	Interval time.Duration `json:"interval,omitempty"` // chosen last
 	Entries  int           `json:"entries,omitempty"`  // in the last document
+	// Gaps are the times between two polls that shared no entry, so that posts may
+	// have come and gone between them (CONFORMANCE F-70): the newest, oldest first.
+	Gaps []Gap `json:"gaps,omitempty"`
 	// Schedule is aggregator/schedule's own memory, opaque to all others.
 	Schedule []byte `json:"schedule,omitempty"`
+}
+
+// MaxGaps is how many gaps of a source are remembered.
+const MaxGaps = 50
+
+// Gap is a time in which posts of a source may have been missed. Its text is an
+// interval of ISO 8601, to the second: "2026-03-01T12:00:00Z/2026-03-04T09:30:00Z".
+type Gap struct{ From, To time.Time }
+
+// String is the gap's text.
+func (g Gap) String() string {
+	return g.From.UTC().Format(time.RFC3339) + "/" + g.To.UTC().Format(time.RFC3339)
+}
+
+// MarshalText is String.
+func (g Gap) MarshalText() ([]byte, error) { return []byte(g.String()), nil }
+
+// UnmarshalText reads what String wrote.
+func (g *Gap) UnmarshalText(b []byte) (err error) {
+	from, to, _ := strings.Cut(string(b), "/")
+	if g.From, err = time.Parse(time.RFC3339, from); err == nil {
+		g.To, err = time.Parse(time.RFC3339, to)
+	}
+	if err != nil {
+		return fmt.Errorf("not an interval: %.60q", b)
+	}
+	g.From, g.To = g.From.UTC(), g.To.UTC()
+	return nil
 }

@@ -2,6 +2,7 @@ package schedule
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"chancery/store"
@@ -28,7 +29,7 @@ func Finish(c Config, s store.Source, st store.PollState, o Outcome, now time.Ti
 	if o.Class == "canceled" {
 		return Decision{State: st}
 	}
-	f := finisher{c: c, s: s, o: o, now: now, m: recall(st.Schedule), first: st.Succeeded.IsZero()}
+	f := finisher{c: c, s: s, o: o, now: now, m: recall(st.Schedule), before: st.Succeeded}
 	f.d.State = st
 	f.d.State.Schedule = nil
 	f.d.State.Polled = now
@@ -60,8 +61,8 @@ type finisher struct {
 	now time.Time
 	m   memory
 	d   Decision
-	// first: the source never succeeded before.
-	first bool
+	// before is when the source last succeeded; zero if it never did.
+	before time.Time
 }
 
 func (f *finisher) note(format string, args ...any) {
@@ -80,7 +81,7 @@ func (f *finisher) keep() {
 // succeeded: a 304, or a 200 with a feed.
 func (f *finisher) succeeded() {
 	st, m, o := &f.d.State, &f.m, f.o
-	first := f.first
+	first := f.before.IsZero()
 	f.keep()
 	st.Succeeded, st.Class, st.LastError = f.now, "", ""
 	st.Failures, st.FirstFailure, st.NotBefore = 0, time.Time{}, time.Time{}
@@ -161,6 +162,8 @@ func (f *finisher) parsed(first bool) {
 		f.d.Gap = true
 		m.Gaps++
 		m.Gap, m.Shrink = f.now, min(m.Shrink+1, 6)
+		gap := store.Gap{From: f.before.Truncate(time.Second), To: f.now.Truncate(time.Second)}
+		st.Gaps = append(slices.Clone(st.Gaps[max(0, len(st.Gaps)-store.MaxGaps+1):]), gap)
 		f.note("no entry of the document before is in this one: posts may have been missed since the last poll")
 	case m.Shrink > 0:
 		m.Shrink--

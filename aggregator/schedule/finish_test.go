@@ -228,8 +228,12 @@ func TestGap(t *testing.T) { // F-70
 	h.poll(posting(h.now, 24*time.Hour))
 	usual := h.wait()
 	o := fresh(20)
+	last := h.st.Succeeded
 	if d := h.poll(o); !d.Gap || len(d.Notes) == 0 {
 		t.Errorf("no gap noticed: %+v", d)
+	}
+	if want := []store.Gap{{From: last.Truncate(time.Second), To: h.st.Polled.Truncate(time.Second)}}; !slices.Equal(h.st.Gaps, want) {
+		t.Errorf("gaps %v, want %v", h.st.Gaps, want)
 	}
 	if h.wait() > usual*2/3 {
 		t.Errorf("interval %v after a gap, %v before", h.wait(), usual)

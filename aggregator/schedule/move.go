@@ -36,7 +36,7 @@ func (f *finisher) move() {
 	m.Move.Count++
 	// F-39: what is there must be this feed. It is when it brings what we know, when
 	// all we know came from there, or when it answers for what it brought before.
-	if o.Parsed && (o.Known > 0 || f.first && o.Entries > 0) || o.Same || o.NotModified {
+	if o.Parsed && (o.Known > 0 || f.before.IsZero() && o.Entries > 0) || o.Same || o.NotModified {
 		m.Move.Confirmed = true
 	}
 	if m.Move.Count < moveCount || f.now.Sub(m.Move.First) < moveSpan || !m.Move.Confirmed {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -167,16 +166,16 @@ func TestPrintProof(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, o := range out {
-		p, err := c.archive.Prove(t.Context(), o.ID, 0)
+		p, err := c.prove(t.Context(), o.ID, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
-		var b bytes.Buffer
-		if err := (&Env{Out: io.Writer(&b)}).printProof(c, o.ID, &p); err != nil {
+		b, err := json.Marshal(p)
+		if err != nil {
 			t.Fatal(err)
 		}
-		var j proofJSON
-		if err := json.Unmarshal(b.Bytes(), &j); err != nil {
+		var j store.SignedProof
+		if err := json.Unmarshal(b, &j); err != nil {
 			t.Fatal(err)
 		}
 		v, err := note.NewVerifier(j.Key)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	_ "embed"
 	"encoding/hex"
 	"errors"
@@ -284,7 +285,10 @@ func badID(id string) string {
 func (c *Config) definitions() publish.Definitions {
 	d := publish.Definitions{Feeds: c.Feeds}
 	for _, t := range c.Topics {
-		d.Topics = append(d.Topics, publish.Topic{ID: t.ID, Name: t.Name})
+		d.Topics = append(d.Topics, publish.Topic{
+			ID: t.ID, Name: t.Name, Rule: t.Match,
+			Threshold: cmp.Or(t.Threshold, topic.DefaultThreshold), About: cmp.Or(t.AboutThreshold, topic.DefaultAboutThreshold),
+		})
 	}
 	return d
 }

@@ -5,6 +5,7 @@ import (
 
 	"chancery/feed"
 	"chancery/feed/html"
+	"chancery/feed/versions"
 )
 
 // printDiff prints what changed from one version to another, as plain text: on a
@@ -14,21 +15,8 @@ func (e *Env) printDiff(old, now *feed.Item) error {
 	if err := e.printf("%s\nversion %d of %s → version %d of %s\n\n", now.ID, old.Revision, timeText(old.Revised), now.Revision, timeText(now.Revised)); err != nil {
 		return err
 	}
-	body := func(it *feed.Item) string {
-		if t := html.Plain(it.Content); t != "" {
-			return t
-		}
-		return html.Plain(it.Summary)
-	}
-	for _, part := range []struct{ name, was, is string }{
-		{"title", html.Plain(old.Title), html.Plain(now.Title)},
-		{"url", old.URL, now.URL},
-		{"text", body(old), body(now)},
-	} {
-		if part.was == part.is {
-			continue
-		}
-		if err := e.printf("%s:\n%s\n\n", part.name, e.wordDiff(html.Diff(part.was, part.is))); err != nil {
+	for _, f := range versions.Compare(old, now) {
+		if err := e.printf("%s:\n%s\n\n", f.Name, e.wordDiff(f.Changes)); err != nil {
 			return err
 		}
 	}

@@ -7,20 +7,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"chancery/feed"
+	"chancery/publish"
 	"chancery/store"
 )
-
-// proofJSON is a proof as it is printed. Bytes are in base 64.
-type proofJSON struct {
-	Item       string   `json:"item"`
-	Checkpoint string   `json:"checkpoint"` // signed note: archive, size, root
-	Key        string   `json:"key"`        // checks the note's signature
-	Index      int64    `json:"index"`
-	Leaf       []byte   `json:"leaf"`
-	Salt       []byte   `json:"salt"`    // empty if the content was taken down
-	Content    []byte   `json:"content"` // the record's plain body
-	Path       [][]byte `json:"path"`
-}
 
 func (p *program) proveCommand() *cobra.Command {
 	var revision int
@@ -43,33 +32,46 @@ program that checks it.`,
 			if err != nil {
 				return err
 			}
-			proof, err := c.archive.Prove(ctx, id, revision)
+			proof, err := c.prove(ctx, id, revision)
 			if err != nil {
 				return noItem(err, "such version of item "+id.String())
 			}
-			if err := proof.Check(); err != nil { // a damaged archive proves nothing
-				return failWith(exitFailed, err)
-			}
-			return e.printProof(c, id, &proof)
+			enc := json.NewEncoder(e.Out)
+			enc.SetIndent("", " ")
+			return enc.Encode(proof)
 		}),
 	}
 	c.Flags().IntVar(&revision, "revision", 0, "version `N`, from 1; 0 is the newest")
 	return c
 }
 
-func (e *Env) printProof(c *checkpointer, id feed.ItemID, proof *store.Proof) error {
+// prove gives the proof that a version of an item (0: the newest) is in the archive,
+// under a head that is signed now.
+func (c *checkpointer) prove(ctx context.Context, id feed.ItemID, revision int) (*store.SignedProof, error) {
+	proof, err := c.archive.Prove(ctx, id, revision)
+	if err != nil {
+		return nil, err
+	}
+	if err := proof.Check(); err != nil { // a damaged archive proves nothing
+		return nil, failWith(exitFailed, err)
+	}
 	signed, err := c.sign(proof.Head)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	out := proofJSON{
-		Item: id.String(), Checkpoint: signed, Key: c.public,
-		Index: proof.Index, Leaf: proof.Leaf, Salt: proof.Salt, Content: proof.Content, Path: [][]byte{},
+	return proof.Sign(id, signed, c.public), nil
+}
+
+// proofs gives readers the proofs of an archive; nil if it has none.
+func proofs(archive store.Store, dir string) publish.Prover {
+	if _, ok := archive.(store.Trust); !ok {
+		return nil
 	}
-	for _, h := range proof.Path {
-		out.Path = append(out.Path, h[:])
+	return func(ctx context.Context, id feed.ItemID, revision int) (*store.SignedProof, error) {
+		c, err := newCheckpointer(ctx, archive, dir)
+		if err != nil {
+			return nil, err
+		}
+		return c.prove(ctx, id, revision)
 	}
-	enc := json.NewEncoder(e.Out)
-	enc.SetIndent("", " ")
-	return enc.Encode(out)
 }

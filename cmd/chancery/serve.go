@@ -266,6 +266,7 @@ func (d *daemon) generationOf(ctx context.Context, c *Config) (*generation, erro
 		return nil, err
 	}
 	pub.EnablePing(hub.DefaultConfig(), w.fetch.Transport())
+	pub.EnableProofs(proofs(d.archive, d.dir))
 	if d.index != nil {
 		pub.EnableSearch(d.index)
 	}

@@ -116,6 +116,19 @@ func (e *Entry) content(it *feed.Item, c Context) {
 	e.Summary = excerpt(clean(html.Plain(text)), summaryLength)
 }
 
+// Restricted reports whether only a summary of an item may be republished: its
+// source says so, or the entry itself (PUB-90).
+func Restricted(it *feed.Item, src Source) bool { return src.Content == "summary" || restricted(it) }
+
+// ShortSummary is what may be shown of an item that is [Restricted], as plain text.
+func ShortSummary(it *feed.Item) string {
+	text := it.Summary
+	if text.IsZero() {
+		text = it.Content
+	}
+	return excerpt(clean(html.Plain(text)), summaryLength)
+}
+
 // restricted reports whether the entry itself asks not to be kept by others:
 // a robots element of any namespace with noindex or noarchive (PUB-90).
 func restricted(it *feed.Item) bool {

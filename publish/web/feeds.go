@@ -262,7 +262,7 @@ func (s *Server) preflight(w http.ResponseWriter) {
 	h.Set("Allow", "GET, HEAD, OPTIONS")
 	h.Set("Access-Control-Allow-Origin", "*")
 	h.Set("Access-Control-Allow-Methods", "GET, HEAD, OPTIONS")
-	h.Set("Access-Control-Allow-Headers", "If-None-Match, If-Modified-Since, Accept")
+	h.Set("Access-Control-Allow-Headers", "Authorization, If-None-Match, If-Modified-Since, Accept")
 	h.Set("Access-Control-Max-Age", "86400")
 	w.WriteHeader(http.StatusNoContent)
 }

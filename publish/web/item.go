@@ -7,7 +7,6 @@ import (
 
 	"chancery/feed"
 	"chancery/feed/html"
-	"chancery/feed/itemjson"
 	"chancery/publish/render"
 )
 
@@ -34,7 +33,7 @@ func (s *Server) item(w http.ResponseWriter, r *http.Request) {
 	}
 	src := s.lib.Source(it.Source)
 	if isJSON {
-		b, err := itemjson.Marshal(it, src.Title)
+		b, err := s.itemJSON(it, true)
 		if err != nil {
 			s.fail(w, r, err)
 			return

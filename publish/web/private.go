@@ -53,7 +53,7 @@ func (s *Server) admitted(w http.ResponseWriter, r *http.Request, path string) b
 		h.Set("WWW-Authenticate", "Bearer")
 		h.Set("Cache-Control", "no-store")
 		h.Set("Vary", "Authorization")
-		plainError(w, http.StatusUnauthorized, "a token is needed")
+		s.refuse(w, r, http.StatusUnauthorized, "a token is needed: send it as Authorization: Bearer TOKEN")
 	default:
 		s.fail(w, r, err)
 	}

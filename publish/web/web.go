@@ -31,6 +31,8 @@ var (
 	ErrStale = errors.New("it has changed meanwhile")
 	// ErrBusy: too many ask at once.
 	ErrBusy = errors.New("too many requests at once")
+	// ErrNoProof: this archive keeps nothing that could prove what is in it.
+	ErrNoProof = errors.New("this archive proves nothing")
 	// ErrNoSearch: there is no index to search.
 	ErrNoSearch = errors.New("search is not available here")
 )
@@ -74,6 +76,15 @@ type Library interface {
 	Search(ctx context.Context, q *query.Query, o store.SearchOptions) (store.SearchPage, error)
 	// IndexState says how far the index of Search is; false if there is none.
 	IndexState() (store.IndexState, bool)
+	// Heads lists items without their content.
+	Heads(ctx context.Context, q store.HeadQuery) ([]store.Head, error)
+	// Received gives the document that a version of an item came in; 0 is the newest.
+	Received(ctx context.Context, id feed.ItemID, revision int) (store.Document, error)
+	// Proof shows that a version of an item is in the archive; 0 is the newest.
+	// ErrNoProof: the archive keeps no proofs.
+	Proof(ctx context.Context, id feed.ItemID, revision int) (*store.SignedProof, error)
+	// Rule is the rule of a topic; nil if it is not known.
+	Rule(id feed.TopicID) *Rule
 	// Source names a source.
 	Source(id feed.SourceID) render.Source
 	// Base is the address of the public side, without a slash at the end.
@@ -117,6 +128,15 @@ type Site struct {
 	Changed      time.Time // of the last arrival
 }
 
+// Rule is how a topic is told.
+type Rule struct {
+	Text  string       // the query as it was written
+	Query *query.Query // the same
+	// Threshold and About are the scores from which on a post mentions the topic, and
+	// is about it.
+	Threshold, About float64
+}
+
 // Listing is a feed in a list.
 type Listing struct {
 	Name, Title, Description string
@@ -131,6 +151,8 @@ type Server struct {
 	mux   *http.ServeMux
 	pages *pages
 	extra map[string]http.Handler // by path; see Handle
+
+	histories histories // of sources
 }
 
 // Handle adds a handler of all methods at a path. It must be called before the
@@ -154,6 +176,7 @@ func (s *Server) routes() {
 	s.mux.HandleFunc("/sources/{id}", s.source)
 	s.mux.HandleFunc("/items/{id}", s.item)
 	s.mux.HandleFunc("/status", s.status)
+	s.routeAPI()
 	s.mux.HandleFunc("/opml.xml", s.opml)
 	s.mux.HandleFunc("/opensearch.xml", s.openSearch)
 	for _, f := range render.Formats {
@@ -193,7 +216,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	default:
 		w.Header().Set("Allow", "GET, HEAD, OPTIONS")
-		plainError(w, http.StatusMethodNotAllowed, "only GET, HEAD and OPTIONS are here")
+		s.refuse(w, r, http.StatusMethodNotAllowed, "only GET, HEAD and OPTIONS are here")
 		return
 	}
 	if rest, ok := strings.CutPrefix(path, "/t/"); ok {
@@ -226,6 +249,10 @@ func basePath(base string) string {
 
 // fail answers with an error of a Library.
 func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
+	if isAPI(r.URL.Path) {
+		s.failAPI(w, r, err)
+		return
+	}
 	h := w.Header()
 	switch {
 	case errors.Is(err, ErrNotFound), errors.Is(err, store.ErrNotFound):

@@ -123,6 +123,10 @@ func TestStateRow(t *testing.T) {
 	for _, p := range []*time.Time{&full.Polled, &full.Succeeded, &full.Changed, &full.NextDue, &full.NotBefore, &full.FirstFailure} {
 		*p = p.UTC()
 	}
+	for i := range full.Gaps { // they are kept to the second
+		g := &full.Gaps[i]
+		g.From, g.To = g.From.UTC().Truncate(time.Second), g.To.UTC().Truncate(time.Second)
+	}
 	for _, want := range []store.PollState{full, {}, {Failures: -1, Interval: time.Hour}} {
 		dir := t.TempDir()
 		s := open(t, dir, bolt.Options{})

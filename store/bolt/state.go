@@ -36,6 +36,7 @@ func stateFields(c *coder, s *store.PollState) {
 	c.int(20, &interval)
 	s.Interval = time.Duration(interval)
 	c.strs(21, &s.Repairs)
+	c.gaps(23, &s.Gaps)
 	if c.is(22) {
 		s.Schedule = bytes.Clone(c.val)
 	} else if !c.reading && len(s.Schedule) > 0 {
@@ -61,4 +62,19 @@ func decodeState(b []byte) (s store.PollState, err error) {
 		return nil
 	})
 	return s, err
+}
+
+// gaps keeps gaps as their texts. One that cannot be read is left out: it says
+// something about the past and changes nothing.
+func (c *coder) gaps(tag uint64, list *[]store.Gap) {
+	if c.is(tag) {
+		var g store.Gap
+		if g.UnmarshalText(c.val) == nil {
+			*list = append(*list, g)
+		}
+	} else if !c.reading {
+		for _, g := range *list {
+			c.out = putField(c.out, tag, []byte(g.String()))
+		}
+	}
 }
