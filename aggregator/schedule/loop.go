@@ -202,8 +202,9 @@ func (l *Loop) run(ctx context.Context, once bool) error {
 	defer stop()
 
 	// A worker goes on to the next poll: one made for each would grow its stack
-	// each time, a tenth of what an answer 304 costs. Whoever is counted idle takes
-	// what is sent next, so sending never waits.
+	// each time, a tenth of what an answer 304 costs. While something is due it takes
+	// that itself. Whoever is counted idle takes what is sent next, so sending never
+	// waits.
 	var wg sync.WaitGroup
 	next := make(chan feed.SourceID, max(l.Concurrency, 1))
 	defer func() {
@@ -218,7 +219,10 @@ func (l *Loop) run(ctx context.Context, once bool) error {
 		}
 		wg.Go(func() {
 			for ok := true; ok; id, ok = <-next {
-				l.poll(polls, id)
+				for more := true; more; {
+					task, again := l.Poll(polls, id)
+					id, more = l.done(ctx, id, task, again)
+				}
 			}
 		})
 	}
@@ -285,8 +289,9 @@ func (l *Loop) dispatch(run func(feed.SourceID)) time.Duration {
 	return l.q.sleep(now)
 }
 
-func (l *Loop) poll(ctx context.Context, id feed.SourceID) {
-	next, ok := l.Poll(ctx, id)
+// done ends the poll of a source: next is what it shall be, ok false drops it. It
+// gives the source that whoever polled shall poll now, if one is due.
+func (l *Loop) done(ctx context.Context, id feed.SourceID, next Task, ok bool) (feed.SourceID, bool) {
 	now := time.Now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -294,10 +299,21 @@ func (l *Loop) poll(ctx context.Context, id feed.SourceID) {
 	if soonest := now.Add(again); at.Before(soonest) {
 		at = soonest
 	}
-	if ok && l.Log != nil {
+	if ok && l.Log != nil && l.Log.Enabled(ctx, slog.LevelDebug) {
 		l.Log.LogAttrs(ctx, slog.LevelDebug, "scheduled", slog.String("source", string(id)), slog.Duration("in", at.Sub(now)))
 	}
 	l.q.done(id, next, at, ok)
-	l.idle++
-	l.wake()
+	var due *task
+	if ctx.Err() == nil {
+		due = l.q.next(now, l.Ready)
+	}
+	if due == nil {
+		l.idle++
+		l.wake()
+		return "", false
+	}
+	if l.q.polling < max(l.Concurrency, 1) {
+		l.wake() // there may be more
+	}
+	return due.ID, true
 }
