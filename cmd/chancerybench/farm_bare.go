@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"chancery/feed/parse"
+	parsebare "chancery/feed/parse/bare"
 )
 
 // bare is the bound that the daemon is held to: a program that does nothing but
@@ -44,9 +45,10 @@ func newBare(urls []string) *bare {
 type handling int
 
 const (
-	discard  handling = iota // reads them
-	unzip                    // and decodes them
-	parseAll                 // and parses all entries, as feed/parse does (gofeed behind its preflight)
+	discard   handling = iota // reads them
+	unzip                     // and decodes them
+	gofeedAll                 // and parses all entries with gofeed alone
+	parseAll                  // and parses all entries as feed/parse does
 )
 
 // bareRound is what a round did and used.
@@ -121,13 +123,17 @@ func (b *bare) get(ctx context.Context, f *bareFeed, do handling) (fresh bool, e
 			return true, 0, err
 		}
 	}
-	if do < parseAll {
+	if do <= unzip {
 		_, err = io.Copy(io.Discard, body)
 		return true, 0, err
 	}
 	doc, err := io.ReadAll(body)
 	if err != nil {
 		return true, 0, err
+	}
+	if do == gofeedAll {
+		n, err := parsebare.Parse(doc)
+		return true, n, err
 	}
 	d, err := parse.Open(doc, parse.Options{ContentType: resp.Header.Get("Content-Type"), URL: f.url})
 	if err != nil {
