@@ -63,7 +63,11 @@ func (x *plainIndex) Search(ctx context.Context, q *query.Query, o store.SearchO
 			}
 			it = versions[len(versions)-1]
 		}
-		if _, ok := q.Match(query.NewDoc(&it, ""), time.Now()); ok && !h.Withdrawn && !h.TakenDown {
+		ok := q == nil
+		if q != nil {
+			_, ok = q.Match(query.NewDoc(&it, ""), time.Now())
+		}
+		if ok && !h.Withdrawn && !h.TakenDown {
 			hits = append(hits, store.Hit{ID: h.ID, Revision: it.Revision})
 		}
 	}
@@ -75,6 +79,9 @@ func (x *plainIndex) Search(ctx context.Context, q *query.Query, o store.SearchO
 			return page, store.ErrBadCursor
 		}
 		from = at + 1
+	}
+	if o.Limit < 0 {
+		return page, nil
 	}
 	to := min(from+o.Limit, len(hits))
 	page.Hits = hits[from:to]

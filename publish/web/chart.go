@@ -2,6 +2,7 @@ package web
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"chancery/store"
@@ -25,6 +26,8 @@ type Bar struct {
 	Short string // beneath the axis; the first and the last are shown, and some between
 	Count int
 	URL   string // what it counts; empty is no link
+	From  time.Time
+	Unit  string // "day", "month" or "year"
 }
 
 // newChart makes a chart of a histogram. url, if not nil, gives what a bar leads
@@ -32,7 +35,7 @@ type Bar struct {
 func newChart(id, title string, bars []store.HistogramBar, url func(store.HistogramBar) string) Chart {
 	c := Chart{ID: id, Title: title}
 	for _, b := range bars {
-		bar := Bar{Label: barLabel(b), Short: barShort(b), Count: b.Count}
+		bar := Bar{Label: barLabel(b), Short: barShort(b), Count: b.Count, From: b.From, Unit: b.Unit}
 		if url != nil && b.Count > 0 {
 			bar.URL = url(b)
 		}
@@ -151,3 +154,40 @@ func (c Chart) Axis() []string {
 	}
 	return []string{c.Bars[0].Short, c.Bars[n/2].Short, c.Bars[n-1].Short}
 }
+
+// ChartYear is a row of the table of a chart of months.
+type ChartYear struct {
+	Year  int
+	Total int
+	Cells [12]Bar
+}
+
+// Years are the bars as a table of years and months, the newest year first; nil
+// unless they are months.
+func (c Chart) Years() []ChartYear {
+	var out []ChartYear
+	for _, b := range slices.Backward(c.Bars) {
+		if b.Unit != "month" {
+			return nil
+		}
+		if n := len(out); n == 0 || out[n-1].Year != b.From.Year() {
+			out = append(out, ChartYear{Year: b.From.Year()})
+		}
+		row := &out[len(out)-1]
+		row.Cells[b.From.Month()-1] = b
+		row.Total += b.Count
+	}
+	return out
+}
+
+// MonthNames head the columns of Years.
+func (c Chart) MonthNames() []string {
+	out := make([]string, 12)
+	for i := range out {
+		out[i] = time.Month(i + 1).String()[:3]
+	}
+	return out
+}
+
+// LastShort is beneath the end of the axis.
+func (c Chart) LastShort() string { return c.Bars[len(c.Bars)-1].Short }

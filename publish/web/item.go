@@ -57,6 +57,6 @@ func (s *Server) item(w http.ResponseWriter, r *http.Request) {
 	})
 	fr.Title = e.Heading() + " · " + fr.Site
 	// Sanitized by feed/html: elements and attributes of a short list.
-	fr.Body = itemPage{Entry: &e, Item: it, Content: template.HTML(e.HTML), Digest: it.Digest.String()} //nolint:gosec // see above
+	fr.Body = itemPage{Entry: &e, Item: it, Content: template.HTML(reachable(e.HTML)), Digest: it.Digest.String()} //nolint:gosec // see above
 	s.show(w, r, "item", fr)
 }

@@ -90,6 +90,8 @@ var pageFuncs = template.FuncMap{
 	"count":    grouped[int64],
 	"number":   grouped[int],
 	"posts":    func(n int) string { return plural(n, "post", "posts") },
+	"versions": func(n int) string { return plural(n, "version", "versions") },
+	"sources":  func(n int) string { return plural(n, "blog", "blogs") },
 	"links":    func(base string, l Listing) []feedLink { return links(base, l.Name, l.Title, l.Formats) },
 	"allPosts": func() Listing { return Listing{Name: "all", Title: "All posts", Formats: allFormats} },
 }
@@ -249,6 +251,12 @@ func zip(b []byte) []byte {
 	_, _ = z.Write(b) // into memory
 	_ = z.Close()
 	return out.Bytes()
+}
+
+// reachable lets the keyboard scroll what may be wider than the page, in sanitized
+// content: there text is escaped, so that "<table" is a tag.
+func reachable(content string) string {
+	return strings.ReplaceAll(content, "<table", `<table tabindex="0"`)
 }
 
 // site is what there is, and the frame of a page about it.

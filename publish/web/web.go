@@ -152,7 +152,9 @@ type Server struct {
 	pages *pages
 	extra map[string]http.Handler // by path; see Handle
 
-	histories histories // of sources
+	histories      histories            // of sources
+	overviews      memo[*overview]      // by the topics there are
+	topicOverviews memo[*topicOverview] // by topic
 }
 
 // Handle adds a handler of all methods at a path. It must be called before the
@@ -172,6 +174,7 @@ func New(lib Library, log *slog.Logger) (*Server, error) {
 
 func (s *Server) routes() {
 	s.mux.HandleFunc("/{$}", s.home)
+	s.mux.HandleFunc("/search", s.search)
 	s.mux.HandleFunc("/topics/{id}", s.topic)
 	s.mux.HandleFunc("/sources/{id}", s.source)
 	s.mux.HandleFunc("/items/{id}", s.item)

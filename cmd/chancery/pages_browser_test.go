@@ -1,0 +1,296 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+)
+
+// inCI: nothing that can be installed may be missing.
+func inCI() bool { return os.Getenv("CHANCERY_CI") != "" }
+
+// lacking skips a test for want of something; in CI it fails.
+func lacking(t testing.TB, what string) {
+	t.Helper()
+	if inCI() {
+		t.Fatalf("%s is not installed; .ci/run installs it", what)
+	}
+	t.Skipf("%s is not installed", what)
+}
+
+// browser is Chromium with one tab, and what went wrong in it.
+type browser struct {
+	ctx context.Context
+	t   *testing.T
+	s   *site
+
+	mu       sync.Mutex // guards what follows
+	troubles []string
+	failures bool // an answer that is an error is expected: its page says so
+}
+
+// newBrowser starts Chromium.
+func newBrowser(t *testing.T, s *site) *browser {
+	t.Helper()
+	path := ""
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if p, err := exec.LookPath(name); err == nil {
+			path = p
+			break
+		}
+	}
+	if path == "" {
+		lacking(t, "chromium")
+	}
+	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]),
+		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()),
+		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true),
+		chromedp.Flag("disable-domain-reliability", true), chromedp.Flag("no-pings", true), chromedp.Flag("hide-scrollbars", true),
+		// Whatever a page asks for elsewhere must not leave this machine.
+		chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"),
+	)
+	alloc, stop := chromedp.NewExecAllocator(context.Background(), options...)
+	t.Cleanup(stop)
+	ctx, cancel := chromedp.NewContext(alloc)
+	t.Cleanup(cancel)
+	ctx, over := context.WithTimeout(ctx, 4*time.Minute)
+	t.Cleanup(over)
+	b := &browser{ctx: ctx, t: t, s: s}
+	must(t, chromedp.Listen(ctx, b.event))
+	_, err := chromedp.Call(ctx, network.Enable, network.EnableParams{})
+	_, err2 := chromedp.Call(ctx, log.Enable, cdp.Empty{})
+	_, err3 := chromedp.Call(ctx, runtime.Enable, cdp.Empty{})
+	must(t, errors.Join(err, err2, err3))
+	return b
+}
+
+// event notes what must not happen on a page: errors, and requests to elsewhere.
+func (b *browser) event(e any) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	trouble := func(format string, args ...any) { b.troubles = append(b.troubles, fmt.Sprintf(format, args...)) }
+	switch e := e.(type) {
+	case *network.EventRequestWillBeSent:
+		if u := e.Request.URL; !strings.HasPrefix(u, b.s.base) && !strings.HasPrefix(u, "data:") && !strings.HasPrefix(u, "blob:") {
+			trouble("it asks for %s", u)
+		}
+	case *runtime.EventConsoleAPICalled:
+		if e.Type == "error" || e.Type == "assert" {
+			var said []string
+			for _, a := range e.Args {
+				said = append(said, string(a.Value)+a.Description)
+			}
+			trouble("the console says %s", strings.Join(said, " "))
+		}
+	case *runtime.EventExceptionThrown:
+		trouble("the script fails: %s", e.ExceptionDetails.Text)
+	case *log.EventEntryAdded:
+		if e.Entry.Level == "error" && (!b.failures || e.Entry.Source != "network") {
+			trouble("the log says %s (%s)", e.Entry.Text, e.Entry.URL)
+		}
+	}
+}
+
+// sound fails the test if anything went wrong since it was asked last.
+func (b *browser) sound(where string) {
+	b.t.Helper()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, s := range b.troubles {
+		b.t.Errorf("%s: %s", where, s)
+	}
+	b.troubles = nil
+}
+
+func (b *browser) run(steps ...chromedp.Action[chromedp.Void]) {
+	b.t.Helper()
+	must(b.t, chromedp.Do(b.ctx, steps...))
+}
+
+// open goes to a page of the site.
+func (b *browser) open(path string) {
+	b.t.Helper()
+	b.run(chromedp.Navigate(b.s.base + path))
+}
+
+// size sets the width of the window; the height is that of a screen of the kind.
+func (b *browser) size(width int64) {
+	b.t.Helper()
+	height := int64(900)
+	if width < 500 {
+		height = 844
+	}
+	b.run(chromedp.EmulateViewport(width, height))
+}
+
+func (b *browser) scheme(dark bool) {
+	b.t.Helper()
+	value := "light"
+	if dark {
+		value = "dark"
+	}
+	_, err := chromedp.Call(b.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
+		{Name: "prefers-color-scheme", Value: value}, {Name: "prefers-reduced-motion", Value: "reduce"},
+	}})
+	must(b.t, err)
+}
+
+// eval gives the value of an expression, awaited.
+func eval[T any](b *browser, expression string) T {
+	b.t.Helper()
+	v, err := chromedp.Run(b.ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
+	must(b.t, err)
+	return v
+}
+
+// until waits for an expression to be true.
+func (b *browser) until(expression string) {
+	b.t.Helper()
+	if _, err := chromedp.Run(b.ctx, chromedp.Poll[bool](expression, chromedp.WithPollingTimeout(20*time.Second))); err != nil {
+		b.t.Fatalf("%s: %v", expression, err)
+	}
+}
+
+// shot keeps a picture of the page: of what a screen shows, or of all of it. Where
+// says the environment variable CHANCERY_SHOTS; without it none is made.
+func (b *browser) shot(name string) {
+	b.t.Helper()
+	dir := os.Getenv("CHANCERY_SHOTS")
+	if dir == "" {
+		return
+	}
+	png, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100))
+	must(b.t, err)
+	must(b.t, os.WriteFile(filepath.Join(dir, name+".png"), png, 0o600))
+}
+
+// wide lists what sticks out of the page to a side.
+const wide = `(() => {
+  const w = document.documentElement.clientWidth, out = [];
+  if (document.documentElement.scrollWidth > w + 1) out.push("the page is " + document.documentElement.scrollWidth + " wide");
+  for (const e of document.querySelectorAll("body *")) {
+    const r = e.getBoundingClientRect();
+    if (r.width === 0 || (r.right <= w + 1 && r.left >= -1) || e.closest(".unseen, .skip")) continue;
+    let p = e.parentElement, held = false;
+    for (; p && p !== document.body; p = p.parentElement) if (getComputedStyle(p).overflowX !== "visible") { held = true; break; }
+    if (!held) out.push(e.tagName + "." + e.className + " from " + Math.round(r.left) + " to " + Math.round(r.right));
+  }
+  return out.slice(0, 5);
+})()`
+
+// axe is the accessibility checker, as a script.
+func axe(t *testing.T) string {
+	t.Helper()
+	path := os.Getenv("CHANCERY_AXE")
+	if path == "" {
+		path = "axe.min.js"
+	}
+	script, err := os.ReadFile(path)
+	if err != nil {
+		lacking(t, "axe-core (CHANCERY_AXE names its axe.min.js)")
+	}
+	return string(script)
+}
+
+// accessible runs axe on the page as it is and fails for each violation.
+func (b *browser) accessible(script, where string) {
+	b.t.Helper()
+	if script == "" {
+		return
+	}
+	_ = eval[int](b, script+";0") // not by the page, whose security policy would refuse it
+	type violation struct {
+		ID    string `json:"id"`
+		Help  string `json:"help"`
+		Nodes []struct {
+			HTML    string `json:"html"`
+			Summary string `json:"failureSummary"`
+		} `json:"nodes"`
+	}
+	text := eval[string](b, `axe.run({runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"], resultTypes: ["violations"]}).then(r => JSON.stringify(r.violations))`)
+	var found []violation
+	must(b.t, json.Unmarshal([]byte(text), &found))
+	for _, v := range found {
+		n := v.Nodes[0]
+		b.t.Errorf("%s: %s (%s), %d times: %.300s\n%s", where, v.ID, v.Help, len(v.Nodes), n.HTML, n.Summary)
+	}
+}
+
+// sitePage is a page that is looked at.
+type sitePage struct {
+	name, path string
+	failure    bool // its status is an error
+}
+
+func sitePages(s *site) []sitePage {
+	return []sitePage{
+		{name: "home", path: "/"},
+		{name: "builder", path: "/?topic=iran&topic=mek&not=iraq&lang=en&words=camp"},
+		{name: "builder-fault", path: "/?topic=iran&words=%22camp"},
+		{name: "topic", path: "/topics/mek"},
+		{name: "search", path: "/search?q=camp+ashraf"},
+		{name: "search-all", path: "/search"},
+		{name: "search-narrow", path: "/search?q=iran+topic%3Amek+published%3A2019..2022+lang%3Aen&order=relevance"},
+		{name: "search-none", path: "/search?q=camp+ashraf+zanzibar+topic%3Amek"},
+		{name: "search-fault", path: "/search?q=iran+%28iraq+OR", failure: true},
+		{name: "search-versions", path: "/search?q=title%3Aashraf+is%3Arevised&all_versions=true"},
+		{name: "search-hostile", path: "/search?q=Donaudampfschifffahrtselektrizit%C3%A4tenhaupt%2A"},
+		{name: "item", path: s.item(guidCopied)},
+		{name: "item-revised", path: s.item(guidRevised)},
+		{name: "item-persian", path: s.item(guidPersian)},
+		{name: "item-hostile", path: s.item(guidHostile)},
+		{name: "source", path: "/sources/ashraf-watch"},
+		{name: "status", path: "/status"},
+		{name: "missing", path: "/topics/nothing-of-that-name", failure: true},
+	}
+}
+
+// Issue 9: each page on a phone, a tablet and a desk, light and dark, has no error, asks
+// nothing of other sites, does not stick out to the side, and axe finds nothing.
+func TestPagesInBrowser(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts a browser")
+	}
+	script := axe(t)
+	s := newSite(t, siteOptions{posts: 1500})
+	b := newBrowser(t, s)
+	for _, p := range sitePages(s) {
+		b.mu.Lock()
+		b.failures = p.failure
+		b.mu.Unlock()
+		b.scheme(false)
+		b.size(1440)
+		b.open(p.path)
+		for _, width := range []int64{1440, 768, 390} {
+			b.size(width)
+			for _, out := range eval[[]string](b, wide) {
+				b.t.Errorf("%s at %d: %s", p.name, width, out)
+			}
+			if width != 768 {
+				b.shot(fmt.Sprintf("%s-%d", p.name, width))
+			}
+		}
+		b.accessible(script, p.name+" at 390, light")
+		b.scheme(true)
+		b.size(1440)
+		b.accessible(script, p.name+" at 1440, dark")
+		b.shot(p.name + "-dark")
+		b.sound(p.name)
+	}
+}
