@@ -25,12 +25,14 @@ const (
 	KindReparsed  Kind = 12 // a raw document read again by a newer parser
 	KindBlob      Kind = 13 // reserved
 	KindSeen      Kind = 14 // an item is known by further keys; nothing else changed
+	KindExpired   Kind = 15 // documents are not kept any more; their items are
 )
 
 var kindNames = [...]string{
 	KindItem: "item", KindRevision: "revision", KindRaw: "raw", KindPoll: "poll", KindSource: "source",
 	KindTopics: "topics", KindRuleset: "ruleset", KindMerge: "merge", KindSplit: "split",
 	KindWithdrawn: "withdrawn", KindTakedown: "takedown", KindReparsed: "reparsed", KindBlob: "blob", KindSeen: "seen",
+	KindExpired: "expired",
 }
 
 func (k Kind) String() string {

@@ -280,8 +280,13 @@ type Edit struct {
 	Topics []feed.Tag    // KindTopics: all tags of the item from now on
 	Rules  []byte        // KindRuleset: the rules in force, as text
 	Digest feed.Digest   // KindTopics, KindRuleset: digest of the rules
-	Reason string
-	By     string // who decided: "rule", or a person
+	// Before: KindExpired: documents recorded before are not kept any more, but for those
+	// that later ones are made of. If there are none, nothing is recorded.
+	Before    time.Time
+	Documents int // KindExpired, as recorded: how many
+	Reason    string
+	By        string // who decided: "rule", or a person
+	Undo      bool   // KindWithdrawn: bring them back
 }
 
 // Fields selects what Items fills in.

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -79,6 +80,57 @@ type archiveConfig struct {
 	VolumeSize      int64 `toml:"volume_size"`       // bytes from which on a volume is sealed
 	ItemsPerDay     int   `toml:"items_per_day"`     // of one source, in 24 hours; 0: no bound
 	RevisionsPerDay int   `toml:"revisions_per_day"` // likewise
+	// KeepDocuments: for how long documents are kept as they were received.
+	KeepDocuments keeping `toml:"keep_documents"`
+}
+
+// keeping is for how long something is kept, in days.
+type keeping int
+
+const (
+	keepForever keeping = 0
+	keepNone    keeping = -1
+)
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (k *keeping) UnmarshalText(text []byte) error {
+	switch s := string(text); s {
+	case "forever":
+		*k = keepForever
+	case "none":
+		*k = keepNone
+	default:
+		n, err := strconv.Atoi(strings.TrimSuffix(s, "d"))
+		if err != nil || !strings.HasSuffix(s, "d") || n < 1 || n > 36500 {
+			return fmt.Errorf("%q is not a time to keep things for", s) // wantOf says what is
+		}
+		*k = keeping(n)
+	}
+	return nil
+}
+
+// MarshalText implements encoding.TextMarshaler.
+func (k keeping) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
+
+func (k keeping) String() string {
+	switch k {
+	case keepForever:
+		return "forever"
+	case keepNone:
+		return "none"
+	}
+	return fmt.Sprintf("%dd", int(k))
+}
+
+// before is the time before which nothing is kept; zero if all is.
+func (k keeping) before(now time.Time) time.Time {
+	switch k {
+	case keepForever:
+		return time.Time{}
+	case keepNone:
+		return now
+	}
+	return now.AddDate(0, 0, -int(k))
 }
 
 func (a archiveConfig) validate() error {

@@ -13,6 +13,7 @@ func (c *Config) changes(other *Config) (changed, restart []string) {
 	needsRestart := []string{
 		"data_dir", "server.listen", "server.metrics_listen", "server.control", "server.trusted_proxies",
 		"archive.volume_size", "archive.items_per_day", "archive.revisions_per_day",
+		"archive.keep_documents",
 	}
 	compareTables("", reflect.ValueOf(*c), reflect.ValueOf(*other), func(path string, was, is any) {
 		text := fmt.Sprintf("%s: %v → %v", path, plainValue(was), plainValue(is))

@@ -189,6 +189,8 @@ func wantOf(t reflect.Type) string {
 		return `a duration such as "30s", "15m" or "24h"`
 	case reflect.TypeFor[netip.Prefix]():
 		return `a network such as "192.168.1.0/24"`
+	case reflect.TypeFor[keeping]():
+		return `"forever", "none", or a number of days such as "365d"`
 	}
 	switch t.Kind() {
 	case reflect.Bool:

@@ -246,6 +246,7 @@ func openArchive(ctx context.Context, c *Config, dir, command string, readOnly b
 	s, err := bolt.Open(ctx, dir, bolt.Options{
 		ReadOnly: readOnly, Command: command, Log: log.With("part", "archive"), Progress: progress,
 		VolumeSize: c.Archive.VolumeSize, ItemsPerDay: c.Archive.ItemsPerDay, RevisionsPerDay: c.Archive.RevisionsPerDay,
+		NoDocuments: c.Archive.KeepDocuments == keepNone,
 	})
 	if err != nil {
 		return nil, err

@@ -32,14 +32,23 @@ func (p *program) itemsCommand() *cobra.Command {
 	return group("items", "Decide about items: one story or two, withdrawn, taken down",
 		p.decideCommand(decision{
 			use: "merge", short: "Say that items tell one story", least: 2, kind: store.KindMerge,
+			long: `Makes one story of items and of all that their stories have. "items split" with
+the items that should leave undoes it. Both are records of the archive with their
+reason; no later poll joins or parts what a person decided.`,
 			done: are("is one story", "are one story"),
 		}),
 		p.decideCommand(decision{
-			use: "split", short: "Say that items are each a story of their own", least: 1, kind: store.KindSplit,
-			done: are("is a story of its own", "are stories of their own"),
+			use: "split", short: "Say that items are a story of their own", least: 1, kind: store.KindSplit,
+			long: `Takes items out of their stories; together they become one. To part several from
+each other, split them one by one. "items merge" undoes it. Both are records of
+the archive with their reason.`,
+			done: are("is a story of its own", "are one story of their own"),
 		}),
 		p.decideCommand(decision{
 			use: "withdraw", short: "Leave items out of feeds; their content is kept", least: 1, kind: store.KindWithdrawn,
+			long: `Leaves items out of feeds and lists. Their content is kept and can be searched and
+shown. "items withdraw --undo" brings them back. Both are records of the archive
+with their reason.`,
 			done: are("withdrawn", "withdrawn"),
 		}),
 		p.decideCommand(decision{
@@ -48,8 +57,8 @@ func (p *program) itemsCommand() *cobra.Command {
 address and all versions. That there was an item, when it came, and the reason
 stay. The documents that the items came in are not kept whole any more, so the
 other items of those documents lose "show --raw"; the command says how many. It
-cannot be undone; backups taken before still have the content. "items withdraw"
-leaves items out of feeds and keeps their content.`,
+cannot be undone; backups taken before still have the content. At a terminal it
+asks, unless --yes is given. "items withdraw" leaves items out of feeds and keeps their content.`,
 			done: are("taken down", "taken down"),
 		}),
 	)
@@ -57,6 +66,7 @@ leaves items out of feeds and keeps their content.`,
 
 func (p *program) decideCommand(d decision) *cobra.Command {
 	var reason string
+	var yes, undo bool
 	takedown := d.kind == store.KindTakedown
 	c := &cobra.Command{
 		Use:   d.use + " ID…",
@@ -72,6 +82,12 @@ func (p *program) decideCommand(d decision) *cobra.Command {
 				return fmt.Errorf("--reason is missing: a takedown keeps nothing but that it was, and why")
 			}
 			return nil
+		},
+		PreRunE: func(_ *cobra.Command, args []string) error {
+			if !takedown || yes || p.inside != nil {
+				return nil
+			}
+			return p.confirm(fmt.Sprintf("This removes the content of %s from the archive for good.", strings.Join(args, ", ")))
 		},
 		RunE: p.archive(changes, func(ctx context.Context, e *Env, args []string) error {
 			ids, err := e.itemIDs(ctx, args)
@@ -89,7 +105,7 @@ func (p *program) decideCommand(d decision) *cobra.Command {
 					return err
 				}
 			}
-			edit := store.Edit{Kind: d.kind, Items: ids, Reason: reason, By: "command"}
+			edit := store.Edit{Kind: d.kind, Items: ids, Reason: reason, By: "command", Undo: undo}
 			if err := e.Archive.Change(ctx, []store.Edit{edit}); err != nil {
 				return err
 			}
@@ -103,6 +119,9 @@ func (p *program) decideCommand(d decision) *cobra.Command {
 				}
 				e.note("%s", text)
 			}
+			if undo {
+				return e.printf("%s back\n", plural(len(ids), "item"))
+			}
 			return e.printf("%s\n", d.done(len(ids)))
 		}),
 	}
@@ -111,6 +130,12 @@ func (p *program) decideCommand(d decision) *cobra.Command {
 		usage += "; required"
 	}
 	c.Flags().StringVar(&reason, "reason", "", usage)
+	if d.kind == store.KindWithdrawn {
+		c.Flags().BoolVar(&undo, "undo", false, "bring them back")
+	}
+	if takedown {
+		c.Flags().BoolVar(&yes, "yes", false, "do not ask")
+	}
 	return c
 }
 

@@ -32,7 +32,7 @@ func (s *Store) Known(ctx context.Context, id feed.SourceID, digests []feed.Dige
 
 // Append implements store.Archive.
 func (s *Store) Append(ctx context.Context, b store.Batch) ([]store.Outcome, error) {
-	in := &intake{source: b.Source, batch: &b}
+	in := &intake{source: b.Source, batch: s.without(&b)}
 	if in.source == "" && b.Document != nil {
 		in.source = b.Document.Source
 	}
@@ -85,23 +85,23 @@ func (s *Store) Change(ctx context.Context, edits []store.Edit) error {
 	if len(edits) == 0 {
 		return s.submit(ctx, &job{run: func(*txn) error { return nil }})
 	}
-	takedown := false
+	content := false // is to be removed
 	err := s.submit(ctx, &job{run: func(t *txn) error {
-		takedown = false
+		content = false
 		for i := range edits {
 			if err := t.checkEdit(&edits[i]); err != nil {
 				return fmt.Errorf("edit %d (%v): %w", i, edits[i].Kind, err)
 			}
 		}
 		for i := range edits {
-			takedown = takedown || edits[i].Kind == store.KindTakedown
+			content = content || edits[i].Kind == store.KindTakedown || edits[i].Kind == store.KindExpired
 			if err := t.edit(&edits[i]); err != nil {
 				return err
 			}
 		}
 		return nil
 	}})
-	if err != nil || !takedown {
+	if err != nil || !content {
 		return err
 	}
 	// The decision is durable; now the content goes. Open does it again if this is interrupted.
@@ -111,8 +111,14 @@ func (s *Store) Change(ctx context.Context, edits []store.Edit) error {
 // edit emits the record of one decision.
 func (t *txn) edit(e *store.Edit) error {
 	h := header{kind: e.Kind, time: nanos(t.at(time.Time{})), items: e.Items, rules: e.Digest}
-	b := editBody{State: e.State, Rules: e.Rules, Reason: e.Reason, By: e.By}
+	b := editBody{State: e.State, Rules: e.Rules, Reason: e.Reason, By: e.By, Undo: e.Undo && e.Kind == store.KindWithdrawn}
 	switch e.Kind {
+	case store.KindExpired:
+		var err error
+		if h.records, err = t.expirable(e.Before); err != nil || len(h.records) == 0 {
+			return err
+		}
+		b.Before = &e.Before
 	case store.KindSource:
 		h.source, b.Source = e.Source.ID, e.Source
 	case store.KindTopics:
@@ -121,8 +127,8 @@ func (t *txn) edit(e *store.Edit) error {
 			return err
 		}
 		h.source = t.sourceName(r.source)
-		if h.tags = retag(nil, e.Topics); e.By == "rule" {
-			h.tags = retag(tagsOf(&r, t.label), e.Topics)
+		if h.tags = store.Retag(nil, e.Topics); e.By == "rule" {
+			h.tags = store.Retag(tagsOf(&r, t.label), e.Topics)
 		}
 	}
 	p, err := t.jsonRecord(h, b)

@@ -18,6 +18,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -50,6 +51,8 @@ type Options struct {
 	// recorded time (CONFORMANCE SEC-30); 0 is no bound. A batch beyond the first is
 	// store.ErrFull; revisions beyond the second are not kept and count as Same.
 	ItemsPerDay, RevisionsPerDay int
+	// NoDocuments keeps no documents from now on: items and their versions only.
+	NoDocuments bool
 }
 
 // Store is an open archive.
@@ -165,9 +168,31 @@ func (s *Store) openLedger() (err error) {
 	}
 	if !s.opts.ReadOnly {
 		_ = os.Remove(path + ".new") // of a compaction that was interrupted
+		if err := createLedger(path); err != nil {
+			return err
+		}
 	}
 	s.led, err = openLedgerDB(path, s.opts.ReadOnly)
 	return err
+}
+
+// createLedger makes an empty ledger where there is none, whole or not at all.
+func createLedger(path string) error {
+	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+		return system(err)
+	}
+	db, err := openLedgerDB(path+".new", false)
+	if err != nil {
+		_ = os.Remove(path + ".new")
+		return err
+	}
+	if err = db.Close(); err == nil {
+		err = os.Rename(path+".new", path)
+	}
+	if err == nil {
+		err = syncDir(filepath.Dir(path))
+	}
+	return system(err)
 }
 
 func openLedgerDB(path string, readOnly bool) (*bbolt.DB, error) {

@@ -401,6 +401,27 @@ func (c *catalogTx) addPart(num uint32, d short, seq uint64, item feed.ItemID) e
 	return c.b[bParts].Put(shortRow(num, d), append(be64(p.seq), p.item[:]...))
 }
 
+// forgetParts notes that records do not have entries' bytes any more.
+func (c *catalogTx) forgetParts(gone map[uint64]bool) error {
+	var lost [][]byte
+	err := c.b[bParts].ForEach(func(k, v []byte) error {
+		if len(v) == 24 && gone[getSeq(v)] {
+			lost = append(lost, slices.Clone(k))
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, k := range lost {
+		item := slices.Clone(c.b[bParts].Get(k)[8:24])
+		if err := c.b[bParts].Put(k, append(be64(0), item...)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // see moves an item's last-seen time.
 func (c *catalogTx) see(id feed.ItemID, at int64) error {
 	r, ok, err := c.row(id)
@@ -436,7 +457,7 @@ func (c *catalogTx) apply(h *header, head []byte, plain func() ([]byte, error)) 
 				err = c.setState(h.source, p.State)
 			}
 		}
-	case store.KindSource, store.KindTopics, store.KindMerge, store.KindSplit, store.KindWithdrawn, store.KindTakedown:
+	case store.KindSource, store.KindTopics, store.KindMerge, store.KindSplit, store.KindWithdrawn, store.KindTakedown, store.KindExpired:
 		var b []byte
 		if b, err = plain(); err == nil {
 			var e editBody

@@ -31,6 +31,9 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
+	if dir := os.Getenv("CHANCERY_FAULT_DIR"); dir != "" {
+		os.Exit(faultWriter(dir))
+	}
 	if dir := os.Getenv("CHANCERY_FULL_DIR"); dir != "" {
 		if err := fullWriter(dir); err != nil {
 			fmt.Fprintln(os.Stderr, err)

@@ -398,7 +398,7 @@ func (t *txn) decide(in *intake, i int, num uint32, sg sighting, raw uint64, at 
 		if err := t.countItem(num, in.source, at); err != nil {
 			return nil, o, err
 		}
-		h.kind, h.revision, h.tags = store.KindItem, 1, retag(nil, d.Topics)
+		h.kind, h.revision, h.tags = store.KindItem, 1, store.Retag(nil, d.Topics)
 		o = store.Outcome{ID: h.item, State: store.New, Revision: 1, Story: h.item}
 		if copyOf.IsZero() && h.sketch.Words > 0 {
 			id, ok, err := t.nearest(num, nanos(it.Effective()), &h.sketch)
@@ -422,7 +422,7 @@ func (t *txn) decide(in *intake, i int, num uint32, sg sighting, raw uint64, at 
 		if in.batch.Reparsed {
 			h.kind = store.KindReparsed
 		}
-		h.tags = retag(tagsOf(&sg.row, t.label), d.Topics)
+		h.tags = store.Retag(tagsOf(&sg.row, t.label), d.Topics)
 		o = store.Outcome{ID: sg.id, State: store.Revised, Revision: int(h.revision), Story: sg.row.story}
 		h.firstSeen = h.time
 	}

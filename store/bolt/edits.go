@@ -3,9 +3,9 @@ package bolt
 import (
 	"bytes"
 	"cmp"
-	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"chancery/feed"
 	"chancery/store"
@@ -20,6 +20,7 @@ type editBody struct {
 	Reason string           `json:"reason,omitempty"`
 	By     string           `json:"by,omitempty"`
 	Undo   bool             `json:"undo,omitempty"`
+	Before *time.Time       `json:"before,omitempty"`
 }
 
 // pollBody is the body of a poll record.
@@ -29,27 +30,8 @@ type pollBody struct {
 
 // checkEdit refuses what cannot be recorded, before anything is written.
 func (c *catalogTx) checkEdit(e *store.Edit) error {
-	least := 1
-	switch e.Kind {
-	case store.KindSource:
-		if e.Source == nil || !feed.ValidID(string(e.Source.ID)) {
-			return errors.New("no source with a valid id")
-		}
-		return nil
-	case store.KindRuleset:
-		return nil
-	case store.KindTopics:
-		if len(e.Items) != 1 {
-			return fmt.Errorf("%d items, want one", len(e.Items))
-		}
-	case store.KindMerge:
-		least = 2
-	case store.KindSplit, store.KindWithdrawn, store.KindTakedown:
-	default:
-		return errors.New("not a decision that can be recorded")
-	}
-	if len(e.Items) < least {
-		return fmt.Errorf("%d items, want %d or more", len(e.Items), least)
+	if err := e.Check(); err != nil {
+		return err
 	}
 	for _, id := range e.Items {
 		if _, ok, err := c.row(id); err != nil {
@@ -85,6 +67,8 @@ func (c *catalogTx) applyEdit(h *header, e *editBody) error {
 				return err
 			}
 		}
+	case store.KindExpired:
+		return c.applyExpired(h)
 	case store.KindTakedown:
 		for _, id := range h.items {
 			r, err := c.mustRow(id)
@@ -209,22 +193,4 @@ func (c *catalogTx) label(n uint16) feed.TopicID {
 		}
 	}
 	return ""
-}
-
-// retag gives the tags that an item has when a rule says tags: what a person
-// decided stays (PEERS part 5, 64).
-func retag(old, tags []feed.Tag) []feed.Tag {
-	var out []feed.Tag
-	for _, t := range old {
-		if t.Manual {
-			out = append(out, t)
-		}
-	}
-	for _, t := range tags {
-		if !slices.ContainsFunc(out, func(o feed.Tag) bool { return o.Topic == t.Topic }) {
-			out = append(out, t)
-		}
-	}
-	slices.SortFunc(out, func(a, b feed.Tag) int { return cmp.Compare(a.Topic, b.Topic) })
-	return out
 }

@@ -176,7 +176,7 @@ func (s *Store) Finish(ctx context.Context, l store.Lease, r store.PollResult) (
 	if err := s.holds(&l); err != nil {
 		return nil, err
 	}
-	in := &intake{source: id, batch: r.Batch, seen: r.Seen}
+	in := &intake{source: id, batch: s.without(r.Batch), seen: r.Seen}
 	if err := s.prepare(in); err != nil {
 		return nil, err
 	}

@@ -3,7 +3,6 @@ package bolt
 import (
 	"bytes"
 	"encoding/binary"
-	"fmt"
 
 	"chancery/feed"
 	"chancery/store"
@@ -39,42 +38,6 @@ type rawPlan struct {
 	inline  []int
 }
 
-// checkBatch refuses a batch that no pipeline should have made, before anything is written.
-func checkBatch(b *store.Batch, seen []int) error {
-	var parts []store.Part
-	if d := b.Document; d != nil {
-		parts = d.Parts
-		end := 0
-		for i, p := range parts {
-			if d.Body == nil {
-				break
-			}
-			if p.Start < end || p.End < p.Start || p.End > len(d.Body) {
-				return fmt.Errorf("part %d: [%d:%d] is out of order or outside the document", i, p.Start, p.End)
-			}
-			if feed.DigestOf(d.Body[p.Start:p.End]) != p.Digest {
-				return fmt.Errorf("part %d: the digest is not that of its bytes", i)
-			}
-			end = p.End
-		}
-	}
-	for i := range b.Drafts {
-		d := &b.Drafts[i]
-		if len(d.Keys) == 0 {
-			return fmt.Errorf("draft %d: no keys", i)
-		}
-		if d.Part >= len(parts) || d.Part < -1 {
-			return fmt.Errorf("draft %d: part %d of %d", i, d.Part, len(parts))
-		}
-	}
-	for _, i := range seen {
-		if i < 0 || i >= len(parts) {
-			return fmt.Errorf("seen: no part %d", i)
-		}
-	}
-	return nil
-}
-
 // prepare does all that needs no decision: encoding, cutting, compressing and
 // hashing, in the caller's goroutine. It guesses from a snapshot of the catalog what
 // will be new, and is made good under the writer where it guessed wrong.
@@ -82,7 +45,7 @@ func (s *Store) prepare(in *intake) error {
 	if in.batch == nil || (len(in.batch.Drafts) == 0 && in.batch.Document == nil) {
 		return nil
 	}
-	if err := checkBatch(in.batch, in.seen); err != nil {
+	if err := in.batch.Check(in.seen); err != nil {
 		return err
 	}
 	in.drafts = make([]ready, len(in.batch.Drafts))

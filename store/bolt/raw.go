@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"chancery/feed"
 	"chancery/store"
@@ -55,8 +56,8 @@ func (s *Store) Raw(ctx context.Context, id feed.ItemID, revision int) (store.Do
 	return s.Document(ctx, store.Cursor(h.raw))
 }
 
-// errGone: bytes that were taken down.
-var errGone = errors.New("was taken down")
+// errGone: bytes that were taken down or expired.
+var errGone = errors.New("not kept any more")
 
 // Document implements store.Archive.
 func (s *Store) Document(ctx context.Context, at store.Cursor) (store.Document, error) {
@@ -71,7 +72,7 @@ func (s *Store) Document(ctx context.Context, at store.Cursor) (store.Document, 
 	}
 	doc, _, err := s.document(uint64(at))
 	if errors.Is(err, errGone) {
-		return store.Document{}, fmt.Errorf("document at %d: an entry of it %w: %w", at, err, store.ErrNotFound)
+		return store.Document{}, fmt.Errorf("document at %d: bytes of it are %w: %w", at, err, store.ErrNotFound)
 	}
 	return doc, err
 }
@@ -225,9 +226,14 @@ func (v *volume) editOf(h *header, f framed) (*store.Edit, error) {
 	if err != nil {
 		return nil, err
 	}
+	before := time.Time{}
+	if b.Before != nil {
+		before = *b.Before
+	}
 	return &store.Edit{
+		Before: before, Documents: len(h.records),
 		Kind: f.kind, Source: b.Source, State: b.State, Items: h.items, Topics: h.tags, Rules: b.Rules,
-		Digest: h.rules, Reason: b.Reason, By: b.By,
+		Digest: h.rules, Reason: b.Reason, By: b.By, Undo: b.Undo,
 	}, nil
 }
 

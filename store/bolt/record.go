@@ -52,7 +52,8 @@ type header struct {
 	parts     []short
 	found     []found
 	inline    []int
-	unknown   []byte // fields of a later program
+	records   []uint64 // that are not kept any more, in order
+	unknown   []byte   // fields of a later program
 }
 
 // found: a part of a raw document was recognized as an item without making a record.
@@ -137,6 +138,9 @@ func (h *header) encode() []byte {
 			v = binary.AppendUvarint(v, uint64(i))
 		}
 		b = putField(b, 23, v)
+	}
+	if len(h.records) > 0 {
+		b = putField(b, 25, encodeRecords(h.records))
 	}
 	return append(b, h.unknown...)
 }
@@ -268,6 +272,8 @@ func decodeHeader(seq uint64, kind store.Kind, b []byte) (header, error) {
 				}
 				h.inline = append(h.inline, int(n))
 			}
+		case 25:
+			h.records, err = decodeRecords(v)
 		default:
 			h.unknown = putField(h.unknown, tag, v)
 		}

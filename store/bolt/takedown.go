@@ -12,7 +12,8 @@ import (
 	"chancery/feed"
 )
 
-// finishTakedowns removes the content of items whose takedown is recorded. It is
+// finishTakedowns removes the content of items whose takedown is recorded, and of
+// documents that are recorded as not kept any more. It is
 // the writer's, or Open's, and may be done again: what is gone stays gone.
 func (s *Store) finishTakedowns() error {
 	var todo []uint64
@@ -26,6 +27,7 @@ func (s *Store) finishTakedowns() error {
 		return err
 	}
 	items := map[feed.ItemID]bool{}
+	var expired []uint64
 	for _, seq := range todo {
 		v, err := s.volume(seq)
 		if err != nil {
@@ -38,11 +40,13 @@ func (s *Store) finishTakedowns() error {
 		for _, id := range h.items {
 			items[id] = true
 		}
+		expired = append(expired, h.records...)
 	}
 	gone, err := s.recordsOf(items)
 	if err != nil {
 		return err
 	}
+	gone = append(gone, expired...)
 	for _, v := range s.vols {
 		var seqs []uint64
 		for _, seq := range gone {

@@ -59,6 +59,7 @@ type check struct {
 	levels []int
 	gone   []uint64             // records without the body that their header names
 	taken  map[feed.ItemID]bool // taken down by a record
+	let    map[uint64]bool      // raw records let go by a record of KindExpired
 }
 
 const maxFaults = 100
@@ -82,7 +83,7 @@ func (s *Store) Verify(ctx context.Context, deep bool, progress func(done, total
 	if progress == nil {
 		progress = func(int64, int64) {}
 	}
-	c := &check{s: s, deep: deep, taken: map[feed.ItemID]bool{}}
+	c := &check{s: s, deep: deep, taken: map[feed.ItemID]bool{}, let: map[uint64]bool{}}
 	s.mu.RLock()
 	if s.closed {
 		s.mu.RUnlock()
@@ -199,6 +200,10 @@ func (c *check) records(ctx context.Context, end uint64, progress func(done, tot
 			for _, id := range h.items {
 				c.taken[id] = true
 			}
+		case store.KindExpired:
+			for _, gone := range h.records {
+				c.let[gone] = true
+			}
 		}
 		switch {
 		case f.pack == nil && !h.content.IsZero():
@@ -221,8 +226,8 @@ func (c *check) records(ctx context.Context, end uint64, progress func(done, tot
 		if err != nil {
 			return err
 		}
-		if f.kind == store.KindRaw && len(c.taken) > 0 {
-			continue // a document with an entry that was taken down
+		if f.kind == store.KindRaw && (len(c.taken) > 0 || c.let[seq]) {
+			continue // a document with an entry that was taken down, or an old one
 		}
 		if !c.taken[h.item] {
 			c.fault("%s: the body is missing, and no takedown says so", v.where(seq))

@@ -117,7 +117,7 @@ func (m *Model) Finish(ctx context.Context, l store.Lease, r store.PollResult) (
 	if r.Batch != nil {
 		b = clone(*r.Batch)
 	}
-	if err := check(b); err != nil {
+	if err := b.Check(nil); err != nil {
 		return nil, err
 	}
 	for _, i := range r.Seen {

@@ -170,7 +170,7 @@ func (m *Model) Append(ctx context.Context, b store.Batch) ([]store.Outcome, err
 	if s := m.sources[id]; s == nil {
 		return nil, fmt.Errorf("source %q: %w", id, store.ErrNotFound)
 	}
-	if err := check(b); err != nil {
+	if err := b.Check(nil); err != nil {
 		return nil, err
 	}
 	at := b.At
@@ -183,36 +183,6 @@ func (m *Model) Append(ctx context.Context, b store.Batch) ([]store.Outcome, err
 		m.announce()
 	}
 	return out, nil
-}
-
-// check refuses a batch that no pipeline should have made.
-func check(b store.Batch) error {
-	parts := 0
-	if d := b.Document; d != nil {
-		parts = len(d.Parts)
-		end := 0
-		for i, p := range d.Parts {
-			if d.Body == nil {
-				break
-			}
-			if p.Start < end || p.End < p.Start || p.End > len(d.Body) {
-				return fmt.Errorf("part %d: [%d:%d] is out of order or outside the document", i, p.Start, p.End)
-			}
-			if feed.DigestOf(d.Body[p.Start:p.End]) != p.Digest {
-				return fmt.Errorf("part %d: the digest is not that of its bytes", i)
-			}
-			end = p.End
-		}
-	}
-	for i, d := range b.Drafts {
-		if len(d.Keys) == 0 {
-			return fmt.Errorf("draft %d: no keys", i)
-		}
-		if d.Part >= parts || d.Part < -1 {
-			return fmt.Errorf("draft %d: part %d of %d", i, d.Part, parts)
-		}
-	}
-	return nil
 }
 
 func (m *Model) take(id feed.SourceID, b store.Batch, seen []int, at time.Time) []store.Outcome {
@@ -344,7 +314,7 @@ func (m *Model) decide(src feed.SourceID, created *int, d store.Draft, known fee
 	v := *it.last()
 	v.Entry, v.Native, v.Method, v.Digest = d.Entry, d.Native, d.Method, d.Version
 	v.Revised, v.LastSeen, v.Revision, v.Revisions = at, it.lastSeen, out.Revision, out.Revision
-	it.topics = retag(it.topics, d.Topics)
+	it.topics = store.Retag(it.topics, d.Topics)
 	v.Topics, v.Story = it.topics, it.story
 	it.revs, it.raw = append(it.revs, v), append(it.raw, raw)
 	kind := store.KindRevision
@@ -383,7 +353,7 @@ func (m *Model) create(src feed.SourceID, created *int, d store.Draft, raw store
 		id = feed.NewItemID(first, n, src, d.Native)
 	}
 	*created++
-	it := &item{lastSeen: at, story: id, topics: retag(nil, d.Topics), raw: []store.Cursor{raw}}
+	it := &item{lastSeen: at, story: id, topics: store.Retag(nil, d.Topics), raw: []store.Cursor{raw}}
 	out := store.Outcome{ID: id, State: store.New, Revision: 1}
 	for _, k := range d.Story {
 		if h, ok := m.story[k]; ok && m.items[h].last().Source != src {
@@ -404,24 +374,6 @@ func (m *Model) create(src feed.SourceID, created *int, d store.Draft, raw store
 		m.changes++
 	}
 	m.record(store.Record{Kind: store.KindItem, Time: at, Source: src, Item: &v}, nil)
-	return out
-}
-
-// retag gives the tags that an item has when a rule says tags: a person's tags
-// stay as they are.
-func retag(old, tags []feed.Tag) []feed.Tag {
-	var out []feed.Tag
-	for _, t := range old {
-		if t.Manual {
-			out = append(out, t)
-		}
-	}
-	for _, t := range tags {
-		if !slices.ContainsFunc(out, func(o feed.Tag) bool { return o.Topic == t.Topic }) {
-			out = append(out, t)
-		}
-	}
-	slices.SortFunc(out, func(a, b feed.Tag) int { return cmp.Compare(a.Topic, b.Topic) })
 	return out
 }
 
@@ -447,27 +399,8 @@ func (m *Model) Change(ctx context.Context, edits []store.Edit) error {
 }
 
 func (m *Model) checkEdit(e store.Edit) error {
-	least := 1
-	switch e.Kind {
-	case store.KindSource:
-		if e.Source == nil || !feed.ValidID(string(e.Source.ID)) {
-			return errors.New("no source with a valid id")
-		}
-		return nil
-	case store.KindRuleset:
-		return nil
-	case store.KindTopics:
-		if len(e.Items) != 1 {
-			return fmt.Errorf("%d items, want one", len(e.Items))
-		}
-	case store.KindMerge:
-		least = 2
-	case store.KindSplit, store.KindWithdrawn, store.KindTakedown:
-	default:
-		return errors.New("not a decision that can be recorded")
-	}
-	if len(e.Items) < least {
-		return fmt.Errorf("%d items, want %d or more", len(e.Items), least)
+	if err := e.Check(); err != nil {
+		return err
 	}
 	for _, id := range e.Items {
 		if m.items[id] == nil {
@@ -486,9 +419,9 @@ func (m *Model) apply(e store.Edit, at time.Time) {
 	case store.KindTopics:
 		it := m.items[e.Items[0]]
 		if e.By == "rule" {
-			e.Topics = retag(it.topics, e.Topics)
+			e.Topics = store.Retag(it.topics, e.Topics)
 		} else {
-			e.Topics = retag(nil, e.Topics)
+			e.Topics = store.Retag(nil, e.Topics)
 		}
 		it.topics = e.Topics
 		r.Source = it.last().Source
@@ -509,11 +442,15 @@ func (m *Model) apply(e store.Edit, at time.Time) {
 		}
 	case store.KindWithdrawn:
 		for _, id := range e.Items {
-			m.items[id].withdrawn = true
+			m.items[id].withdrawn = !e.Undo
 		}
 	case store.KindTakedown:
 		for _, id := range e.Items {
 			m.takeDown(id)
+		}
+	case store.KindExpired:
+		if !m.expire(e.Before) {
+			return
 		}
 	}
 	m.record(r, nil)
@@ -536,6 +473,18 @@ func (m *Model) unite(in func(*item) bool) {
 	for _, it := range members {
 		it.story = first
 	}
+}
+
+// expire forgets documents, and reports whether there were any.
+func (m *Model) expire(before time.Time) (any bool) {
+	for i := range m.log {
+		l := &m.log[i]
+		if l.doc != nil && l.Time.Before(before) {
+			delete(m.docs, sourceDigest{l.Source, feed.DigestOf(l.doc.Body)})
+			l.doc, any = nil, true
+		}
+	}
+	return any
 }
 
 func (m *Model) takeDown(id feed.ItemID) {

@@ -1,0 +1,141 @@
+package bolt
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"chancery/feed"
+	"chancery/store"
+)
+
+// maxExpired bounds how many documents one record lets go; the rest waits for the next.
+const maxExpired = 100_000
+
+// errAlone: the job must have a commit of its own. The writer does it again so.
+var errAlone = errors.New("not in one commit with others")
+
+// expirable finds the documents recorded before a time that no later one is made of:
+// an entry's bytes are kept once, in the first document that brought them if no
+// revision did, and whoever needs them finds them there.
+func (t *txn) expirable(before time.Time) ([]uint64, error) {
+	var all []uint64
+	err := t.b[bDocs].ForEach(func(_, v []byte) error {
+		all = append(all, getSeq(v))
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	slices.Sort(all)
+	if n := len(all); n > 0 && all[n-1] > t.s.end { // of this very commit, not to be read yet
+		t.dirty = true
+		return nil, errAlone
+	}
+	type part struct {
+		source feed.SourceID
+		digest short
+	}
+	old := map[uint64]bool{}
+	holder := map[part]uint64{} // the old document that has an entry's bytes
+	for _, seq := range all {
+		h, f, err := t.s.rawHead(seq)
+		if err != nil {
+			return nil, err
+		}
+		if h.time < nanos(before) && len(old) < maxExpired {
+			if f.pack == nil { // taken down already
+				continue
+			}
+			old[seq] = true
+			for _, i := range h.inline {
+				if i < len(h.parts) {
+					holder[part{h.source, h.parts[i]}] = seq
+				}
+			}
+			continue
+		}
+		for _, d := range h.parts {
+			delete(old, holder[part{h.source, d}])
+		}
+	}
+	out := make([]uint64, 0, len(old))
+	for seq := range old {
+		out = append(out, seq)
+	}
+	slices.Sort(out)
+	return out, nil
+}
+
+func (s *Store) rawHead(seq uint64) (header, framed, error) {
+	v, err := s.volume(seq)
+	if err != nil {
+		return header{}, framed{}, err
+	}
+	return v.read(seq)
+}
+
+// applyExpired forgets documents: one that comes again is kept again, and so are the
+// entries' bytes that only they had.
+func (c *catalogTx) applyExpired(h *header) error {
+	gone := make(map[uint64]bool, len(h.records))
+	for _, seq := range h.records {
+		gone[seq] = true
+	}
+	var rows [][]byte
+	err := c.b[bDocs].ForEach(func(k, v []byte) error {
+		if gone[getSeq(v)] {
+			rows = append(rows, slices.Clone(k))
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, k := range rows {
+		if err := c.b[bDocs].Delete(k); err != nil {
+			return err
+		}
+	}
+	if err := c.forgetParts(gone); err != nil {
+		return err
+	}
+	return c.b[bPending].Put(be64(h.seq), nil) // content is removed after the commit
+}
+
+// encodeRecords is header field 25: each uvarint the distance to the one before.
+func encodeRecords(seqs []uint64) []byte {
+	var b []byte
+	last := uint64(0)
+	for _, s := range seqs {
+		b = binary.AppendUvarint(b, s-last)
+		last = s
+	}
+	return b
+}
+
+func decodeRecords(b []byte) (seqs []uint64, err error) {
+	last := uint64(0)
+	for len(b) > 0 {
+		var n uint64
+		if n, b, err = takeUvarint(b); err != nil {
+			return nil, fmt.Errorf("records: %w", err)
+		}
+		last += n
+		seqs = append(seqs, last)
+	}
+	return seqs, nil
+}
+
+// without is a batch whose document is not kept, because the operator keeps none.
+func (s *Store) without(b *store.Batch) *store.Batch {
+	if !s.opts.NoDocuments || b == nil || b.Document == nil || b.Document.Body == nil {
+		return b
+	}
+	cp, doc := *b, *b.Document
+	doc.Body = nil
+	cp.Document = &doc
+	return &cp
+}

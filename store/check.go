@@ -1,0 +1,98 @@
+package store
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+
+	"chancery/feed"
+)
+
+// Check refuses a batch that no pipeline should have made, before anything is
+// written. seen is PollResult.Seen. Engines call it first.
+func (b *Batch) Check(seen []int) error {
+	var parts []Part
+	if d := b.Document; d != nil {
+		parts = d.Parts
+		end := 0
+		for i, p := range parts {
+			if d.Body == nil {
+				break
+			}
+			if p.Start < end || p.End < p.Start || p.End > len(d.Body) {
+				return fmt.Errorf("part %d: [%d:%d] is out of order or outside the document", i, p.Start, p.End)
+			}
+			if feed.DigestOf(d.Body[p.Start:p.End]) != p.Digest {
+				return fmt.Errorf("part %d: the digest is not that of its bytes", i)
+			}
+			end = p.End
+		}
+	}
+	for i := range b.Drafts {
+		d := &b.Drafts[i]
+		if len(d.Keys) == 0 {
+			return fmt.Errorf("draft %d: no keys", i)
+		}
+		if d.Part >= len(parts) || d.Part < -1 {
+			return fmt.Errorf("draft %d: part %d of %d", i, d.Part, len(parts))
+		}
+	}
+	for _, i := range seen {
+		if i < 0 || i >= len(parts) {
+			return fmt.Errorf("seen: no part %d", i)
+		}
+	}
+	return nil
+}
+
+// Check refuses an edit that lacks what its kind needs. Whether its items are there,
+// the engine knows.
+func (e *Edit) Check() error {
+	least := 1
+	switch e.Kind {
+	case KindSource:
+		if e.Source == nil || !feed.ValidID(string(e.Source.ID)) {
+			return errors.New("no source with a valid id")
+		}
+		return nil
+	case KindRuleset:
+		return nil
+	case KindExpired:
+		if e.Before.IsZero() {
+			return errors.New("no time before which documents are not kept")
+		}
+		return nil
+	case KindTopics:
+		if len(e.Items) != 1 {
+			return fmt.Errorf("%d items, want one", len(e.Items))
+		}
+	case KindMerge:
+		least = 2
+	case KindSplit, KindWithdrawn, KindTakedown:
+	default:
+		return errors.New("not a decision that can be recorded")
+	}
+	if len(e.Items) < least {
+		return fmt.Errorf("%d items, want %d or more", len(e.Items), least)
+	}
+	return nil
+}
+
+// Retag gives the tags that an item with tags old has when a rule says tags: what a
+// person decided stays (PEERS part 5, 64).
+func Retag(old, tags []feed.Tag) []feed.Tag {
+	var out []feed.Tag
+	for _, t := range old {
+		if t.Manual {
+			out = append(out, t)
+		}
+	}
+	for _, t := range tags {
+		if !slices.ContainsFunc(out, func(o feed.Tag) bool { return o.Topic == t.Topic }) {
+			out = append(out, t)
+		}
+	}
+	slices.SortFunc(out, func(a, b feed.Tag) int { return cmp.Compare(a.Topic, b.Topic) })
+	return out
+}
