@@ -674,7 +674,7 @@ func TestAPIWithholds(t *testing.T) {
 	for _, p := range []string{
 		"/items/" + short + ".json", "/items/" + short, "/api/v1/items/" + short, "/api/v1/items", "/api/v1/items/" + short + "/revisions?content=true",
 		"/api/v1/items/" + short + "/diff?from=1&to=1", "/api/v1/search?q=read&content=true", "/api/v1/sources", "/api/v1/sources/short", "/api/v1/sources/sick",
-		"/api/v1/statistics", "/api/v1/items/" + short + "/proof",
+		"/api/v1/statistics", "/status", "/status.json", "/sources/short", "/sources/sick", "/sources/sick.json", "/items/" + short + "/revisions", "/items/" + short + ".bib", "/api/v1/items/" + short + "/proof",
 	} {
 		rec := w.get(p)
 		if rec.Code != http.StatusOK && rec.Code != http.StatusForbidden {

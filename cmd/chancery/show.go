@@ -7,12 +7,14 @@ import (
 	"errors"
 	"fmt"
 	htmlpkg "html"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"chancery/feed"
+	"chancery/feed/cite"
 	"chancery/feed/html"
 	"chancery/feed/itemjson"
 	"chancery/store"
@@ -38,7 +40,7 @@ archive.`,
 			return e.show(ctx, args[0], o)
 		}),
 	}
-	c.Flags().StringVar(&o.format, "format", "text", "text, json or html")
+	c.Flags().StringVar(&o.format, "format", "text", "text, json or html; with --cite text, bibtex or ris")
 	c.Flags().IntVar(&o.revision, "revision", 0, "version `N`, from 1; 0 is the newest")
 	c.Flags().StringVar(&o.diff, "diff", "", "what changed between two versions (`A..B`)")
 	c.Flags().BoolVar(&o.raw, "raw", false, "the document as received")
@@ -49,8 +51,12 @@ archive.`,
 }
 
 func (e *Env) show(ctx context.Context, name string, o showOptions) error {
-	if o.format != "text" && o.format != "json" && o.format != "html" {
-		return usageError("--format %q is not text, json or html", o.format)
+	formats := []string{"text", "json", "html"}
+	if o.cite {
+		formats = []string{"text", "bibtex", "ris"}
+	}
+	if !slices.Contains(formats, o.format) {
+		return usageError("--format %q is not %s or %s", o.format, strings.Join(formats[:2], ", "), formats[2])
 	}
 	id, err := e.itemID(ctx, name)
 	if err != nil {
@@ -77,7 +83,7 @@ func (e *Env) show(ctx context.Context, name string, o showOptions) error {
 	}
 	switch {
 	case o.cite:
-		return e.printf("%s\n", cite(it, titles[it.Source]))
+		return e.printf("%s", e.citation(it, titles[it.Source], o.format))
 	case o.format == "json":
 		b, err := itemjson.Marshal(it, titles[it.Source])
 		if err != nil {
@@ -240,25 +246,19 @@ func itemPage(it *feed.Item, source string) string {
 	return b.String()
 }
 
-// cite is a citation in the author-title-date order of ISO 690, with what lets
-// somebody check it: address, when the archive first saw it, and the digest.
-func cite(it *feed.Item, source string) string {
-	var authors []string
-	for _, a := range it.Authors {
-		if a.Name != "" {
-			authors = append(authors, a.Name)
-		}
+// citation cites a version in a format: "text", "bibtex" or "ris".
+func (e *Env) citation(it *feed.Item, source, format string) string {
+	w := cite.Work{Item: it, Source: source}
+	if base := strings.TrimRight(e.Config.Server.BaseURL, "/"); base != "" {
+		w.Page = base + "/items/" + it.ID.String()
 	}
-	var parts []string
-	if len(authors) > 0 {
-		parts = append(parts, strings.Join(authors, ", ")+".")
+	switch format {
+	case "bibtex":
+		return cite.BibTeX(w)
+	case "ris":
+		return cite.RIS(w)
 	}
-	parts = append(parts, oneLine(cmp.Or(html.Plain(it.Title), it.URL), 0)+".", oneLine(source, 0)+",", it.Effective().Format("2 January 2006")+".")
-	if it.URL != "" {
-		parts = append(parts, oneLine(it.URL, 0)+".")
-	}
-	parts = append(parts, fmt.Sprintf("Archived %s as %s, version %d, %s.", it.FirstSeen.Format("2 January 2006"), it.ID, it.Revision, it.Digest))
-	return printable(strings.Join(parts, " "))
+	return cite.Text(w) + "\n"
 }
 
 // showDiff prints what changed between two versions, paragraph by paragraph.

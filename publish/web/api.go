@@ -59,6 +59,24 @@ func (s *Server) routeAPI() {
 	s.mux.HandleFunc(apiRoot, func(w http.ResponseWriter, r *http.Request) { s.failAPI(w, r, ErrNotFound) })
 }
 
+// operation serves an operation at another address.
+func (s *Server) operation(op *operation) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) { s.operate(w, r, op) }
+}
+
+// suffixed serves an operation of one {id} where the id ends with .json, and a page
+// elsewhere.
+func (s *Server) suffixed(op *operation, page http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if id, ok := strings.CutSuffix(r.PathValue("id"), ".json"); ok {
+			r.SetPathValue("id", id)
+			s.operate(w, r, op)
+			return
+		}
+		page(w, r)
+	}
+}
+
 // operate answers a request for an operation.
 func (s *Server) operate(w http.ResponseWriter, r *http.Request, op *operation) {
 	a, err := readArgs(op, r)

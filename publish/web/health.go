@@ -82,11 +82,9 @@ func healthOf(s *store.SourceState, now time.Time) health {
 		}
 	}
 	if st.Failures > 0 && h.Level != resting {
-		why := classText(st.Class, st.LastStatus)
-		if st.FirstFailure.IsZero() {
-			h.Text += " " + why
-		} else {
-			h.Text += fmt.Sprintf(" %s Since %s, %s.", why, day(st.FirstFailure), plural(st.Failures, "time", "times in a row"))
+		h.Text += " " + classText(st.Class, st.LastStatus)
+		if st.Failures > 1 && !st.FirstFailure.IsZero() {
+			h.Text += fmt.Sprintf(" Since %s, %s times in a row.", day(st.FirstFailure), grouped(st.Failures))
 		}
 	}
 	return h

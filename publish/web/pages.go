@@ -88,6 +88,11 @@ var pageFuncs = template.FuncMap{
 	"day":      day,
 	"iso":      func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 	"count":    grouped[int64],
+	"size":     size[int],
+	"bytes":    size[int64],
+	"score":    score,
+	"coded":    coded,
+	"short":    func(digest string) string { return strings.TrimPrefix(digest, "sha256:")[:12] + "…" },
 	"number":   grouped[int],
 	"posts":    func(n int) string { return plural(n, "post", "posts") },
 	"versions": func(n int) string { return plural(n, "version", "versions") },
@@ -165,7 +170,7 @@ func (s *Server) show(w http.ResponseWriter, r *http.Request, name string, f fra
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	images := "'self'"
 	if f.Images {
-		images += " data: https: http:"
+		images += " data: https: http:; media-src https: http:"
 	}
 	h.Set("Content-Security-Policy", fmt.Sprintf(pageSecurity, images))
 	h.Set("Referrer-Policy", "no-referrer")

@@ -202,7 +202,7 @@ func (r *report) judge(lag time.Duration, bad int) {
 		if bad*4 >= r.Polling.Polled { // a quarter: more likely our own network than theirs
 			l = trouble
 		}
-		say(l, "%s not be read, and will not mend by itself.", plural(bad, "source can", "sources can"))
+		say(l, "%s cannot be read, and will not mend without somebody.", plural(bad, "source", "sources"))
 	}
 	if n := len(r.Trouble) + r.More - bad; n > 0 {
 		say(doubt, "%s worth a look.", plural(n, "source is", "sources are"))
