@@ -9,14 +9,13 @@ import (
 	"slices"
 
 	"go.etcd.io/bbolt"
-	"golang.org/x/mod/sumdb/tlog"
 
 	"chancery/feed"
 	"chancery/store"
 )
 
 // catalogFormat rises when a catalog of before must be made anew.
-const catalogFormat = 1
+const catalogFormat = 2
 
 // buckets of the catalog.
 const (
@@ -33,7 +32,6 @@ const (
 	bState
 	bTopics
 	bTree
-	bNear
 	bCounts
 	bPending
 	bucketCount
@@ -43,11 +41,11 @@ var catalogBuckets = [bucketCount][]byte{
 	bItems: []byte("items"), bRevs: []byte("revs"), bKeys: []byte("keys"), bStory: []byte("story"),
 	bMembers: []byte("members"), bByDate: []byte("bydate"), bBySource: []byte("bysource"), bParts: []byte("parts"),
 	bDocs: []byte("docs"), bSources: []byte("sources"), bState: []byte("state"), bTopics: []byte("topics"),
-	bTree: []byte("tree"), bNear: []byte("near"), bCounts: []byte("counts"), bPending: []byte("pending"),
+	bTree: []byte("tree"), bCounts: []byte("counts"), bPending: []byte("pending"),
 }
 
 // buckets whose keys come in order, or a source at a time, are filled further.
-var inOrder = map[int]bool{bItems: true, bTree: true, bNear: true, bKeys: true, bParts: true, bBySource: true}
+var inOrder = map[int]bool{bItems: true, bTree: true, bKeys: true, bParts: true, bBySource: true}
 
 var (
 	keyEnd    = []byte("end")
@@ -109,7 +107,8 @@ type catalogTx struct {
 	// something newer in the same transaction overtook is in overtaken besides.
 	late      map[feed.SourceID]*store.PollState
 	overtaken map[feed.SourceID]bool
-	changes   uint64 // how often a source was set
+	changes   uint64          // how often a source was set
+	tiles     map[tile][]byte // rows of the tree that grew
 }
 
 // memory is the part of the catalog that is held in memory: everything that is as
@@ -125,7 +124,7 @@ type memory struct {
 func newCatalogTx(tx *bbolt.Tx, mem *memory) (*catalogTx, error) {
 	c := &catalogTx{
 		tx: tx, mem: mem, sources: map[feed.SourceID]*known{}, topics: map[feed.TopicID]uint16{}, counted: map[uint32]bool{},
-		ended: map[feed.SourceID]bool{},
+		ended: map[feed.SourceID]bool{}, tiles: map[tile][]byte{},
 	}
 	for i, name := range catalogBuckets {
 		b := tx.Bucket(name)
@@ -147,6 +146,9 @@ func newCatalogTx(tx *bbolt.Tx, mem *memory) (*catalogTx, error) {
 
 // finish writes what was gathered; the transaction can be committed after it.
 func (c *catalogTx) finish() error {
+	if err := c.finishTree(); err != nil {
+		return err
+	}
 	meta := c.tx.Bucket(bucketMeta)
 	if err := errors.Join(meta.Put(keyEnd, be64(c.end)), meta.Put(keyCounts, c.counts.encode())); err != nil {
 		return err
@@ -313,6 +315,9 @@ func (c *catalogTx) row(id feed.ItemID) (row, bool, error) {
 	if err != nil {
 		return r, false, damaged("catalog: item "+id.String(), err)
 	}
+	if r.story.IsZero() {
+		r.story = id
+	}
 	return r, true, nil
 }
 
@@ -325,7 +330,13 @@ func (c *catalogTx) mustRow(id feed.ItemID) (row, error) {
 	return r, err
 }
 
-func (c *catalogTx) putRow(id feed.ItemID, r *row) error { return c.b[bItems].Put(id[:], r.encode()) }
+func (c *catalogTx) putRow(id feed.ItemID, r *row) error {
+	kept := *r
+	if kept.story == id {
+		kept.story = feed.ItemID{}
+	}
+	return c.b[bItems].Put(id[:], kept.encode())
+}
 
 func dateKey(effective int64, source feed.SourceID, id feed.ItemID) []byte {
 	s := sortable(effective)
@@ -340,12 +351,16 @@ func sourceDateKey(num uint32, effective int64, id feed.ItemID) []byte {
 }
 
 func keyRow(num uint32, k store.Key) []byte {
-	b := make([]byte, 0, 21)
+	b := make([]byte, 0, 4+1+keyHash)
 	b = binary.BigEndian.AppendUint32(b, num)
-	return append(append(b, byte(k.Class)), k.Hash[:]...)
+	return append(append(b, byte(k.Class)), k.Hash[:keyHash]...)
 }
 
-func storyRow(k store.Key) []byte { return append([]byte{byte(k.Class)}, k.Hash[:]...) }
+// keyHash is how many bytes of a key's hash the catalog keeps: half of what the
+// records have, and still far more than there can be posts.
+const keyHash = 8
+
+func storyRow(k store.Key) []byte { return append([]byte{byte(k.Class)}, k.Hash[:keyHash]...) }
 
 func shortRow(num uint32, d short) []byte { return append(num4(num), d[:]...) }
 
@@ -472,43 +487,6 @@ func (c *catalogTx) apply(h *header, head []byte, plain func() ([]byte, error)) 
 	return nil
 }
 
-// grow adds a record to the Merkle tree and moves the end.
-func (c *catalogTx) grow(seq uint64, kind store.Kind, head []byte, at int64) error {
-	hashes, err := tlog.StoredHashesForRecordHash(int64(seq-1), leafHash(seq, kind, head), c.hashReader())
-	if err != nil {
-		return damaged("catalog: tree", err)
-	}
-	v := make([]byte, 0, len(hashes)*tlog.HashSize)
-	for _, h := range hashes {
-		v = append(v, h[:]...)
-	}
-	if err := c.b[bTree].Put(be64(seq), v); err != nil {
-		return err
-	}
-	c.end, c.counts.Last = seq, at
-	return nil
-}
-
-// hashReader reads stored hashes of the Merkle tree: that of level l and number n
-// stands with the record that completed it.
-func (c *catalogTx) hashReader() tlog.HashReaderFunc { return treeReader(c.b[bTree]) }
-
-func treeReader(b *bbolt.Bucket) tlog.HashReaderFunc {
-	return func(indexes []int64) ([]tlog.Hash, error) {
-		out := make([]tlog.Hash, len(indexes))
-		for i, x := range indexes {
-			level, n := tlog.SplitStoredHashIndex(x)
-			seq := uint64((n + 1) << level)
-			v := b.Get(be64(seq))
-			if len(v) < (level+1)*tlog.HashSize {
-				return nil, fmt.Errorf("hash %d of record %d is missing", level, seq)
-			}
-			copy(out[i][:], v[level*tlog.HashSize:])
-		}
-		return out, nil
-	}
-}
-
 func (c *catalogTx) addKeys(num uint32, h *header) error {
 	for _, k := range h.keys {
 		if kr := keyRow(num, k); c.b[bKeys].Get(kr) == nil {
@@ -558,7 +536,7 @@ func (c *catalogTx) applyItem(h *header) error {
 	r := row{
 		last: h.seq, first: h.seq, source: s.num, revisions: 1, effective: h.effective,
 		firstSeen: h.firstSeen, lastSeen: h.time, revised: h.firstSeen, story: h.story,
-		language: h.language, tags: tags, versions: []short{shorten(h.version)},
+		language: h.language, tags: tags, versions: []mark{markOf(h.version)},
 	}
 	if r.story.IsZero() {
 		r.story = h.item
@@ -574,9 +552,7 @@ func (c *catalogTx) applyItem(h *header) error {
 	if err := c.putDates(h.source, h.item, &r, nil); err != nil {
 		return err
 	}
-	if err := c.addNear(h, nil); err != nil {
-		return err
-	}
+	c.addNear(h, s.num, nil)
 	return c.addKeys(s.num, h)
 }
 
@@ -604,7 +580,7 @@ func (c *catalogTx) applyRevision(h *header) error {
 	if r.tags, err = c.rowTags(h.tags); err != nil {
 		return err
 	}
-	r.versions = append(slices.Clone(r.versions), shorten(h.version))
+	r.versions = append(slices.Clone(r.versions), markOf(h.version))
 	r.versions = r.versions[max(0, len(r.versions)-flips):]
 	c.counts.Revisions++
 	if err := c.b[bRevs].Put(revRow(h.item, h.revision), be64(h.seq)); err != nil {
@@ -616,9 +592,7 @@ func (c *catalogTx) applyRevision(h *header) error {
 	if err := c.putDates(h.source, h.item, &r, &old); err != nil {
 		return err
 	}
-	if err := c.addNear(h, &old); err != nil {
-		return err
-	}
+	c.addNear(h, s.num, &old)
 	return c.addKeys(s.num, h)
 }
 

@@ -405,7 +405,7 @@ func (r *rewriting) chooseDict(ctx context.Context, last uint64) error {
 		}
 	}
 	candidates := [][]byte{nil}
-	for _, share := range []int{dictSize, 4 << 10, 1 << 10} {
+	for _, share := range dictShares {
 		if d := sampleDict(samples, share); len(d) > 0 {
 			candidates = append(candidates, d)
 		}
@@ -445,6 +445,9 @@ func (v *volume) newestDict() uint64 {
 	defer v.mu.RUnlock()
 	return v.newest
 }
+
+// dictShares are how much of one item a dictionary may have.
+var dictShares = []int{dictSize, 4 << 10, 1 << 10}
 
 // sampleDict is a dictionary of the beginnings of bodies far apart, each at most share.
 func sampleDict(bodies [][]byte, share int) []byte {

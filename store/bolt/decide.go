@@ -35,7 +35,7 @@ const flips = 16
 
 func (c *catalogTx) sight(id feed.ItemID, d *store.Draft) (sighting, error) {
 	r, err := c.mustRow(id)
-	return sighting{id: id, row: r, same: r.takenDown || slices.Contains(r.versions, shorten(d.Version))}, err
+	return sighting{id: id, row: r, same: r.takenDown || slices.Contains(r.versions, markOf(d.Version))}, err
 }
 
 // readAgain sees draft i of a document that was kept as what a newer parser reads:
@@ -71,6 +71,7 @@ type txn struct {
 	*catalogTx
 	s     *Store
 	live  *volume
+	first uint64 // number of the first record
 	next  uint64
 	recs  []entry
 	fresh map[uint64]*store.Sketch // of records that are not written yet

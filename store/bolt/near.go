@@ -2,8 +2,10 @@ package bolt
 
 import (
 	"encoding/binary"
+	"math"
 	"math/bits"
 	"slices"
+	"time"
 
 	"chancery/feed"
 	"chancery/store"
@@ -17,12 +19,6 @@ const (
 	nearContain  = 0.8     // of the containment, where sizes are within a factor of two
 )
 
-// nearKey orders sketches by the day of the effective instant, so that a window of
-// time is one range.
-func nearKey(effective int64, id feed.ItemID) []byte {
-	return append(binary.BigEndian.AppendUint32(nil, dayOf(effective)), id[:]...)
-}
-
 // dayOf counts days such that those before 1970 sort before.
 func dayOf(effective int64) uint32 {
 	const day = 24 * 3600 * 1e9
@@ -33,28 +29,31 @@ func dayOf(effective int64) uint32 {
 	return uint32(d + 1<<31)
 }
 
-// addNear keeps the sketch of an item's newest revision. One without a sketch
-// takes the former away.
-func (c *catalogTx) addNear(h *header, old *row) error {
-	if old != nil && (old.effective != h.effective || h.sketch.Words == 0) {
-		if err := c.b[bNear].Delete(nearKey(old.effective, h.item)); err != nil {
-			return err
-		}
-		if c.near != nil {
-			c.near.remove(dayOf(old.effective), h.item)
-		}
+// firstOf is the first instant of a day, or the first or last one that there is.
+func firstOf(day uint32) int64 {
+	const nanos = int64(24 * time.Hour)
+	switch d := int64(day) - 1<<31; {
+	case d < math.MinInt64/nanos:
+		return math.MinInt64
+	case d > math.MaxInt64/nanos:
+		return math.MaxInt64
+	default:
+		return d * nanos
 	}
-	if h.sketch.Words == 0 {
-		return nil
+}
+
+// addNear keeps the sketch of an item's newest revision where its day is in memory.
+// One without a sketch takes the former away.
+func (c *catalogTx) addNear(h *header, num uint32, old *row) {
+	if c.near == nil {
+		return
 	}
-	s := c.source(h.source)
-	if c.near != nil {
-		if old != nil {
-			c.near.remove(dayOf(h.effective), h.item)
-		}
-		c.near.add(dayOf(h.effective), h.item, s.num, &h.sketch)
+	if old != nil {
+		c.near.remove(dayOf(old.effective), h.item)
 	}
-	return c.b[bNear].Put(nearKey(h.effective, h.item), append(num4(s.num), be64(h.seq)...))
+	if h.sketch.Words > 0 {
+		c.near.add(dayOf(h.effective), h.item, num, &h.sketch)
+	}
 }
 
 // nearCache holds sketches of days that were asked for; the writer's alone. It is
@@ -114,26 +113,32 @@ func (t *txn) day(day uint32) (*nearDay, error) {
 		return d, nil
 	}
 	d := &nearDay{}
-	cur := c.b[bNear].Cursor()
-	p := binary.BigEndian.AppendUint32(nil, day)
-	for k, v := cur.Seek(p); len(k) == 20 && binary.BigEndian.Uint32(k) == day; k, v = cur.Next() {
-		if len(v) != 12 {
-			return nil, damaged("catalog: near", errShort)
+	cur := c.b[bByDate].Cursor()
+	start := sortable(firstOf(day))
+	for k, _ := cur.Seek(start[:]); len(k) > 24 && dayOf(unsortable(k[:8])) == day; k, _ = cur.Next() {
+		id := feed.ItemID(k[len(k)-16:])
+		r, err := c.mustRow(id)
+		if err != nil {
+			return nil, err
 		}
-		seq := getSeq(v[4:])
-		h, ok := t.fresh[seq]
+		h, ok := t.fresh[r.last]
+		if !ok && r.last >= t.first {
+			continue // of this commit, and without a sketch
+		}
 		if !ok {
-			vol, err := t.s.volume(seq)
+			vol, err := t.s.volume(r.last)
 			if err != nil {
 				return nil, err
 			}
-			read, _, err := vol.read(seq)
+			read, _, err := vol.read(r.last)
 			if err != nil {
 				return nil, err
 			}
 			h = &read.sketch
 		}
-		d.add(feed.ItemID(k[4:]), binary.BigEndian.Uint32(v), h)
+		if h.Words > 0 {
+			d.add(id, r.source, h)
+		}
 	}
 	if c.near.posts+len(d.ids) > 2*nearMost {
 		for other, o := range c.near.days {

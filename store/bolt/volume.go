@@ -75,7 +75,7 @@ func mapSize(n int) int {
 func openVolumeDB(path string, readOnly bool) (db *bbolt.DB, err error) {
 	defer guard(path, &err)
 	db, err = bbolt.Open(path, 0o644, &bbolt.Options{
-		Timeout: time.Second, PageSize: 32 << 10, ReadOnly: readOnly,
+		Timeout: time.Second, PageSize: 64 << 10, ReadOnly: readOnly,
 		FreelistType: bbolt.FreelistMapType, InitialMmapSize: mapSize(4 << 30),
 	})
 	if err != nil {

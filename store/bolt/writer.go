@@ -195,7 +195,7 @@ func (s *Store) transact(group []*job) (err error) {
 	if err != nil {
 		return err
 	}
-	t := &txn{catalogTx: c, s: s, live: s.vols[len(s.vols)-1], next: c.end + 1, now: time.Now().UTC()}
+	t := &txn{catalogTx: c, s: s, live: s.vols[len(s.vols)-1], first: c.end + 1, next: c.end + 1, now: time.Now().UTC()}
 	if s.near == nil {
 		s.near = &nearCache{days: map[uint32]*nearDay{}}
 	}
@@ -361,13 +361,27 @@ func (s *Store) makeDict(v *volume) error {
 	if total < dictAfter {
 		return nil
 	}
-	// Equal shares of items far apart, so that one loquacious feed does not fill it.
-	share := max(1<<10, dictSize/len(bodies))
-	stride := max(1, len(bodies)*share/dictSize)
+	// A few items whole, or the beginnings of more: which is better depends on the feeds.
+	var samples, trials [][]byte
+	for i, b := range bodies {
+		if i%8 == 7 {
+			trials = append(trials, b)
+		} else {
+			samples = append(samples, b)
+		}
+	}
 	var dict []byte
-	for i := 0; i < len(bodies) && len(dict) < dictSize; i += stride {
-		b := bodies[i]
-		dict = append(dict, b[:min(len(b), share, dictSize-len(dict))]...)
+	least := 0
+	for i, share := range dictShares {
+		d := sampleDict(samples, share)
+		c := newCoders(1, d)
+		size := 0
+		for _, b := range trials {
+			size += len(c.enc.EncodeAll(b, nil))
+		}
+		if i == 0 || size < least {
+			least, dict = size, d
+		}
 	}
 	if err := v.write(nil, dict); err != nil {
 		return err
