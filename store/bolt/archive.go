@@ -271,6 +271,7 @@ func (s *Store) itemAt(v *volume, h *header, f framed) (feed.Item, error) {
 		return it, damaged(v.where(h.seq), err)
 	}
 	it.Native, it.Method, it.Entry = b.native, b.method, b.entry
+	it.Bytes = h.bytesOr(it.Bytes)
 	return it, nil
 }
 

@@ -45,7 +45,7 @@ var catalogBuckets = [bucketCount][]byte{
 }
 
 // buckets whose keys come in order, or a source at a time, are filled further.
-var inOrder = map[int]bool{bItems: true, bTree: true, bKeys: true, bParts: true, bBySource: true}
+var inOrder = map[int]bool{bItems: true, bTree: true, bSources: true, bKeys: true, bParts: true, bBySource: true}
 
 var (
 	keyEnd    = []byte("end")
@@ -133,6 +133,9 @@ func newCatalogTx(tx *bbolt.Tx, mem *memory) (*catalogTx, error) {
 		}
 		if tx.Writable() && inOrder[i] {
 			b.FillPercent = 0.9
+		}
+		if tx.Writable() && i == bTree { // rows of one size, which seven make a page of
+			b.FillPercent = 1
 		}
 		c.b[i] = b
 	}
@@ -497,7 +500,7 @@ func (c *catalogTx) addKeys(num uint32, h *header) error {
 	}
 	for _, k := range h.storyKeys {
 		if kr := storyRow(k); c.b[bStory].Get(kr) == nil {
-			if err := c.b[bStory].Put(kr, h.item[:]); err != nil {
+			if err := c.b[bStory].Put(kr, binary.AppendUvarint(nil, h.seq)); err != nil {
 				return err
 			}
 		}

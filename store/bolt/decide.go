@@ -75,6 +75,7 @@ type txn struct {
 	next  uint64
 	recs  []entry
 	fresh map[uint64]*store.Sketch // of records that are not written yet
+	made  map[uint64]feed.ItemID   // the items of these records
 	size  int
 	now   time.Time
 	dirty bool // something was changed: if the job fails now, the whole group is undone
@@ -92,8 +93,30 @@ func (t *txn) emit(p *pending) error {
 	return t.write(p)
 }
 
-// note keeps the sketch of a record at hand until it can be read.
+// firstWith is the first item that had a key across sources.
+func (t *txn) firstWith(k store.Key) (id feed.ItemID, ok bool, err error) {
+	b := t.b[bStory].Get(storyRow(k))
+	if b == nil {
+		return id, false, nil
+	}
+	seq := getUint(b)
+	if id, ok = t.made[seq]; ok {
+		return id, true, nil
+	}
+	v, err := t.s.volume(seq)
+	if err != nil {
+		return id, false, err
+	}
+	h, _, err := v.read(seq)
+	return h.item, err == nil, err
+}
+
+// note keeps item and sketch of a record at hand until it can be read.
 func (t *txn) note(h *header) {
+	if t.made == nil {
+		t.made = map[uint64]feed.ItemID{}
+	}
+	t.made[h.seq] = h.item
 	if h.sketch.Words > 0 {
 		if t.fresh == nil {
 			t.fresh = map[uint64]*store.Sketch{}
@@ -306,17 +329,20 @@ func (t *txn) regenerated(num uint32, in *intake) ([]feed.ItemID, error) {
 	used := map[feed.ItemID]bool{}
 	for i := range drafts {
 		for _, k := range drafts[i].Story {
-			v := t.b[bStory].Get(storyRow(k))
-			if v == nil || used[feed.ItemID(v)] {
+			id, ok, err := t.firstWith(k)
+			if err != nil {
+				return nil, err
+			}
+			if !ok || used[id] {
 				continue
 			}
-			r, err := t.mustRow(feed.ItemID(v))
+			r, err := t.mustRow(id)
 			if err != nil {
 				return nil, err
 			}
 			if r.source == num {
-				out[i] = feed.ItemID(v)
-				used[out[i]] = true
+				out[i] = id
+				used[id] = true
 				hits++
 				break
 			}
@@ -339,13 +365,16 @@ func (t *txn) decide(in *intake, i int, num uint32, sg sighting, raw uint64, at 
 	}
 	var copyOf feed.ItemID // the story that another source tells
 	for _, k := range d.Story {
-		v := t.b[bStory].Get(storyRow(k))
-		if v == nil {
+		if t.b[bStory].Get(storyRow(k)) == nil {
 			h.storyKeys = append(h.storyKeys, k)
 			continue
 		}
 		if sg.id.IsZero() && copyOf.IsZero() {
-			r, err := t.mustRow(feed.ItemID(v))
+			id, _, err := t.firstWith(k)
+			if err != nil {
+				return nil, store.Outcome{}, err
+			}
+			r, err := t.mustRow(id)
 			if err != nil {
 				return nil, store.Outcome{}, err
 			}
@@ -376,7 +405,7 @@ func (t *txn) decide(in *intake, i int, num uint32, sg sighting, raw uint64, at 
 		in.packDraft(i, t.live, 0)
 	}
 	r := &in.drafts[i]
-	h.content = r.content
+	h.content, h.bytes = r.content, d.Entry.Bytes
 	if d.Part >= 0 {
 		digest := in.rawPlan.digests[d.Part]
 		if old, _ := t.part(num, digest); old.item.IsZero() || old.seq == 0 || r.kept {

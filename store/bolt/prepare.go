@@ -127,7 +127,7 @@ func (s *Store) sameEntry(seq uint64, d *store.Draft) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	_, f, err := v.read(seq)
+	h, f, err := v.read(seq)
 	if err != nil {
 		return false, err
 	}
@@ -139,6 +139,7 @@ func (s *Store) sameEntry(seq uint64, d *store.Draft) (bool, error) {
 	if err != nil {
 		return false, damaged(v.where(seq), err)
 	}
+	old.entry.Bytes = h.bytesOr(old.entry.Bytes)
 	now := d.Entry
 	if old.entry.Bytes != now.Bytes {
 		return true, nil
@@ -155,6 +156,7 @@ const wholeEvery = 16
 func (in *intake) packDraft(i int, v *volume, base uint64) {
 	d := &in.batch.Drafts[i]
 	b := body{native: d.Native, method: d.Method, entry: d.Entry}
+	b.entry.Bytes = feed.Digest{} // the header has it: noise, which packs badly
 	r := &in.drafts[i]
 	if doc := in.batch.Document; d.Part >= 0 && doc.Body != nil {
 		p := doc.Parts[d.Part]

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"chancery/feed"
@@ -22,6 +23,13 @@ const (
 	fieldContent = 1
 	fieldSummary = 2
 	fieldTitle   = 3
+	// What else varies from entry to entry, so that the rest is the same in all
+	// entries of a feed, and packs to next to nothing.
+	fieldID        = 4
+	fieldURL       = 5
+	fieldPublished = 6 // as written
+	fieldUpdated   = 7 // as written
+	fieldAuthor    = 8 // the first one's name
 )
 
 func fieldText(e *feed.Entry, field uint64) (string, bool) {
@@ -32,6 +40,19 @@ func fieldText(e *feed.Entry, field uint64) (string, bool) {
 		return e.Summary.Value, true
 	case fieldTitle:
 		return e.Title.Value, true
+	case fieldID:
+		return e.ID, true
+	case fieldURL:
+		return e.URL, true
+	case fieldPublished:
+		return e.Published.Raw, true
+	case fieldUpdated:
+		return e.Updated.Raw, true
+	case fieldAuthor:
+		if len(e.Authors) > 0 {
+			return e.Authors[0].Name, true
+		}
+		return "", true
 	}
 	return "", false
 }
@@ -86,8 +107,11 @@ func jsonString(s string, slash, html, ascii bool) string {
 	return string(b)
 }
 
-// leastCut: a shorter text is not worth an operation.
-const leastCut = 24
+// leastCut and leastShort: a shorter text, or another field, is not worth an operation.
+const (
+	leastCut   = 24
+	leastShort = 6
+)
 
 // cut makes the recipe of an entry's own bytes: where they repeat one of the
 // entry's texts, verbatim or escaped, the text is referred to.
@@ -97,9 +121,9 @@ func cut(own []byte, e *feed.Entry) []byte {
 		field, escape int
 	}
 	var places []place
-	for _, field := range []int{fieldContent, fieldSummary, fieldTitle} {
+	for field := fieldContent; field <= fieldAuthor; field++ {
 		text, _ := fieldText(e, uint64(field))
-		if len(text) < leastCut || field == fieldSummary && text == e.Content.Value {
+		if len(text) < leastShort || field <= fieldTitle && len(text) < leastCut || field == fieldSummary && text == e.Content.Value {
 			continue
 		}
 		// The first bytes decide which escapings are worth making of the whole.
@@ -112,18 +136,26 @@ func cut(own []byte, e *feed.Entry) []byte {
 			if i > 0 && s == text {
 				continue // nothing to escape: it is the verbatim one
 			}
-			at := bytes.Index(own, []byte(s))
-			if at < 0 {
-				continue
+			// Where it stands in a text that was found before, as a summary does in the
+			// content that it begins, it is looked for behind.
+			at, from := bytes.Index(own, []byte(s)), 0
+			for at >= 0 {
+				in := slices.IndexFunc(places, func(p place) bool { return at < p.end && at+len(s) > p.start })
+				if in < 0 {
+					break
+				}
+				from = places[in].end
+				if at = bytes.Index(own[from:], []byte(s)); at >= 0 {
+					at += from
+				}
 			}
-			clear := true
-			for _, p := range places {
-				clear = clear && (at >= p.end || at+len(s) <= p.start)
-			}
-			if clear {
+			if at >= 0 {
 				places = append(places, place{at, at + len(s), field, i})
+				break
 			}
-			break
+			if from > 0 {
+				break
+			}
 		}
 	}
 	out := make([]byte, 0, 256)

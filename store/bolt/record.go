@@ -52,8 +52,9 @@ type header struct {
 	parts     []short
 	found     []found
 	inline    []int
-	records   []uint64 // that are not kept any more, in order
-	unknown   []byte   // fields of a later program
+	records   []uint64    // that are not kept any more, in order
+	bytes     feed.Digest // 26: of the entry's own bytes; part is its first half
+	unknown   []byte      // fields of a later program
 }
 
 // found: a part of a raw document was recognized as an item without making a record.
@@ -88,7 +89,11 @@ func (h *header) encode() []byte {
 	if len(h.tags) > 0 {
 		b = putField(b, 12, encodeTags(h.tags))
 	}
-	if !h.rules.IsZero() {
+	switch {
+	case h.rules.IsZero():
+	case h.revision > 0: // which of the recorded rules they were
+		b = putField(b, 13, h.rules[:rulesMark])
+	default:
 		b = putField(b, 13, h.rules[:])
 	}
 	if h.sketch.Words > 0 {
@@ -142,8 +147,18 @@ func (h *header) encode() []byte {
 	if len(h.records) > 0 {
 		b = putField(b, 25, encodeRecords(h.records))
 	}
+	switch {
+	case h.bytes.IsZero():
+	case h.part == shorten(h.bytes):
+		b = putField(b, 26, h.bytes[len(h.part):])
+	default:
+		b = putField(b, 26, h.bytes[:])
+	}
 	return append(b, h.unknown...)
 }
+
+// rulesMark is how much of the digest of the topic rules a revision keeps.
+const rulesMark = 8
 
 func putKeys(b []byte, tag uint64, keys []store.Key) []byte {
 	if len(keys) == 0 {
@@ -203,7 +218,7 @@ func decodeTags(b []byte) ([]feed.Tag, error) {
 
 func decodeHeader(seq uint64, kind store.Kind, b []byte) (header, error) {
 	h := header{seq: seq, kind: kind}
-	firstSeen := false
+	firstSeen, rest := false, 0
 	err := fields(b, func(tag uint64, v []byte) (err error) {
 		switch tag {
 		case 1:
@@ -274,6 +289,11 @@ func decodeHeader(seq uint64, kind store.Kind, b []byte) (header, error) {
 			}
 		case 25:
 			h.records, err = decodeRecords(v)
+		case 26:
+			if len(v) <= len(h.bytes) {
+				copy(h.bytes[len(h.bytes)-len(v):], v)
+				rest = len(v)
+			}
 		default:
 			h.unknown = putField(h.unknown, tag, v)
 		}
@@ -281,6 +301,9 @@ func decodeHeader(seq uint64, kind store.Kind, b []byte) (header, error) {
 	})
 	if !firstSeen {
 		h.firstSeen = h.time
+	}
+	if rest == len(h.bytes)-len(h.part) {
+		copy(h.bytes[:], h.part[:])
 	}
 	return h, err
 }
@@ -402,4 +425,12 @@ func contentDigest(salt [16]byte, plain []byte) feed.Digest {
 	h.Write(salt[:])
 	h.Write(plain)
 	return feed.Digest(h.Sum(nil))
+}
+
+// bytesOr is the digest of the entry's own bytes; records of before have it in the body.
+func (h *header) bytesOr(inBody feed.Digest) feed.Digest {
+	if h.bytes.IsZero() {
+		return inBody
+	}
+	return h.bytes
 }

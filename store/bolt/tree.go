@@ -1,7 +1,6 @@
 package bolt
 
 import (
-	"encoding/binary"
 	"fmt"
 
 	"go.etcd.io/bbolt"
@@ -23,7 +22,10 @@ type tile struct {
 	n     uint64
 }
 
-func (t tile) key() []byte { return binary.BigEndian.AppendUint64([]byte{t.group}, t.n) }
+// key orders rows by the record that fills them, so that the tree grows at its end.
+func (t tile) key() []byte {
+	return append(be64((t.n+1)<<(tileLevels*(uint(t.group)+1))), t.group)
+}
 
 // grow adds a record to the Merkle tree and moves the end.
 func (c *catalogTx) grow(seq uint64, kind store.Kind, head []byte, at int64) error {
