@@ -88,11 +88,7 @@ func (a *Aggregator) read(ctx context.Context, src store.Source, st *store.PollS
 	if err := a.countKnown(ctx, src.ID, drafts, &in); err != nil {
 		return in, err
 	}
-	for _, e := range in.head.Entries {
-		if !e.Published.IsZero() {
-			in.dates = append(in.dates, e.Published.Time)
-		}
-	}
+	in.dates = datesOf(in.head)
 
 	// A document is worth keeping when the list of its entries is another one than
 	// last time: a head that only says when it was built is not.
@@ -105,6 +101,22 @@ func (a *Aggregator) read(ctx context.Context, src store.Source, st *store.PollS
 		in.batch = store.Batch{Source: src.ID, Document: &doc, Drafts: drafts}
 	}
 	return in, nil
+}
+
+func datesOf(f *feed.Feed) (dates []time.Time) {
+	for i := range f.Entries {
+		if e := &f.Entries[i]; !e.Published.IsZero() {
+			dates = append(dates, e.Published.Time)
+		}
+	}
+	return dates
+}
+
+// keep is the intake of a document that no parser could read: it waits in the
+// archive for a newer one (CONFORMANCE F-09).
+func keep(doc store.Document) intake {
+	doc.Parts, doc.Repairs = nil, []string{store.Unreadable}
+	return intake{batch: store.Batch{Source: doc.Source, Document: &doc}}
 }
 
 // countKnown counts the entries that the archive has, by their bytes or by their keys.

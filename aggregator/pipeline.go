@@ -25,6 +25,14 @@ func (a *Aggregator) poll(ctx context.Context, l store.Lease) (Summary, error) {
 		return heldBack(src, host, until), a.archive.Release(context.WithoutCancel(ctx), l)
 	}
 	ask := schedule.Plan(st, parse.Version, a.now())
+	var kept *feed.Feed
+	if ask.Reread {
+		var err error
+		if kept, st, err = a.readKept(ctx, src, st); err != nil {
+			return Summary{}, errors.Join(err, a.archive.Release(context.WithoutCancel(ctx), l))
+		}
+		ask = schedule.Plan(st, parse.Version, a.now())
+	}
 	st = schedule.Asked(st, ask, a.now())
 
 	resp, err := a.fetch.Get(ctx, a.request(src, st, ask))
@@ -42,11 +50,16 @@ func (a *Aggregator) poll(ctx context.Context, l store.Lease) (Summary, error) {
 		in, err = a.read(ctx, src, &st, doc)
 		if fault, ok := errors.AsType[*unreadable](err); ok {
 			out.Class, out.Error = "not-a-feed", fault.Error()
+			in = keep(doc)
 		} else if err != nil {
 			return Summary{}, errors.Join(err, a.archive.Release(context.WithoutCancel(ctx), l))
 		} else {
 			in.tell(&out)
 		}
+	}
+	if kept != nil && out.Class == "" && !out.Parsed { // the answer stands for the document that was kept
+		known := intake{head: kept, entries: len(kept.Entries), known: len(kept.Entries), dates: datesOf(kept)}
+		known.tell(&out)
 	}
 	if out.Class == "canceled" {
 		return Summary{}, errors.Join(context.Cause(ctx), a.archive.Release(context.WithoutCancel(ctx), l))
@@ -81,6 +94,9 @@ func (a *Aggregator) poll(ctx context.Context, l store.Lease) (Summary, error) {
 	}
 	if until := a.hosts.Observe(host, src.ID, out, decision, a.now()); !until.IsZero() {
 		a.loop.Hold(host, until)
+	}
+	if out.Class == "" && decision.State.Class != "" { // F-09: "not modified", but what was not could not be read
+		out.Class, out.Error = decision.State.Class, decision.State.LastError
 	}
 	sum := summarize(src, resp, out, in)
 	sum.count(outcomes)

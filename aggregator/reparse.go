@@ -5,9 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"time"
 
+	"chancery/aggregator/schedule"
 	"chancery/feed"
 	"chancery/feed/parse"
 	"chancery/store"
@@ -19,7 +21,7 @@ import (
 // was not understood before becomes a new item, first seen when its document came.
 // A second run changes nothing. Documents that can't be read, or have an entry that
 // was taken down, are passed over; the former are in the summary, and then the error
-// is ErrBadData. progress, which may be nil, hears how far in the log it is.
+// is ErrBadData, unless they could not be read when they came either. progress, which may be nil, hears how far in the log it is.
 func (a *Aggregator) Reparse(ctx context.Context, progress func(done, total int64)) (Summary, error) {
 	start := time.Now()
 	sum := Summary{Errors: []Failure{}}
@@ -36,8 +38,11 @@ func (a *Aggregator) Reparse(ctx context.Context, progress func(done, total int6
 		sources[doc.Source] = true
 		sum.Documents++
 		sum.Bytes += int64(len(doc.Body))
-		err := a.reparse(ctx, doc, read, &sum)
+		_, err := a.reparse(ctx, doc, read, &sum)
 		if fault, ok := errors.AsType[*unreadable](err); ok {
+			if slices.Contains(doc.Repairs, store.Unreadable) {
+				return nil // as before
+			}
 			sum.Failed++
 			sum.Errors = append(sum.Errors, Failure{Source: doc.Source, URL: doc.URL, Error: fmt.Sprintf("document at %d: %v", at, fault)})
 			return nil
@@ -85,15 +90,15 @@ func (r readBefore) first(src feed.SourceID, bytes feed.Digest) bool {
 	return !before
 }
 
-// reparse reads what a document was the first to bring again.
-func (a *Aggregator) reparse(ctx context.Context, doc store.Document, read readBefore, sum *Summary) error {
+// reparse reads what a document was the first to bring again, and gives it.
+func (a *Aggregator) reparse(ctx context.Context, doc store.Document, read readBefore, sum *Summary) (*feed.Feed, error) {
 	src, err := a.archive.Source(ctx, doc.Source)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	d, err := parse.Open(doc.Body, parse.Options{ContentType: doc.MediaType, URL: doc.URL})
 	if err != nil {
-		return &unreadable{err}
+		return nil, &unreadable{err}
 	}
 	parts := d.Parts()
 	wanted := make([]bool, len(parts))
@@ -102,7 +107,7 @@ func (a *Aggregator) reparse(ctx context.Context, doc store.Document, read readB
 	}
 	f, err := d.Feed(func(i int) bool { return i >= len(wanted) || wanted[i] })
 	if err != nil {
-		return &unreadable{err}
+		return nil, &unreadable{err}
 	}
 	sum.Seen += len(f.Entries)
 	// The parts as they were kept: the archive has their bytes by these digests.
@@ -115,14 +120,44 @@ func (a *Aggregator) reparse(ctx context.Context, doc store.Document, read readB
 	drafts, _ := a.drafts(src.Source, f, slices.Clone(src.State.Colliding), partOf)
 	drafts, err = a.newest(ctx, doc, drafts)
 	if err != nil || len(drafts) == 0 {
-		return err
+		return f, err
 	}
 	outcomes, err := a.archive.Append(ctx, store.Batch{Source: doc.Source, Document: &doc, Drafts: drafts, Reparsed: true})
 	if err != nil {
-		return err
+		return f, err
 	}
 	sum.count(outcomes)
-	return nil
+	return f, nil
+}
+
+// readKept reads the document that came last, which could not be read then, with the
+// parser of today, and takes in what it finds. It gives the feed, nil if there is
+// none, and the state from which the poll goes on; if the document was not kept that
+// is st, and the poll asks for it again.
+func (a *Aggregator) readKept(ctx context.Context, src store.Source, st store.PollState) (*feed.Feed, store.PollState, error) {
+	digest, err := feed.ParseDigest(st.BodyHash)
+	if err != nil {
+		return nil, st, nil //nolint:nilerr // a state of long ago: nothing to look for
+	}
+	doc, err := a.archive.DocumentOf(ctx, src.ID, digest)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, st, nil
+	} else if err != nil {
+		return nil, st, err
+	}
+	a.reading <- struct{}{}
+	defer func() { <-a.reading }()
+	var sum Summary
+	f, err := a.reparse(ctx, doc, readBefore{}, &sum)
+	if fault, ok := errors.AsType[*unreadable](err); ok {
+		a.log.LogAttrs(ctx, slog.LevelInfo, "still not readable", slog.String("source", string(src.ID)), slog.Any("error", fault))
+		return nil, schedule.Reread(st, parse.Version, false), nil
+	} else if err != nil {
+		return nil, st, err
+	}
+	a.log.LogAttrs(ctx, slog.LevelInfo, "a document that could not be read when it came is read",
+		slog.String("source", string(src.ID)), slog.Time("received", doc.Received), slog.Int("new", sum.New))
+	return f, schedule.Reread(st, parse.Version, true), nil
 }
 
 // newest leaves of a document's drafts those that the archive would have had from

@@ -73,6 +73,10 @@ type Archive interface {
 	// ErrNotFound if there is no raw record there, or if an entry of it was taken down.
 	Document(ctx context.Context, at Cursor) (Document, error)
 
+	// DocumentOf gives the document of a source whose body has a digest, as Document
+	// does; ErrNotFound if it was not kept.
+	DocumentOf(ctx context.Context, source feed.SourceID, body feed.Digest) (Document, error)
+
 	// Heads lists items without their content; see [HeadQuery].
 	Heads(ctx context.Context, q HeadQuery) ([]Head, error)
 
@@ -188,6 +192,11 @@ type Document struct {
 	Parts   []Part
 	Repairs []string
 }
+
+// Unreadable, among the Repairs of a document, says that no parser could read it: it
+// is kept for a newer one. Nobody knows what is in it, so with the takedown of an
+// item of its source it goes, and after one none is kept.
+const Unreadable = "unreadable"
 
 // Part is the place of one entry's own bytes in a document: Body[Start:End].
 type Part struct {

@@ -408,6 +408,18 @@ func TestUnparsed(t *testing.T) { // F-09 PEERS-12
 	if a := Plan(h.st, 8, h.now); !a.Unconditional || Asked(h.st, a, h.now).BodyHash != "" {
 		t.Errorf("new parser: %+v", a)
 	}
+	if a := Plan(Reread(h.st, 8, false), 8, h.now); a.Unconditional || a.Reread {
+		t.Errorf("a new parser that cannot read it either: %+v", a)
+	}
+	if st := Reread(h.st, 8, true); Finish(h.c, h.s, st, o, h.now).State.Condition != OK {
+		t.Error("read at last, a 304 is still a failure")
+	}
+	if st := h.st; true { // without validators too
+		st.ETag, st.LastModified = "", ""
+		if a := Plan(st, 8, h.now); !a.Reread {
+			t.Errorf("new parser, no validators: %+v", a)
+		}
+	}
 	same := fresh(0) // the server forgot its validators and sends the same again
 	same.Parsed, same.Same, same.Parser = false, true, 8
 	h.poll(same)

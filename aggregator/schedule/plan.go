@@ -11,7 +11,9 @@ import (
 type Ask struct {
 	// Unconditional: leave the validators out.
 	Unconditional bool
-	// Reread: what comes is to be read even if it is what came before.
+	// Reread: the document that came last could not be read, and the parser is
+	// another one now. If it was kept, it is read again; see [Reread]. Else it is
+	// asked for again, and to be read even if it is what came before.
 	Reread bool
 	Why    string // in words
 }
@@ -21,11 +23,11 @@ type Ask struct {
 // is made.
 func Plan(st store.PollState, parser int, now time.Time) Ask {
 	m := recall(st.Schedule)
-	if st.ETag == "" && st.LastModified == "" {
-		return Ask{Unconditional: true, Why: "no validators are known"}
-	}
 	if m.Unparsed != "" && m.Parser != parser {
 		return Ask{Unconditional: true, Reread: true, Why: "the document could not be read, and the parser is another one now"}
+	}
+	if st.ETag == "" && st.LastModified == "" {
+		return Ask{Unconditional: true, Why: "no validators are known"}
 	}
 	if eternal(m, now) && !soon(st, now) {
 		return Ask{Unconditional: true, Why: fmt.Sprintf("only \"not modified\" for %s, which is not by chance at its usual rate", human(now.Sub(m.Since304)))}
@@ -46,6 +48,19 @@ func Asked(st store.PollState, a Ask, now time.Time) store.PollState {
 		m.Forced = now.UTC().Round(0)
 		st.Schedule = m.bytes()
 	}
+	return st
+}
+
+// Reread is the state after the document that came last, which was kept, was read
+// again by a newer parser: the mark that it is unreadable goes, or holds for that
+// parser too (CONFORMANCE F-09).
+func Reread(st store.PollState, parser int, readable bool) store.PollState {
+	m := recall(st.Schedule)
+	m.Parser = parser
+	if readable {
+		m.Unparsed = ""
+	}
+	st.Schedule = m.bytes()
 	return st
 }
 

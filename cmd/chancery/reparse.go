@@ -17,7 +17,8 @@ func (p *program) reparseCommand() *cobra.Command {
 		Long: `Reads every document that the archive kept again, with the parser and the topics
 of today. What reads differently becomes a further version of its item, marked as
 ours and not as an edit of the publisher's; entries that were not understood
-before become items. A second run changes nothing.`,
+before become items, also of documents that could not be read at all when they
+came. A second run changes nothing.`,
 		Args: cobra.NoArgs,
 		RunE: p.archive(writes, func(ctx context.Context, e *Env, _ []string) error {
 			w, err := e.worksOf()

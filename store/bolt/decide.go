@@ -1,6 +1,7 @@
 package bolt
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -261,8 +262,23 @@ func (t *txn) withheld(num uint32, b *store.Batch) (bool, error) {
 	if len(b.Document.Parts) > 0 {
 		return false, nil
 	}
+	if slices.Contains(b.Document.Repairs, store.Unreadable) {
+		return t.takenDownOf(num)
+	}
 	for i := range b.Drafts {
 		if sg, err := t.find(num, &b.Drafts[i]); err != nil || sg.row.takenDown {
+			return true, err
+		}
+	}
+	return false, nil
+}
+
+// takenDownOf reports whether any item of a source was taken down.
+func (t *txn) takenDownOf(num uint32) (bool, error) {
+	prefix := num4(num)
+	cur := t.b[bBySource].Cursor()
+	for k, _ := cur.Seek(prefix); len(k) == 28 && bytes.HasPrefix(k, prefix); k, _ = cur.Next() {
+		if r, _, err := t.row(feed.ItemID(k[12:])); err != nil || r.takenDown {
 			return true, err
 		}
 	}

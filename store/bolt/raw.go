@@ -77,6 +77,23 @@ func (s *Store) Document(ctx context.Context, at store.Cursor) (store.Document, 
 	return doc, err
 }
 
+// DocumentOf implements store.Archive.
+func (s *Store) DocumentOf(ctx context.Context, source feed.SourceID, body feed.Digest) (store.Document, error) {
+	var at uint64
+	err := s.viewCatalog(func(c *catalogTx) error {
+		if src := c.source(source); src != nil {
+			if v := c.b[bDocs].Get(shortRow(src.num, shorten(body))); v != nil {
+				at = getSeq(v)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return store.Document{}, err
+	}
+	return s.Document(ctx, store.Cursor(at))
+}
+
 // document puts a document together again and checks that it is what was received.
 func (s *Store) document(seq uint64) (doc store.Document, from string, err error) {
 	v, err := s.volume(seq)

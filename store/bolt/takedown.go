@@ -10,6 +10,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"chancery/feed"
+	"chancery/store"
 )
 
 // finishTakedowns removes the content of items whose takedown is recorded, and of
@@ -71,8 +72,8 @@ func (s *Store) finishTakedowns() error {
 }
 
 // recordsOf finds the records that hold content of items: their revisions, the
-// documents that carry bytes of theirs themselves, and those whose entries could not
-// be told apart.
+// documents that carry bytes of theirs themselves, those whose entries could not
+// be told apart, and those of their sources that could not be read.
 func (s *Store) recordsOf(items map[feed.ItemID]bool) ([]uint64, error) {
 	var seqs, docs []uint64
 	parts := map[feed.SourceID]map[short]bool{}
@@ -123,11 +124,17 @@ func (s *Store) recordsOf(items map[feed.ItemID]bool) ([]uint64, error) {
 		if err != nil {
 			return nil, err
 		}
-		h, _, err := v.read(seq)
+		h, f, err := v.read(seq)
 		if err != nil {
 			return nil, err
 		}
-		if len(h.parts) == 0 && came[seq] || slices.ContainsFunc(h.inline, func(i int) bool {
+		unreadable := false
+		if len(h.parts) == 0 && !came[seq] && f.pack != nil {
+			if unreadable, err = v.unreadable(seq, f); err != nil {
+				return nil, err
+			}
+		}
+		if unreadable || len(h.parts) == 0 && came[seq] || slices.ContainsFunc(h.inline, func(i int) bool {
 			return i < len(h.parts) && parts[h.source][h.parts[i]]
 		}) {
 			seqs = append(seqs, seq)
@@ -135,6 +142,19 @@ func (s *Store) recordsOf(items map[feed.ItemID]bool) ([]uint64, error) {
 	}
 	slices.Sort(seqs)
 	return slices.Compact(seqs), nil
+}
+
+// unreadable reports whether a raw record is of a document that no parser could read.
+func (v *volume) unreadable(seq uint64, f framed) (bool, error) {
+	plain, err := v.plain(seq, f)
+	if err != nil {
+		return false, err
+	}
+	r, err := decodeRaw(plain)
+	if err != nil {
+		return false, damaged(v.where(seq), err)
+	}
+	return slices.Contains(r.doc.Repairs, store.Unreadable), nil
 }
 
 // strip takes salt and body out of records, and makes sure that no trace is left in

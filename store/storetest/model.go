@@ -222,6 +222,13 @@ func (m *Model) take(id feed.SourceID, b store.Batch, seen []int, at time.Time) 
 // withheld reports whether a document carries a post that was taken down and whose
 // bytes cannot be left out.
 func (m *Model) withheld(id feed.SourceID, b store.Batch) bool {
+	if unreadable(b.Document) {
+		for _, it := range m.items {
+			if it.takenDown && it.last().Source == id {
+				return true
+			}
+		}
+	}
 	for _, d := range b.Drafts {
 		for _, k := range d.Keys {
 			if h, ok := m.keys[sourceKey{id, k}]; ok {
@@ -233,6 +240,11 @@ func (m *Model) withheld(id feed.SourceID, b store.Batch) bool {
 		}
 	}
 	return false
+}
+
+// unreadable reports whether nobody knows what is in a document.
+func unreadable(d *store.Document) bool {
+	return d != nil && len(d.Parts) == 0 && slices.Contains(d.Repairs, store.Unreadable)
 }
 
 func (it *item) see(at time.Time) {
@@ -490,6 +502,11 @@ func (m *Model) expire(before time.Time) (any bool) {
 func (m *Model) takeDown(id feed.ItemID) {
 	it := m.items[id]
 	it.takenDown = true
+	for i := range m.log {
+		if m.log[i].Source == it.last().Source && unreadable(m.log[i].doc) {
+			m.log[i].doc = nil
+		}
+	}
 	strip := func(v *feed.Item) {
 		v.Entry = feed.Entry{Published: feed.Date{Time: v.Effective()}, Language: v.Language}
 		v.Native, v.Method, v.TakenDown = "", "", true
@@ -612,6 +629,15 @@ func (m *Model) Document(ctx context.Context, at store.Cursor) (store.Document, 
 	}
 	defer m.mu.Unlock()
 	return m.document(at)
+}
+
+// DocumentOf implements store.Archive.
+func (m *Model) DocumentOf(ctx context.Context, source feed.SourceID, body feed.Digest) (store.Document, error) {
+	if err := m.enter(ctx); err != nil {
+		return store.Document{}, err
+	}
+	defer m.mu.Unlock()
+	return m.document(m.docs[sourceDigest{source, body}])
 }
 
 func (m *Model) document(at store.Cursor) (store.Document, error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -31,6 +32,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		"ids come again":                idsAgain,
 		"revised within the batch":      withinBatch,
 		"documents read again":          reparsed,
+		"unreadable documents":          unreadables,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -409,6 +411,51 @@ func withinBatch(t *testing.T, s store.Store) {
 	out := appendTo(t, s, "a", day0, Draft("1", "one"), Draft("1", "one"), Draft("1", "other"))
 	wantStates(t, out, store.New, store.Same, store.Revised)
 	wantStates(t, appendTo(t, s, "a", day0.Add(time.Hour), Draft("1", "one"), Draft("1", "other")), store.Same, store.Same)
+}
+
+// A document that no parser could read is kept for a newer one (CONFORMANCE F-09),
+// until an item of its source is taken down: it may be in it.
+func unreadables(t *testing.T, s store.Store) {
+	ctx := t.Context()
+	Source(t, s, "a")
+	Source(t, s, "b")
+	put := func(source feed.SourceID, body string) {
+		t.Helper()
+		l, err := s.Lease(ctx, store.LeaseQuery{Sources: []feed.SourceID{source}, Now: day0})
+		if err != nil || len(l) != 1 {
+			t.Fatalf("%d leases, %v", len(l), err)
+		}
+		b := store.Batch{At: day0, Document: &store.Document{Source: source, Body: []byte(body), Received: day0, Repairs: []string{store.Unreadable}}}
+		if _, err := s.Finish(ctx, l[0], store.PollResult{State: store.PollState{ETag: body}, Batch: &b}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := func(source feed.SourceID, body string, kept bool) {
+		t.Helper()
+		doc, err := s.DocumentOf(ctx, source, feed.DigestOf([]byte(body)))
+		if kept && (err != nil || string(doc.Body) != body || doc.Source != source || !slices.Contains(doc.Repairs, store.Unreadable)) {
+			t.Errorf("%s of %s: %+v, %v", body, source, doc, err)
+		}
+		if !kept && !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("%s of %s: %q is there, %v", body, source, doc.Body, err)
+		}
+	}
+	put("a", "<rss secret")
+	put("b", "<rss secret")
+	want("a", "<rss secret", true)
+	want("b", "<rss secret", true)
+	want("none", "<rss secret", false)
+	out := appendTo(t, s, "a", day0, Draft("1", "secret"))
+	if err := s.Change(ctx, []store.Edit{{Kind: store.KindTakedown, Items: []feed.ItemID{out[0].ID}, Reason: "asked"}}); err != nil {
+		t.Fatal(err)
+	}
+	want("a", "<rss secret", false)
+	put("a", "<rss secret again")
+	want("a", "<rss secret again", false)
+	want("b", "<rss secret", true)
+	if rep, err := s.Verify(ctx, true, nil); err != nil || len(rep.Faults) > 0 {
+		t.Errorf("verify: %v, %v", rep.Faults, err)
+	}
 }
 
 // What a newer parser reads in a kept document is recorded as such, and the document
