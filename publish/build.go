@@ -181,7 +181,7 @@ func (p *Publisher) prepare(ctx context.Context, ids []feed.ItemID, content stri
 			known[e.Item] = e
 			// Not if something changed since the item was read: then it may be old.
 			if p.evicted.Load() == before {
-				p.entries.put(entryKey{e.Item, content}, e, int64(len(e.HTML)+len(e.Summary)+1024))
+				p.entries.put(entryKey{e.Item, content}, e, entrySize(&e))
 			}
 		}
 	}
@@ -191,6 +191,11 @@ func (p *Publisher) prepare(ctx context.Context, ids []feed.ItemID, content stri
 		}
 	}
 	return out, nil
+}
+
+// entrySize is about what an entry takes in memory.
+func entrySize(e *render.Entry) int64 {
+	return int64(len(e.HTML) + len(e.Summary) + 1024 + 64*len(e.Topics) + 128*(len(e.Categories)+len(e.Authors)+len(e.AlsoAt)+len(e.Enclosures)))
 }
 
 // entry makes one entry.

@@ -65,7 +65,7 @@ func DefaultConfig() Config {
 		Window:      7 * 24 * time.Hour, // a reader that comes once a week misses nothing
 		MaxBytes:    250 << 10,          // the advice of JSON Feed 1.1
 		LateAfter:   7 * 24 * time.Hour,
-		CacheBytes:  64 << 20, // some hundreds of feeds in use, in three formats and two codings
+		CacheBytes:  96 << 20, // a thousand feeds of 50 posts, as gzip
 		Expressions: 256,
 	}
 }

@@ -124,9 +124,9 @@ func New(cfg Config, defs Definitions, archive Archive, log *slog.Logger) (*Publ
 		return nil, err
 	}
 	p.state.Store(st)
-	p.entries = newCache[entryKey, render.Entry](cfg.CacheBytes / 2)
+	p.entries = newCache[entryKey, render.Entry](cfg.CacheBytes / 5) // of which documents are made again
 	p.found = newCache[string, *found](maxFoundBytes)
-	p.pages = newCache[pageKey, []byte](cfg.CacheBytes / 2)
+	p.pages = newCache[pageKey, []byte](cfg.CacheBytes - cfg.CacheBytes/5)
 	p.web, err = web.New(p, log)
 	if err != nil {
 		return nil, err

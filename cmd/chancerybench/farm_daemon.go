@@ -167,7 +167,8 @@ func (d *daemon) kill() error {
 // farmStatus is what is read of "status --json".
 type farmStatus struct {
 	Daemon struct {
-		PID int `json:"pid"`
+		PID    int      `json:"pid"`
+		Listen []string `json:"listen"`
 	} `json:"daemon"`
 	Archive struct {
 		Items     int64 `json:"items"`

@@ -3,6 +3,7 @@
 // and prints figures with the bound that they are held to (docs/figures.md).
 //
 //	chancerybench search -posts 1000000
+//	chancerybench feeds
 //	chancerybench farm -farm http://127.0.0.1:8088
 //	chancerybench soak -feedfarm ../shared/feedfarm -for 2h
 //
@@ -35,17 +36,21 @@ func main() {
 // run is the program without its process.
 func run(ctx context.Context, args []string, out io.Writer) error {
 	if len(args) == 0 {
-		return errors.New("say which part to measure: search, farm or soak")
+		return errors.New("say which part to measure: search, farm, feeds or soak")
 	}
 	switch args[0] {
 	case "search":
 		return runSearch(ctx, args[1:], out)
 	case "farm":
 		return runFarm(ctx, args[1:], out)
+	case "feeds":
+		return runFeeds(ctx, args[1:], out)
+	case barePart: // started by feeds
+		return runBare(os.Stdin, out)
 	case "soak":
 		return runSoak(ctx, args[1:], out)
 	}
-	return fmt.Errorf("no part is called %q; there are: search, farm, soak", args[0])
+	return fmt.Errorf("no part is called %q; there are: search, farm, feeds, soak", args[0])
 }
 
 // cpu is what the process has used so far.
