@@ -324,6 +324,7 @@ func (a *Aggregator) draftOf(src feed.SourceID, it feed.Item) store.Draft {
 		Version: normalize.Version(e, p), Part: -1, ID: it.ID, FirstSeen: it.FirstSeen,
 		Topics: tag(topics, store.Source{ID: src}, e, p, body), RuleSet: topics.Digest(),
 	}
+	d.Trivial = func(was *feed.Entry) bool { return normalize.Trivial(was, e) }
 	if !it.Digest.IsZero() {
 		// An export has plain titles and no raw dates: its own digest stands for what
 		// was published, so that the same feed, polled here, is not an edit.

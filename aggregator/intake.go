@@ -177,6 +177,7 @@ func (a *Aggregator) drafts(src store.Source, f *feed.Feed, colliding []string, 
 		}
 		out[i].Topics = tag(topics, src, e, plains[i], &(*bodies)[i])
 		out[i].RuleSet = topics.Digest()
+		out[i].Trivial = func(was *feed.Entry) bool { return normalize.Trivial(was, e) }
 	}
 	oldestFirst(out)
 	return out, colliding

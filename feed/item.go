@@ -15,9 +15,14 @@ type Item struct {
 	FirstSeen time.Time // UTC: when the first revision was committed
 	LastSeen  time.Time // UTC: when a document last carried it
 	Revised   time.Time // UTC: when this revision was committed; FirstSeen for the first
-	Revision  int       // of this value, from 1
-	Revisions int       // how many there are
-	Topics    []Tag     // sorted by topic
+	// Changed is when what the item says last changed, up to this revision: the Revised
+	// of the newest one that is not Trivial. UTC.
+	Changed time.Time
+	// Trivial: this revision says what the one before said; readers need not be told.
+	Trivial   bool
+	Revision  int   // of this value, from 1
+	Revisions int   // how many there are
+	Topics    []Tag // sorted by topic
 	// Story is the id of the first item of the story that this one tells too: its
 	// own id when no other source carried it before.
 	Story ItemID

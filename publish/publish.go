@@ -17,6 +17,7 @@ package publish
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -456,7 +457,7 @@ func (p *Publisher) touched(ctx context.Context, ch *change, records []store.Rec
 // headOf is an item without its content.
 func headOf(it *feed.Item) store.Head {
 	h := store.Head{
-		ID: it.ID, Story: it.Story, Source: it.Source, Effective: it.Effective(), FirstSeen: it.FirstSeen, Revised: it.Revised,
+		ID: it.ID, Story: it.Story, Source: it.Source, Effective: it.Effective(), FirstSeen: it.FirstSeen, Revised: cmp.Or(it.Changed, it.Revised),
 		Revision: it.Revision, Topics: it.Topics, Language: it.Language, Withdrawn: it.Withdrawn, TakenDown: it.TakenDown,
 	}
 	if h.Revised.IsZero() {

@@ -246,6 +246,9 @@ type Draft struct {
 	// Version is the digest of the normalised fields. Equal to that of the newest
 	// revision, the draft is Same.
 	Version feed.Digest
+	// Trivial, if set, says whether the draft, as a further version of an item, says what
+	// the version before said. It is a pure function and keeps nothing of was.
+	Trivial func(was *feed.Entry) bool
 	Topics  []feed.Tag
 	RuleSet feed.Digest // of the topic rules that made Topics
 	Part    int         // index into Document.Parts, or -1
@@ -315,7 +318,7 @@ type Head struct {
 	Source    feed.SourceID
 	Effective time.Time // see feed.Item.Effective, of the newest revision
 	FirstSeen time.Time
-	Revised   time.Time // FirstSeen if there is one revision
+	Revised   time.Time // of the newest revision that is not trivial; FirstSeen if that is the first
 	Revision  int
 	Topics    []feed.Tag
 	Language  string

@@ -79,7 +79,7 @@ type serverConfig struct {
 type archiveConfig struct {
 	VolumeSize      int64 `toml:"volume_size"`       // bytes from which on a volume is sealed
 	ItemsPerDay     int   `toml:"items_per_day"`     // of one source, in 24 hours; 0: no bound
-	RevisionsPerDay int   `toml:"revisions_per_day"` // likewise
+	RevisionsPerDay int   `toml:"revisions_per_day"` // of one item, likewise
 	// KeepDocuments: for how long documents are kept as they were received.
 	KeepDocuments keeping `toml:"keep_documents"`
 }
@@ -203,7 +203,7 @@ func defaultConfig() *Config {
 		Archive: archiveConfig{
 			VolumeSize:      1 << 30,
 			ItemsPerDay:     100_000, // no honest source comes near, backfills included
-			RevisionsPerDay: 10_000,
+			RevisionsPerDay: 1000,    // an import of saved documents brings all of an item's at once
 		},
 		Search:  index.DefaultConfig(),
 		Publish: publish.DefaultConfig(),

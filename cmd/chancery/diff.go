@@ -12,7 +12,11 @@ import (
 // terminal with color deleted words are red and inserted ones green, elsewhere
 // they stand in [-…-] and {+…+}, as git's word diff has it.
 func (e *Env) printDiff(old, now *feed.Item) error {
-	if err := e.printf("%s\nversion %d of %s → version %d of %s\n\n", now.ID, old.Revision, timeText(old.Revised), now.Revision, timeText(now.Revised)); err != nil {
+	worth := ""
+	if now.Trivial && now.Revision == old.Revision+1 {
+		worth = ", a trivial change"
+	}
+	if err := e.printf("%s\nversion %d of %s → version %d of %s%s\n\n", now.ID, old.Revision, timeText(old.Revised), now.Revision, timeText(now.Revised), worth); err != nil {
 		return err
 	}
 	for _, f := range versions.Compare(old, now) {

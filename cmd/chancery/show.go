@@ -175,7 +175,11 @@ func itemText(it *feed.Item, source string) string {
 	for _, x := range it.Enclosures {
 		line("enclosure", x.URL)
 	}
-	line("version", fmt.Sprintf("%d of %d", it.Revision, it.Revisions))
+	version := fmt.Sprintf("%d of %d", it.Revision, it.Revisions)
+	if it.Trivial {
+		version += ", a trivial change"
+	}
+	line("version", version)
 	for _, s := range it.AlsoIn {
 		line("also in", fmt.Sprintf("%s  %s  %s", s.Source, s.ID, s.URL))
 	}

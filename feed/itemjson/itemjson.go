@@ -41,6 +41,7 @@ type object struct {
 	Categories  []string      `json:"categories,omitempty"`
 	Revision    int           `json:"revision,omitempty"`
 	Revisions   int           `json:"revisions,omitempty"`
+	Trivial     bool          `json:"trivial,omitempty"`
 	AlsoIn      []sighting    `json:"also_in,omitempty"`
 	Withdrawn   bool          `json:"withdrawn,omitempty"`
 	TakenDown   bool          `json:"taken_down,omitempty"`
@@ -129,7 +130,7 @@ func common(it *feed.Item, sourceTitle string) object {
 		Published: stamp{it.Published.Time}, Updated: stamp{it.Updated.Time},
 		FirstSeen: stamp{it.FirstSeen}, LastSeen: stamp{it.LastSeen},
 		Summary: html.Plain(it.Summary), ContentText: html.Plain(it.Content),
-		Revision: it.Revision, Revisions: it.Revisions, Withdrawn: it.Withdrawn, TakenDown: it.TakenDown,
+		Revision: it.Revision, Revisions: it.Revisions, Trivial: it.Trivial, Withdrawn: it.Withdrawn, TakenDown: it.TakenDown,
 	}
 	if !it.Digest.IsZero() {
 		o.Digest = it.Digest.String()
@@ -187,7 +188,7 @@ func Unmarshal(line []byte) (feed.Item, Source, error) {
 			Published: date(o.Published), Updated: date(o.Updated),
 			Summary: textOf(o.SummaryHTML, o.Summary, o.Base), Content: textOf(o.ContentHTML, o.ContentText, o.Base),
 		},
-		FirstSeen: o.FirstSeen.Time, LastSeen: o.LastSeen.Time, Revision: o.Revision, Revisions: o.Revisions,
+		FirstSeen: o.FirstSeen.Time, LastSeen: o.LastSeen.Time, Revision: o.Revision, Revisions: o.Revisions, Trivial: o.Trivial,
 		Withdrawn: o.Withdrawn, TakenDown: o.TakenDown,
 	}
 	if o.Digest != "" {

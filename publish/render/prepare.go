@@ -182,8 +182,8 @@ func dates(it *feed.Item) (published, updated time.Time) {
 		published = p
 	}
 	switch {
-	case it.Revision > 1 && !it.Revised.IsZero():
-		updated = it.Revised.UTC()
+	case it.Revision > 1 && cmp.Or(it.Changed, it.Revised).After(it.FirstSeen): // RFC 4287 §4.2.15: what is significant
+		updated = cmp.Or(it.Changed, it.Revised).UTC()
 	case !credible(it.Updated.Time, it).IsZero():
 		updated = credible(it.Updated.Time, it)
 	case !published.IsZero():

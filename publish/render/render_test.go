@@ -205,6 +205,12 @@ func TestDates(t *testing.T) {
 		{"without an update", func(it *feed.Item) { it.Updated = feed.Date{} }, day, day},
 		{"without any", func(it *feed.Item) { it.Updated, it.Published = feed.Date{}, feed.Date{} }, time.Time{}, day.Add(time.Hour)},
 		{"a revision", func(it *feed.Item) { it.Revision, it.Revised = 2, day.Add(99*time.Hour) }, day, day.Add(99 * time.Hour)},
+		{"a trivial revision", func(it *feed.Item) {
+			it.Revision, it.Revised, it.Trivial, it.Changed = 2, day.Add(99*time.Hour), true, it.FirstSeen
+		}, day, day.Add(30 * time.Minute)},
+		{"a trivial one after another", func(it *feed.Item) {
+			it.Revision, it.Revised, it.Trivial, it.Changed = 3, day.Add(99*time.Hour), true, day.Add(50*time.Hour)
+		}, day, day.Add(50 * time.Hour)},
 		{"from the future", func(it *feed.Item) { it.Published.Time, it.Updated = day.AddDate(9, 0, 0), feed.Date{} }, time.Time{}, day.Add(time.Hour)},
 		{"updated before it was published", func(it *feed.Item) { it.Updated.Time = day.AddDate(-1, 0, 0) }, day, day},
 	} {

@@ -227,6 +227,11 @@ func (s *Store) record(seq uint64, kinds store.Kinds) (store.Record, bool, error
 				return r, false, err
 			}
 		}
+		if it.Trivial {
+			if it.Changed, err = s.changedAt(h.prev); err != nil {
+				return r, false, err
+			}
+		}
 		it.LastSeen, it.Story, it.Topics, it.Revisions = r.Time, h.storyOf(), h.tags, it.Revision
 		r.Item = &it
 	case store.KindRaw, store.KindPoll:
@@ -238,6 +243,28 @@ func (s *Store) record(seq uint64, kinds store.Kinds) (store.Record, bool, error
 		}
 	}
 	return r, true, nil
+}
+
+// changedAt is when a revision, or the newest one before it that is not trivial, was
+// committed.
+func (s *Store) changedAt(seq uint64) (time.Time, error) {
+	for seq > 0 {
+		v, err := s.volume(seq)
+		if err != nil {
+			return time.Time{}, err
+		}
+		h, f, err := v.read(seq)
+		switch {
+		case err != nil:
+			return time.Time{}, err
+		case f.kind == store.KindItem:
+			return instant(h.firstSeen), nil
+		case !h.trivial:
+			return instant(h.time), nil
+		}
+		seq = h.prev
+	}
+	return time.Time{}, nil
 }
 
 func (h *header) storyOf() feed.ItemID {
@@ -255,6 +282,9 @@ func (s *Store) itemAt(v *volume, h *header, f framed) (feed.Item, error) {
 	}
 	if f.kind != store.KindItem {
 		it.Revised = instant(h.time)
+	}
+	if it.Changed, it.Trivial = it.Revised, h.trivial; it.Trivial {
+		it.Changed = time.Time{} // of a version before: the caller knows or finds it
 	}
 	plain, err := v.plain(h.seq, f)
 	if err != nil {
@@ -361,6 +391,9 @@ func (s *Store) item(l *located, seq uint64, want store.Fields) (feed.Item, erro
 		return it, err
 	}
 	it.FirstSeen, it.LastSeen, it.Revisions = instant(l.row.firstSeen), instant(l.row.lastSeen), int(l.row.revisions)
+	if seq == l.row.last {
+		it.Changed = instant(l.row.revised)
+	}
 	it.Topics, it.Story, it.Withdrawn, it.TakenDown = slices.Clone(l.topics), l.row.story, l.row.withdrawn, l.row.takenDown
 	if want&store.WithContent == 0 {
 		it.Summary, it.Content, it.Extensions = feed.Text{}, feed.Text{}, nil
@@ -411,6 +444,9 @@ func (s *Store) Revisions(ctx context.Context, id feed.ItemID) ([]feed.Item, err
 		it, err := s.item(&l, seq, store.AllFields)
 		if err != nil {
 			return nil, err
+		}
+		if n := len(out); it.Trivial && n > 0 {
+			it.Changed = out[n-1].Changed
 		}
 		out = append(out, it)
 	}

@@ -575,7 +575,10 @@ func (c *catalogTx) applyRevision(h *header) error {
 		return err
 	}
 	old := r
-	r.last, r.revisions, r.revised = h.seq, h.revision, h.time
+	r.last, r.revisions = h.seq, h.revision
+	if !h.trivial {
+		r.revised = h.time
+	}
 	if h.kind != store.KindReparsed { // a document that was kept is no sighting
 		r.lastSeen = max(r.lastSeen, h.time)
 	}

@@ -137,7 +137,7 @@ func TestCompactOnline(t *testing.T) {
 	fail := make(chan error, 4)
 	go func() {
 		r := rand.New(rand.NewPCG(7, 7))
-		for i := 0; i < 60 && ctx.Err() == nil; i++ {
+		for i := 0; i < 30 && ctx.Err() == nil; i++ {
 			if _, err := s.Append(ctx, madeDoc(r, "s0001", 3)); err != nil && ctx.Err() == nil {
 				fail <- fmt.Errorf("append: %w", err)
 				return

@@ -77,9 +77,11 @@ type txn struct {
 	recs  []entry
 	fresh map[uint64]*store.Sketch // of records that are not written yet
 	made  map[uint64]feed.ItemID   // the items of these records
-	size  int
-	now   time.Time
-	dirty bool // something was changed: if the job fails now, the whole group is undone
+	// entries are the newest of the items that this commit makes or revises.
+	entries map[feed.ItemID]*feed.Entry
+	size    int
+	now     time.Time
+	dirty   bool // something was changed: if the job fails now, the whole group is undone
 }
 
 // emit numbers, applies and frames a record.
@@ -468,10 +470,24 @@ func (t *txn) decide(in *intake, i int, num uint32, sg sighting, raw uint64, at 
 		if in.batch.Reparsed {
 			h.kind = store.KindReparsed
 		}
+		if !in.batch.Reparsed {
+			if r.against != sg.row.last { // somebody was faster, or it is another entry of this batch
+				if was := t.entries[sg.id]; was != nil {
+					r.trivial = d.Trivial != nil && d.Trivial(was)
+				} else if err := t.s.weigh(r, d, sg.row.last); err != nil {
+					return nil, store.Outcome{}, err
+				}
+			}
+			h.trivial = r.trivial
+		}
 		h.tags = store.Retag(tagsOf(&sg.row, t.label), d.Topics)
 		o = store.Outcome{ID: sg.id, State: store.Revised, Revision: int(h.revision), Story: sg.row.story}
 		h.firstSeen = h.time
 	}
+	if t.entries == nil {
+		t.entries = map[feed.ItemID]*feed.Entry{}
+	}
+	t.entries[h.item] = &d.Entry
 	h.effective = nanos(it.Effective())
 	return &pending{h: h, pack: r.pack}, o, nil
 }

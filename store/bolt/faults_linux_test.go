@@ -201,7 +201,8 @@ func faultWriter(root string) int {
 		return 1
 	}
 	if every == 0 {
-		every = max(1, calls/30)
+		some, _ := strconv.Atoi(os.Getenv("CHANCERY_FAULT_SOME"))
+		every = max(1, calls/max(1, some))
 	}
 	tried, silent, bad := 0, 0, 0
 	for k, kind := range faultKinds {
@@ -244,8 +245,12 @@ func TestFaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	seed := rand.Uint64N(1 << 32)
+	some := 30 // of each kind
+	if testing.Short() {
+		some = 6
+	}
 	cmd := exec.CommandContext(t.Context(), exe, "-test.run=^$")
-	cmd.Env = append(os.Environ(), "CHANCERY_FAULT_DIR="+t.TempDir(), fmt.Sprint("CHANCERY_FAULT_EVERY=", *everyFault), fmt.Sprint("CHANCERY_FAULT_SEED=", seed))
+	cmd.Env = append(os.Environ(), "CHANCERY_FAULT_DIR="+t.TempDir(), fmt.Sprint("CHANCERY_FAULT_EVERY=", *everyFault), fmt.Sprint("CHANCERY_FAULT_SOME=", some), fmt.Sprint("CHANCERY_FAULT_SEED=", seed))
 	out, err := cmd.CombinedOutput()
 	if cmd.ProcessState != nil && cmd.ProcessState.ExitCode() == 3 {
 		t.Skipf("%s", out)

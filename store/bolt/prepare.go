@@ -29,6 +29,9 @@ type ready struct {
 	pack    *packed
 	content feed.Digest
 	kept    bool // the entry's own bytes are in it
+
+	against uint64 // record that the draft was compared with, as its version before
+	trivial bool   // and says the same
 }
 
 // rawPlan says where the parts of a document are: inline holds the numbers of
@@ -101,6 +104,11 @@ func (s *Store) prepare(in *intake) error {
 			}
 			continue
 		}
+		if g := &guess[i]; !g.id.IsZero() && !in.batch.Reparsed {
+			if err := s.weigh(&in.drafts[i], d, g.row.last); err != nil {
+				return err
+			}
+		}
 		base := uint64(0)
 		if !guess[i].id.IsZero() && guess[i].row.revisions%wholeEvery != 0 {
 			base = guess[i].row.last
@@ -116,6 +124,32 @@ func (s *Store) prepare(in *intake) error {
 	if doc != nil && doc.Body != nil && !haveDoc {
 		in.packRaw(live, stored)
 	}
+	return nil
+}
+
+// weigh says whether a draft is a trivial change to the version in a record.
+func (s *Store) weigh(r *ready, d *store.Draft, last uint64) error {
+	r.against, r.trivial = last, false
+	if d.Trivial == nil {
+		return nil
+	}
+	v, err := s.volume(last)
+	if err != nil {
+		return err
+	}
+	_, f, err := v.read(last)
+	if err != nil {
+		return err
+	}
+	plain, err := v.plain(last, f)
+	if err != nil || plain == nil {
+		return err
+	}
+	was, err := decodeBody(plain)
+	if err != nil {
+		return damaged(v.where(last), err)
+	}
+	r.trivial = d.Trivial(&was.entry)
 	return nil
 }
 

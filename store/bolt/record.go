@@ -47,6 +47,7 @@ type header struct {
 	part      short
 	partKept  bool // the bytes of part are in this record's body
 	prev      uint64
+	trivial   bool // says what prev says
 	items     []feed.ItemID
 	doc       feed.Digest // 20
 	parts     []short
@@ -143,6 +144,9 @@ func (h *header) encode() []byte {
 			v = binary.AppendUvarint(v, uint64(i))
 		}
 		b = putField(b, 23, v)
+	}
+	if h.trivial {
+		b = putField(b, 27, nil)
 	}
 	if len(h.records) > 0 {
 		b = putField(b, 25, encodeRecords(h.records))
@@ -287,6 +291,8 @@ func decodeHeader(seq uint64, kind store.Kind, b []byte) (header, error) {
 				}
 				h.inline = append(h.inline, int(n))
 			}
+		case 27:
+			h.trivial = true
 		case 25:
 			h.records, err = decodeRecords(v)
 		case 26:

@@ -16,7 +16,7 @@ type row struct {
 	effective int64
 	firstSeen int64
 	lastSeen  int64
-	revised   int64
+	revised   int64       // the newest revision that is not trivial
 	story     feed.ItemID // zero in encode and decodeRow: the item's own
 	withdrawn bool
 	takenDown bool

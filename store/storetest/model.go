@@ -324,6 +324,10 @@ func (m *Model) decide(src feed.SourceID, created *int, d store.Draft, known fee
 	}
 	out.State, out.Revision = store.Revised, len(it.revs)+1
 	v := *it.last()
+	v.Trivial = d.Trivial != nil && !reparsed && d.Trivial(&it.last().Entry)
+	if !v.Trivial {
+		v.Changed = at
+	}
 	v.Entry, v.Native, v.Method, v.Digest = d.Entry, d.Native, d.Method, d.Version
 	v.Revised, v.LastSeen, v.Revision, v.Revisions = at, it.lastSeen, out.Revision, out.Revision
 	it.topics = store.Retag(it.topics, d.Topics)
@@ -376,7 +380,7 @@ func (m *Model) create(src feed.SourceID, created *int, d store.Draft, raw store
 	out.Story = it.story
 	v := feed.Item{
 		ID: id, Source: src, Native: d.Native, Method: d.Method, Entry: d.Entry,
-		FirstSeen: first, LastSeen: at, Revised: first, Revision: 1, Revisions: 1,
+		FirstSeen: first, LastSeen: at, Revised: first, Changed: first, Revision: 1, Revisions: 1,
 		Topics: it.topics, Story: it.story, Digest: d.Version,
 	}
 	it.revs = []feed.Item{v}
@@ -461,7 +465,7 @@ func (m *Model) apply(e store.Edit, at time.Time) {
 			m.takeDown(id)
 		}
 	case store.KindExpired:
-		if !m.expire(e.Before) {
+		if e.Documents = m.expire(e.Before); e.Documents == 0 {
 			return
 		}
 	}
@@ -487,16 +491,17 @@ func (m *Model) unite(in func(*item) bool) {
 	}
 }
 
-// expire forgets documents, and reports whether there were any.
-func (m *Model) expire(before time.Time) (any bool) {
+// expire forgets documents, and says how many.
+func (m *Model) expire(before time.Time) (n int) {
 	for i := range m.log {
 		l := &m.log[i]
 		if l.doc != nil && l.Time.Before(before) {
 			delete(m.docs, sourceDigest{l.Source, feed.DigestOf(l.doc.Body)})
-			l.doc, any = nil, true
+			l.doc = nil
+			n++
 		}
 	}
-	return any
+	return n
 }
 
 func (m *Model) takeDown(id feed.ItemID) {
@@ -664,7 +669,7 @@ func (m *Model) Heads(ctx context.Context, q store.HeadQuery) ([]store.Head, err
 		v := it.last()
 		h := store.Head{
 			ID: v.ID, Story: it.story, Source: v.Source, Effective: v.Effective(), FirstSeen: v.FirstSeen,
-			Revised: v.Revised, Revision: v.Revision, Topics: slices.Clone(it.topics), Language: v.Language,
+			Revised: v.Changed, Revision: v.Revision, Topics: slices.Clone(it.topics), Language: v.Language,
 			Withdrawn: it.withdrawn, TakenDown: it.takenDown,
 		}
 		if q.Source != "" && h.Source != q.Source || !q.Story.IsZero() && h.Story != q.Story ||
