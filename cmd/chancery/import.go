@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime/debug"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -57,7 +58,11 @@ func (e *Env) importFiles(ctx context.Context, names []string, source feed.Sourc
 	if err != nil {
 		return sum, false, err
 	}
-	if e.Daemon == nil { // documents belong to configured sources, too
+	if e.Daemon == nil {
+		// Alone in its process, an import may have memory for time: garbage is collected
+		// when there is thrice as much of it as of what is needed.
+		defer debug.SetGCPercent(debug.SetGCPercent(300))
+		// Documents belong to configured sources, too.
 		if err := e.takeConfig(ctx, w); err != nil {
 			return sum, false, err
 		}

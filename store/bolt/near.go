@@ -70,9 +70,14 @@ type nearDay struct {
 	first   [][2]uint64 // values 0 to 15
 	ids     []feed.ItemID
 	sources []uint32
-	words   []uint32
-	rest    [][112]uint8 // values 16 to 127
+	words   []uint32       // 0: taken away
+	rest    [][112]uint8   // values 16 to 127
+	gone    int            // taken away
+	lists   *[4096][]int32 // of a day with many: by place (0 to 15) · 256 + value, the posts with that value there
 }
+
+// listed: from so many posts on a day has lists, which are large by themselves.
+const listed = 1024
 
 func (n *nearCache) add(day uint32, id feed.ItemID, source uint32, s *store.Sketch) {
 	d := n.days[day]
@@ -89,6 +94,23 @@ func (d *nearDay) add(id feed.ItemID, source uint32, s *store.Sketch) {
 	d.sources = append(d.sources, source)
 	d.words = append(d.words, uint32(s.Words))
 	d.rest = append(d.rest, [112]uint8(s.Values[16:]))
+	switch {
+	case d.lists != nil:
+		d.list(len(d.ids) - 1)
+	case len(d.ids) >= listed:
+		d.lists = new([4096][]int32)
+		for i := range d.ids {
+			d.list(i)
+		}
+	}
+}
+
+// list enters a post in the lists.
+func (d *nearDay) list(i int) {
+	for p := range 16 {
+		at := p<<8 | int(byte(d.first[i][p/8]>>(p%8*8)))
+		d.lists[at] = append(d.lists[at], int32(i))
+	}
 }
 
 func (n *nearCache) remove(day uint32, id feed.ItemID) {
@@ -100,10 +122,12 @@ func (n *nearCache) remove(day uint32, id feed.ItemID) {
 	if i < 0 {
 		return
 	}
-	last := len(d.ids) - 1
-	d.first[i], d.ids[i], d.sources[i], d.words[i], d.rest[i] = d.first[last], d.ids[last], d.sources[last], d.words[last], d.rest[last]
-	d.first, d.ids, d.sources, d.words, d.rest = d.first[:last], d.ids[:last], d.sources[:last], d.words[:last], d.rest[:last]
+	d.ids[i], d.words[i] = feed.ItemID{}, 0
 	n.posts--
+	if d.gone++; d.gone > listed && d.gone > len(d.ids)/2 {
+		delete(n.days, day) // it will be loaded anew
+		n.posts -= len(d.ids) - d.gone
+	}
 }
 
 // day gives the sketches of a day, reading them from the headers of the log if needed.
@@ -143,7 +167,7 @@ func (t *txn) day(day uint32) (*nearDay, error) {
 	if c.near.posts+len(d.ids) > 2*nearMost {
 		for other, o := range c.near.days {
 			if other+4*nearDays < day || other > day+4*nearDays {
-				c.near.posts -= len(o.ids)
+				c.near.posts -= len(o.ids) - o.gone
 				delete(c.near.days, other)
 			}
 		}
@@ -173,15 +197,27 @@ func (t *txn) nearest(num uint32, effective int64, s *store.Sketch) (id feed.Ite
 			return id, false, err
 		}
 		looked += len(d.ids)
-		for j, f := range d.first {
-			// Of 16 values of two copies at least one agrees, but for one pair in a
-			// thousand; of two posts that have nothing in common, in one pair of 16.
-			x, y := f[0]^a0, f[1]^a1
-			if ((x-ones)&^x|(y-ones)&^y)&highs == 0 || d.sources[j] == num {
-				continue
+		// Of 16 values of two copies at least one agrees, but for one pair in a
+		// thousand; of two posts that have nothing in common, in one pair of 16.
+		look := func(j int) {
+			if d.words[j] == 0 || d.sources[j] == num {
+				return
 			}
 			if e := estimate(s, d, j); e > best || e == best && ok && compareIDs(d.ids[j], id) < 0 {
 				best, id, ok = e, d.ids[j], true
+			}
+		}
+		if d.lists != nil {
+			for p, v := range s.Values[:16] {
+				for _, j := range d.lists[p<<8|int(v)] {
+					look(int(j))
+				}
+			}
+		} else {
+			for j, f := range d.first {
+				if x, y := f[0]^a0, f[1]^a1; ((x-ones)&^x|(y-ones)&^y)&highs != 0 {
+					look(j)
+				}
 			}
 		}
 		if looked > nearMost {
