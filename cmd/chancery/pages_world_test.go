@@ -17,6 +17,7 @@ import (
 	"chancery/feed"
 	"chancery/feed/query"
 	"chancery/store"
+	"chancery/store/index"
 )
 
 // site is the daemon's public side on an archive of years of posts.
@@ -39,9 +40,10 @@ const (
 
 // siteOptions says what a site is made of.
 type siteOptions struct {
-	posts   int // generated, over twenty years
-	indexed int // how many records the index takes in; 0 is all
-	empty   bool
+	posts     int  // generated, over twenty years
+	empty     bool // no sources either
+	unindexed bool // the index has taken in nothing yet
+	noIndex   bool
 }
 
 // newSite makes an archive, its index and all that serves them, as serve does.
@@ -62,9 +64,14 @@ func newSite(t testing.TB, o siteOptions) *site {
 	if !o.empty {
 		s.fill(ctx, o.posts)
 	}
-	words := openIndex(ctx, c, dir, archive, log)
-	if words == nil {
-		t.Fatal("there is no index")
+	var words *index.Index
+	if !o.noIndex {
+		if words = openIndex(ctx, c, dir, archive, log); words == nil {
+			t.Fatal("there is no index")
+		}
+	}
+	if !o.noIndex && !o.unindexed {
+		must(t, words.CatchUp(ctx, nil))
 	}
 	srv := httptest.NewUnstartedServer(nil)
 	d := &daemon{log: log, dir: dir, archive: archive, index: words, started: time.Now(), public: srv.Listener}
@@ -73,7 +80,14 @@ func newSite(t testing.TB, o siteOptions) *site {
 	d.current.Store(g)
 	done := make(chan error, 2)
 	go func() { done <- g.publisher.Run(ctx) }()
-	go func() { done <- runIndex(ctx, words, log) }()
+	go func() {
+		if o.noIndex || o.unindexed {
+			<-ctx.Done()
+			done <- nil
+			return
+		}
+		done <- runIndex(ctx, words, log)
+	}()
 	t.Cleanup(func() {
 		srv.Close()
 		cancel()
@@ -90,12 +104,6 @@ func newSite(t testing.TB, o siteOptions) *site {
 	end, err := archive.End(ctx)
 	must(t, err)
 	must(t, g.publisher.Wait(ctx, end))
-	for words.Cursor() < end {
-		if ctx.Err() != nil {
-			t.Fatal("the index does not reach the end")
-		}
-		time.Sleep(5 * time.Millisecond) // what Apply has no signal for
-	}
 	srv.Config.Handler = g.handler
 	srv.Start()
 	s.base, s.handler = srv.URL, g.handler

@@ -66,7 +66,7 @@ const previewPosts = 6
 // newBuilder reads the form.
 func (s *Server) newBuilder(r *http.Request, site *Site, counts *overview) *builder {
 	v := r.URL.Query()
-	b := &builder{Any: v.Get("how") == "any", Words: shorten(strings.ToValidUTF8(v.Get("words"), "\uFFFD"), 1000)}
+	b := &builder{Any: v.Get("how") == "any", Words: shorten(ordered(strings.ToValidUTF8(v.Get("words"), "\uFFFD")), 1000)}
 	for _, t := range site.Topics {
 		c := choice{ID: t.Name, Label: t.Title, With: slices.Contains(v["topic"], t.Name), Without: slices.Contains(v["not"], t.Name)}
 		if counts != nil {

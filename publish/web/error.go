@@ -32,6 +32,7 @@ func (s *Server) sayError(w http.ResponseWriter, r *http.Request, code int, what
 	if site, err := s.lib.Site(r.Context()); err == nil { // else the page does without its name
 		fr.Site = site.Title
 	}
+	what = strings.ToUpper(what[:1]) + what[1:]
 	fr.Body = errorPage{Code: code, Status: http.StatusText(code), What: what, Advice: advice}
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	s.show(w, r, "error", fr)

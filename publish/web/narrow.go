@@ -53,7 +53,13 @@ func narrowed(q *query.Query, condition string) string {
 		}
 		keep = append(keep, n)
 	}
-	return strings.TrimSpace(written(keep) + " " + condition)
+	text := written(keep)
+	if len(keep) == 1 {
+		if _, ok := keep[0].(*query.Or); ok {
+			text = "(" + text + ")"
+		}
+	}
+	return strings.TrimSpace(text + " " + condition)
 }
 
 // isFilter reports whether a condition is one that facets make: it says what a post

@@ -97,8 +97,17 @@ var pageFuncs = template.FuncMap{
 	"posts":    func(n int) string { return plural(n, "post", "posts") },
 	"versions": func(n int) string { return plural(n, "version", "versions") },
 	"sources":  func(n int) string { return plural(n, "blog", "blogs") },
+	"about":    about,
 	"links":    func(base string, l Listing) []feedLink { return links(base, l.Name, l.Title, l.Formats) },
 	"allPosts": func() Listing { return Listing{Name: "all", Title: "All posts", Formats: allFormats} },
+}
+
+// about is the description of a feed, unless it says no more than its title.
+func about(l Listing) string {
+	if l.Description == "Posts on "+l.Title+"." {
+		return ""
+	}
+	return l.Description
 }
 
 // stamp is a time to the minute, UTC; empty for the zero time.

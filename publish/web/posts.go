@@ -226,6 +226,16 @@ func pieces(sn store.Snippet, most int) []piece {
 	return out
 }
 
+// ordered takes from a text what would reorder what stands beside it.
+func ordered(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= '\u202a' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069' {
+			return -1
+		}
+		return r
+	}, s)
+}
+
 // plainLine takes from a text what would reorder or break the line that it stands
 // in (CONFORMANCE SEC-32).
 func plainLine(s string) string {

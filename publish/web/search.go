@@ -89,7 +89,7 @@ const searchPosts = 20
 // feed and some more. problem says what is wrong with them.
 func readForm(v url.Values) (f searchForm, problem string) {
 	f = searchForm{
-		Q: strings.TrimSpace(v.Get("q")), Order: store.Newest.String(), AsOf: strings.TrimSpace(v.Get("as_of")),
+		Q: strings.TrimSpace(ordered(v.Get("q"))), Order: store.Newest.String(), AsOf: strings.TrimSpace(ordered(v.Get("as_of"))),
 		All: v.Get("all_versions") == "true", Copies: v.Get("copies") != "", Cursor: v.Get("cursor"),
 	}
 	if name := v.Get("order"); name != "" {
