@@ -263,8 +263,11 @@ func sitePages(s *site) []sitePage {
 		{name: "item-revised", path: s.item(guidRevised)},
 		{name: "item-persian", path: s.item(guidPersian)},
 		{name: "item-hostile", path: s.item(guidHostile)},
+		{name: "diff", path: s.item(guidRevised) + "/diff?from=1&to=2"},
+		{name: "revisions", path: s.item(guidRevised) + "/revisions"},
 		{name: "source", path: "/sources/ashraf-watch"},
 		{name: "status", path: "/status"},
+		{name: "api", path: "/api"},
 		{name: "missing", path: "/topics/nothing-of-that-name", failure: true},
 	}
 }
