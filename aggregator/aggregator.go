@@ -61,7 +61,7 @@ type Deps struct {
 	// loop: see schedule.Loop. Ready may be nil.
 	Ready   func(host string) (at time.Time, ok bool)
 	PerHost int
-	// Polled, if not nil, is told of each poll that was stored, for counting. It is
+	// Polled, if not nil, is told of each poll, for counting. It is
 	// called by many goroutines and must not block.
 	Polled func(Polled)
 }
@@ -69,8 +69,10 @@ type Deps struct {
 // Polled is what one poll came to, for counting.
 type Polled struct {
 	// Outcome is "fetched" (a document), "not_modified" (HTTP 304), "unchanged" (the
-	// same bytes again) or "failed".
+	// same bytes again), "failed", or "not_stored" where the archive could not take
+	// what came; then Err says why.
 	Outcome string
+	Err     error
 	Class   string // cause of a failure in a word, of a closed set; else empty
 	Took    time.Duration
 	Bytes   int64 // of the body on the wire

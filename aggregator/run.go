@@ -123,6 +123,9 @@ func (a *Aggregator) pollOne(ctx context.Context, id feed.SourceID) (schedule.Ta
 	}
 	if err != nil && ctx.Err() == nil {
 		a.log.LogAttrs(ctx, slog.LevelError, "poll not stored", slog.String("source", string(id)), slog.Any("error", err))
+		if a.polled != nil {
+			a.polled(Polled{Outcome: "not_stored", Err: err})
+		}
 	}
 	s, err := a.archive.Source(context.WithoutCancel(ctx), id)
 	if errors.Is(err, store.ErrNotFound) {

@@ -70,7 +70,10 @@ type serverConfig struct {
 	BaseURL        string         `toml:"base_url"`        // as readers see it; empty: http://LISTEN
 	MetricsListen  string         `toml:"metrics_listen"`  // host:port, unix:PATH; empty: none
 	Control        string         `toml:"control"`         // path of the control socket; empty: found by controlPaths
+	MetricsHosts   []string       `toml:"metrics_hosts"`   // names under which metrics may be asked for, beside addresses and localhost
 	TrustedProxies []netip.Prefix `toml:"trusted_proxies"` // peers that are proxies and stand for many clients
+	ClientRate     float64        `toml:"client_rate"`     // requests a second of one client, on average; 0: no bound
+	ClientBurst    int            `toml:"client_burst"`    // requests of one client at once
 	Access         string         `toml:"access"`          // "public" or "token"
 }
 
@@ -197,7 +200,7 @@ func defaultConfig() *Config {
 	return &Config{
 		Server: serverConfig{
 			Listen: "127.0.0.1:8080", MetricsListen: "127.0.0.1:9469",
-			TrustedProxies: []netip.Prefix{}, Access: "public",
+			MetricsHosts: []string{}, TrustedProxies: []netip.Prefix{}, ClientRate: 10, ClientBurst: 200, Access: "public",
 		},
 		Fetch: fetchTable{fetch.DefaultConfig(), schedule.DefaultConfig()},
 		Archive: archiveConfig{
@@ -380,6 +383,17 @@ func (s serverConfig) validate() error {
 	}
 	if s.Control != "" && !filepath.IsAbs(s.Control) {
 		errs = append(errs, fmt.Errorf("control: %q is not an absolute path", s.Control))
+	}
+	for _, name := range s.MetricsHosts {
+		if name == "" || strings.ContainsAny(name, " :/") || name != strings.ToLower(name) {
+			errs = append(errs, fmt.Errorf("metrics_hosts: %q is not a host name in small letters, without a port", name))
+		}
+	}
+	if s.ClientRate < 0 || s.ClientRate > 1e6 {
+		errs = append(errs, fmt.Errorf("client_rate: %v is not between 0 and 1000000", s.ClientRate))
+	}
+	if s.ClientBurst < 1 {
+		errs = append(errs, fmt.Errorf("client_burst: %d is less than 1", s.ClientBurst))
 	}
 	if s.Access != "public" && s.Access != "token" {
 		errs = append(errs, fmt.Errorf(`access: %q is neither "public" nor "token"`, s.Access))

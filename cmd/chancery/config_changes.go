@@ -11,7 +11,7 @@ import (
 // which of the differences wait for the next start.
 func (c *Config) changes(other *Config) (changed, restart []string) {
 	needsRestart := []string{
-		"data_dir", "server.listen", "server.metrics_listen", "server.control", "server.trusted_proxies",
+		"data_dir", "server.listen", "server.metrics_listen", "server.control",
 		"archive.volume_size", "archive.items_per_day", "archive.revisions_per_day",
 		"archive.keep_documents",
 	}

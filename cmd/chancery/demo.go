@@ -100,10 +100,8 @@ func (p *program) demo(ctx context.Context, listenAt string, step duration) (err
 		return err
 	}
 	defer notify.Close()
-	d := &daemon{
-		log: log, dir: dir, archive: archive, index: words, started: time.Now().UTC(), notify: notify, web: world,
-		reloads: make(chan chan error), load: func() (*Config, error) { return nil, errors.New("the demo has no configuration file") },
-	}
+	d := newDaemon(log, dir, archive, words, notify)
+	d.web, d.load = world, func() (*Config, error) { return nil, errors.New("the demo has no configuration file") }
 	if d.public, err = listen(nil, c.Server.Listen); err != nil {
 		return err
 	}

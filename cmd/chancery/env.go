@@ -47,8 +47,8 @@ type works struct {
 }
 
 // newWorks builds the inbound half. web, if not nil, answers all requests in
-// place of the network.
-func newWorks(c *Config, archive store.Store, web http.RoundTripper, log *slog.Logger) (*works, error) {
+// place of the network; polled, if not nil, is told of each poll.
+func newWorks(c *Config, archive store.Store, web http.RoundTripper, log *slog.Logger, polled func(aggregator.Polled)) (*works, error) {
 	topics, err := topic.Compile(c.Topics)
 	if err != nil {
 		return nil, err
@@ -69,7 +69,7 @@ func newWorks(c *Config, archive store.Store, web http.RoundTripper, log *slog.L
 	}
 	agg, err := aggregator.New(aggregator.Config{Concurrency: fc.Concurrency, Schedule: c.Fetch.scheduleConfig}, aggregator.Deps{
 		Archive: archive, Fetch: client, Topics: topics, Log: log.With("part", "aggregator"),
-		Credential: credential, Ready: client.Ready, PerHost: fc.PerHost,
+		Credential: credential, Ready: client.Ready, PerHost: fc.PerHost, Polled: polled,
 	})
 	if err != nil {
 		return nil, err
@@ -100,7 +100,7 @@ func credential(name string) string {
 // worksOf gives the inbound half, building it on first use.
 func (e *Env) worksOf() (*works, error) {
 	if e.works == nil {
-		w, err := newWorks(e.Config, e.Archive, nil, e.Log)
+		w, err := newWorks(e.Config, e.Archive, nil, e.Log, nil)
 		if err != nil {
 			return nil, err
 		}

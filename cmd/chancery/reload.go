@@ -14,6 +14,7 @@ import (
 // them when a reload asks for it.
 func (d *daemon) supervise(ctx context.Context, g *generation) error {
 	for {
+		d.polling.Store(g)
 		parts, stop := context.WithCancel(ctx)
 		group, partsCtx := errgroup.WithContext(parts)
 		group.Go(func() error { return ended(partsCtx, g.works.aggregator.Run(partsCtx)) })
@@ -41,8 +42,13 @@ func (d *daemon) serveWhenReady(ctx context.Context, g *generation) error {
 	if d.current.Swap(g) == g {
 		return nil // at the start
 	}
+	d.inForce(g.config)
+	d.refused.Store(nil)
+	d.meters.reloads.WithLabelValues("done").Inc()
+	d.meters.reloaded.Set(float64(time.Now().Unix()))
 	d.log.InfoContext(ctx, "reloaded", "file", g.config.file)
-	d.notify.Ready("serving at " + addressOf(d.public))
+	d.notify.Ready(d.sentence(ctx, time.Now().UTC()))
+	d.lookAfter(ctx)
 	return nil
 }
 
@@ -96,7 +102,10 @@ func (d *daemon) reload(ctx context.Context) (*generation, error) {
 		d.log.ErrorContext(ctx, "reload refused, the old configuration goes on", "error", line)
 	}
 	d.notify.Ready("the new configuration was refused: " + err.Error())
-	d.tell(ctx, notice{Event: "reload-refused", Text: err.Error()})
+	d.meters.reloads.WithLabelValues("refused").Inc()
+	text := err.Error()
+	d.refused.Store(&text)
+	d.lookAfter(ctx)
 	return nil, err
 }
 
@@ -128,5 +137,6 @@ func (d *daemon) logStatus(ctx context.Context) {
 		return
 	}
 	d.log.InfoContext(ctx, "status", "items", r.Archive.Items, "bytes", r.Archive.Bytes, "sources", r.Sources,
-		"due", r.Due, "lag_seconds", r.LagSeconds, "failing", len(r.Failing))
+		"due", r.Due, "lag_seconds", r.LagSeconds, "failing", len(r.Failing)+r.FailingMore,
+		"silent", len(r.Silent)+r.SilentMore, "health", r.Health, "needs_person", len(r.Needs))
 }

@@ -23,6 +23,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"chancery/aggregator"
 	"chancery/cmd/chancery/control"
 	"chancery/cmd/chancery/limit"
 	"chancery/cmd/chancery/systemd"
@@ -63,15 +64,56 @@ type daemon struct {
 	notify  *systemd.Notifier
 	web     http.RoundTripper // answers polls in place of the network; nil but in the demo
 
-	clients       limit.Clients
+	meters  *meters
+	surveys surveys
+	teller  teller
+	lost    storing                // why the last poll could not be stored
+	refused atomic.Pointer[string] // why the last reload was refused; nil if it was not
+	clients limit.Clients          // who asks us
+	rate    *limit.Rate
+	conns   *limit.Listener // public, with a bound for each client
+
 	public, admin net.Listener
 	control       *net.UnixListener
-	current       atomic.Pointer[generation]
-	reloads       chan chan error // asks the supervisor for a reload
-	retagging     sync.Mutex      // held by a retag of the archive: one at a time
+	current       atomic.Pointer[generation] // that readers have
+	polling       atomic.Pointer[generation] // that polls; the one before current for a moment
+	reloads       chan chan error            // asks the supervisor for a reload
+	retagging     sync.Mutex                 // held by a retag of the archive: one at a time
 	load          func() (*Config, error)
 	ready         func()                          // called when all listens; may be nil
 	extra         func(ctx context.Context) error // runs beside the rest; may be nil
+}
+
+// newDaemon makes a daemon without listeners; nothing runs yet.
+func newDaemon(log *slog.Logger, dir string, archive store.Store, words *index.Index, notify *systemd.Notifier) *daemon {
+	d := &daemon{
+		log: log, dir: dir, archive: archive, index: words, started: time.Now().UTC(), notify: notify,
+		meters: newMeters(), rate: limit.NewRate(0, 0), reloads: make(chan chan error),
+	}
+	d.surveys.archive, d.surveys.dir = archive, dir
+	d.teller.log, d.teller.ledger, d.teller.run = log, archive, d.runNotify
+	return d
+}
+
+// indexState says how the full-text index stands; nil without one.
+func (d *daemon) indexState() *store.IndexState {
+	if d.index == nil {
+		return nil
+	}
+	s := d.index.IndexState()
+	return &s
+}
+
+// polled counts a poll, and remembers whether what it brought could be stored.
+func (d *daemon) polled(p aggregator.Polled) {
+	d.meters.polled(p)
+	d.lost.polled(p)
+}
+
+// inForce applies what a configuration says to the parts that outlive a reload.
+func (d *daemon) inForce(c *Config) {
+	d.clients.Trust(c.Server.TrustedProxies)
+	d.rate.Set(c.Server.ClientRate, c.Server.ClientBurst)
 }
 
 // generation is what one configuration makes: a reload replaces it as a whole.
@@ -89,16 +131,6 @@ func (d *daemon) env(p *program) *Env {
 		Config: g.config, Archive: d.archive, DataDir: d.dir, Out: p.out, Err: p.err,
 		Terminal: p.terminal, Files: p.files, Log: d.log, Daemon: d, works: g.works,
 	}
-}
-
-func (d *daemon) report() *daemonReport {
-	r := &daemonReport{PID: os.Getpid(), Started: timeText(d.started)}
-	for _, l := range []net.Listener{d.public, d.admin} {
-		if l != nil {
-			r.Listen = append(r.Listen, addressOf(l))
-		}
-	}
-	return r
 }
 
 // addressOf is where a listener is reached.
@@ -141,11 +173,8 @@ func (p *program) serve(ctx context.Context, c *Config, log *slog.Logger) (err e
 	words := openIndex(ctx, c, dir, archive, log)
 	defer func() { err = errors.Join(err, closeIndex(words)) }()
 
-	d := &daemon{
-		log: log, dir: dir, archive: archive, index: words, started: time.Now().UTC(), notify: notify,
-		reloads: make(chan chan error),
-		load:    func() (*Config, error) { return readConfigFile(p.flags.config, p.getenv) },
-	}
+	d := newDaemon(log, dir, archive, words, notify)
+	d.load = func() (*Config, error) { return readConfigFile(p.flags.config, p.getenv) }
 	sockets, err := systemd.Listeners("http", "metrics")
 	if err != nil {
 		return failWith(exitIO, err)
@@ -248,7 +277,7 @@ func listen(given net.Listener, address string) (net.Listener, error) {
 // generationOf builds everything that a configuration asks for, and starts
 // nothing: when it fails, nothing has changed.
 func (d *daemon) generationOf(ctx context.Context, c *Config) (*generation, error) {
-	w, err := newWorks(c, d.archive, d.web, d.log)
+	w, err := newWorks(c, d.archive, d.web, d.log, d.polled)
 	if err != nil {
 		return nil, err
 	}
@@ -284,9 +313,10 @@ func (d *daemon) run(ctx context.Context, c *Config) error {
 		return err
 	}
 	d.current.Store(g)
-	public := newServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		d.current.Load().handler.ServeHTTP(w, r)
-	}), d.log)
+	d.polling.Store(g)
+	d.inForce(c)
+	public := newServer(d.publicHandler(), d.log)
+	d.conns = limit.Connections(d.public, &d.clients)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return d.supervise(ctx, g) })
 	if d.index != nil {
@@ -295,7 +325,7 @@ func (d *daemon) run(ctx context.Context, c *Config) error {
 	if err := g.publisher.Ready(ctx); err != nil { // the listeners are open: who comes early waits
 		return errors.Join(ended(ctx, err), group.Wait())
 	}
-	group.Go(func() error { return serveHTTP(ctx, public, limit.Connections(d.public, &d.clients)) })
+	group.Go(func() error { return serveHTTP(ctx, public, d.conns) })
 	if d.admin != nil {
 		admin := newServer(d.adminHandler(), d.log)
 		group.Go(func() error { return serveHTTP(ctx, admin, d.admin) })
@@ -309,13 +339,14 @@ func (d *daemon) run(ctx context.Context, c *Config) error {
 	group.Go(func() error { return d.signals(ctx, signals) })
 	group.Go(func() error { return d.watch(ctx) })
 	group.Go(func() error { return d.care(ctx) })
+	group.Go(func() error { return d.measure(ctx) })
 
 	listening := []any{"public", addressOf(d.public), "data", d.dir, "pid", os.Getpid()}
 	if d.admin != nil {
 		listening = append(listening, "metrics", addressOf(d.admin))
 	}
 	d.log.InfoContext(ctx, "ready", listening...)
-	d.notify.Ready("serving at " + addressOf(d.public))
+	d.notify.Ready(d.sentence(ctx, time.Now().UTC()))
 	if d.ready != nil {
 		d.ready()
 	}
@@ -338,40 +369,6 @@ func (d *daemon) begin(ctx context.Context, g *generation) error {
 		return err
 	}
 	return e.warnStale(ctx, g.works.topics)
-}
-
-// statusEvery is how often the service manager's sentence is renewed
-// (CONFORMANCE OPS-06 allows every 10 s).
-const statusEvery = 30 * time.Second
-
-// watch feeds the watchdog while the archive and the scheduler answer
-// (CONFORMANCE OPS-05): one that hangs stops it here.
-func (d *daemon) watch(ctx context.Context) error {
-	every := statusEvery
-	if d.notify.Watchdog > 0 {
-		every = min(every, d.notify.Watchdog/2)
-	}
-	tick := time.NewTicker(every)
-	defer tick.Stop()
-	var said time.Time
-	for {
-		sources, polling, waiting, lag := d.current.Load().works.aggregator.Load()
-		if err := d.archive.Ping(ctx); err == nil {
-			d.notify.Alive()
-		} else if ctx.Err() == nil {
-			d.log.ErrorContext(ctx, "archive does not answer", "error", err)
-		}
-		if now := time.Now(); now.Sub(said) >= statusEvery {
-			said = now
-			d.notify.Status(fmt.Sprintf("%d sources, %d being polled, %d due, the first for %v; serving at %s",
-				sources, polling, waiting, lag.Round(time.Second), addressOf(d.public)))
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
-	}
 }
 
 // handle runs a client's command inside the daemon. A fault of ours in one command

@@ -1,12 +1,10 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
-	"fmt"
-	"slices"
-	"strings"
+	"net"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -19,7 +17,7 @@ func (p *program) statusCommand() *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "status",
-		Short: "Health in one screen: sources by state, lag, sizes, last errors",
+		Short: "Health in one screen: what works, what needs you and what to do about it",
 		Args:  cobra.NoArgs,
 		RunE: p.archive(reads, func(ctx context.Context, e *Env, _ []string) error {
 			s, err := e.status(ctx, time.Now().UTC())
@@ -38,13 +36,20 @@ func (p *program) statusCommand() *cobra.Command {
 	return c
 }
 
-// statusReport is the object of `status --json`.
+// statusReport is the object of `status --json`. It is documented in
+// docs/operating.md; keys are only added.
 type statusReport struct {
-	Version string         `json:"version"`
+	Version string `json:"version"`
+	// Health is "ok", "attention" (a person is needed) or "bad" (readers or the
+	// archive suffer).
+	Health  string         `json:"health"`
+	Needs   []need         `json:"needs"`            // what only a person can mend, worst first
 	Daemon  *daemonReport  `json:"daemon,omitempty"` // absent when none runs
 	Data    string         `json:"data"`
 	Archive archiveReport  `json:"archive"`
-	Sources map[string]int `json:"sources"` // by state
+	Disk    *diskReport    `json:"disk,omitempty"`
+	Index   *indexReport   `json:"index,omitempty"` // absent when no daemon runs
+	Sources map[string]int `json:"sources"`         // by state
 	Due     int            `json:"due"`
 	// LagSeconds is how long the source that is most overdue has been waiting.
 	LagSeconds float64 `json:"lag_seconds"`
@@ -54,8 +59,12 @@ type statusReport struct {
 	// Failing are the sources whose last poll failed, longest first, at most 20.
 	Failing []sourceLine `json:"failing"`
 	// FailingMore is how many more there are.
-	FailingMore int      `json:"failing_more,omitempty"`
-	Topics      []string `json:"topics"`
+	FailingMore int `json:"failing_more,omitempty"`
+	// Silent are the sources that answer, but by their own rhythm should have posted
+	// by now, longest first, at most 20.
+	Silent     []silentLine `json:"silent"`
+	SilentMore int          `json:"silent_more,omitempty"`
+	Topics     []string     `json:"topics"`
 	// Stale are the topics of which the archive has tags of older rules.
 	Stale []feed.TopicID `json:"stale_topics,omitempty"`
 }
@@ -64,6 +73,10 @@ type daemonReport struct {
 	PID     int      `json:"pid"`
 	Started string   `json:"started"`
 	Listen  []string `json:"listen"`
+	Polling int      `json:"polling"` // sources being polled at this moment
+	// FeedsBehind are records of the log that the feeds have not seen yet.
+	FeedsBehind int64 `json:"feeds_behind"`
+	Subscribers int   `json:"websub_subscriptions"`
 }
 
 type archiveReport struct {
@@ -78,65 +91,56 @@ type archiveReport struct {
 	Last      string `json:"last,omitempty"`
 }
 
+type diskReport struct {
+	Free int64 `json:"free"` // bytes
+	Size int64 `json:"size"`
+}
+
+type indexReport struct {
+	Behind     int64  `json:"behind"` // records of the log that are not in it yet
+	Items      int64  `json:"items"`
+	Bytes      int64  `json:"bytes"`
+	Rebuilding bool   `json:"rebuilding"`
+	Done       int64  `json:"done,omitempty"` // records, while it is being made
+	Total      int64  `json:"total,omitempty"`
+	Fault      string `json:"fault,omitempty"`
+}
+
+type silentLine struct {
+	ID       feed.SourceID `json:"id"`
+	Newest   string        `json:"newest"`      // its newest post
+	Expected string        `json:"expected_by"` // another one
+}
+
 const maxFailing = 20
 
 func (e *Env) status(ctx context.Context, now time.Time) (statusReport, error) {
-	r := statusReport{Version: versionText(), Data: e.DataDir, Sources: map[string]int{}, Failing: []sourceLine{}, Topics: []string{}}
+	r := statusReport{
+		Version: versionText(), Health: "ok", Needs: []need{}, Data: e.DataDir,
+		Failing: []sourceLine{}, Silent: []silentLine{}, Topics: []string{},
+	}
+	s, err := surveyOf(ctx, e.Archive, e.DataDir, now)
+	if err != nil {
+		return r, err
+	}
+	r.take(s)
 	if e.Daemon != nil {
-		r.Daemon = e.Daemon.report()
+		r.Daemon = e.Daemon.report(ctx)
+		r.Index = e.Daemon.indexReport(ctx)
+		r.Needs, _ = e.Daemon.needs(ctx, now)
+	} else {
+		r.Needs = s.needs()
 	}
-	st, err := e.Archive.Stats(ctx)
-	if err != nil {
-		return r, err
+	if r.Needs == nil {
+		r.Needs = []need{}
 	}
-	r.Archive = archiveReport{
-		Items: st.Items, Revisions: st.Revisions, Stories: st.Stories, Documents: st.Raw, Records: st.Records,
-		Bytes: st.Bytes, Volumes: st.Volumes,
-	}
-	if !st.First.IsZero() {
-		r.Archive.First, r.Archive.Last = timeText(st.First), timeText(st.Last)
-	}
-	sources, err := e.Archive.Sources(ctx)
-	if err != nil {
-		return r, err
-	}
-	var next, polled, changed time.Time
-	var failing []store.SourceState
-	for _, s := range sources {
-		r.Sources[stateOf(s)]++
-		if s.Removed || s.Disabled || s.URL == "" {
-			continue
-		}
-		due := later(s.State.NextDue, s.State.NotBefore)
-		switch {
-		case !due.After(now):
-			r.Due++
-			if !due.IsZero() {
-				r.LagSeconds = max(r.LagSeconds, now.Sub(due).Seconds())
-			}
-		case next.IsZero() || due.Before(next):
-			next = due
-		}
-		polled, changed = later(polled, s.State.Polled), later(changed, s.State.Changed)
-		if s.State.LastError != "" {
-			failing = append(failing, s)
+	for _, n := range r.Needs {
+		if n.Worst {
+			r.Health = "bad"
+		} else if r.Health == "ok" {
+			r.Health = "attention"
 		}
 	}
-	for _, at := range []struct {
-		t    time.Time
-		into *string
-	}{{next, &r.NextDue}, {polled, &r.LastPoll}, {changed, &r.LastChange}} {
-		if !at.t.IsZero() {
-			*at.into = timeText(at.t)
-		}
-	}
-	slices.SortFunc(failing, func(a, b store.SourceState) int {
-		return cmp.Or(a.State.FirstFailure.Compare(b.State.FirstFailure), cmp.Compare(a.ID, b.ID))
-	})
-	for _, s := range failing[:min(len(failing), maxFailing)] {
-		r.Failing = append(r.Failing, lineOf(s))
-	}
-	r.FailingMore = len(failing) - len(r.Failing)
 	for _, t := range e.Config.Topics {
 		r.Topics = append(r.Topics, string(t.ID))
 	}
@@ -148,59 +152,73 @@ func (e *Env) status(ctx context.Context, now time.Time) (statusReport, error) {
 	return r, err
 }
 
-func later(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
+// take fills in what the archive shows.
+func (r *statusReport) take(s *survey) {
+	st := s.Stats
+	r.Archive = archiveReport{
+		Items: st.Items, Revisions: st.Revisions, Stories: st.Stories, Documents: st.Raw, Records: st.Records,
+		Bytes: st.Bytes, Volumes: st.Volumes,
 	}
-	return b
+	if !st.First.IsZero() {
+		r.Archive.First, r.Archive.Last = timeText(st.First), timeText(st.Last)
+	}
+	if s.Disk.Size > 0 {
+		r.Disk = &diskReport{s.Disk.Free, s.Disk.Size}
+	}
+	r.Sources, r.Due, r.LagSeconds = s.States, s.Due, s.Lag.Seconds()
+	for _, at := range []struct {
+		t    time.Time
+		into *string
+	}{{s.NextDue, &r.NextDue}, {s.LastAt, &r.LastPoll}, {s.Changed, &r.LastChange}} {
+		if !at.t.IsZero() {
+			*at.into = timeText(at.t)
+		}
+	}
+	for _, f := range s.Failing[:min(len(s.Failing), maxFailing)] {
+		r.Failing = append(r.Failing, lineOf(f))
+	}
+	r.FailingMore = len(s.Failing) - len(r.Failing)
+	for _, q := range s.Silent[:min(len(s.Silent), maxFailing)] {
+		r.Silent = append(r.Silent, silentLine{q.Source, timeText(q.Newest), timeText(q.By)})
+	}
+	r.SilentMore = len(s.Silent) - len(r.Silent)
 }
 
-func (e *Env) printStatus(r statusReport) error {
-	var b strings.Builder
-	if r.Daemon != nil {
-		fmt.Fprintf(&b, "daemon    running since %s, pid %d\n", r.Daemon.Started, r.Daemon.PID)
-		for _, l := range r.Daemon.Listen {
-			fmt.Fprintf(&b, "          %s\n", l)
-		}
-	} else {
-		b.WriteString("daemon    not running\n")
-	}
-	a := r.Archive
-	fmt.Fprintf(&b, "archive   %s: %d items, %d revisions, %d stories, %d documents; %s in %d volumes\n",
-		r.Data, a.Items, a.Revisions, a.Stories, a.Documents, bytesText(a.Bytes), a.Volumes)
-	if a.Last != "" {
-		fmt.Fprintf(&b, "          last record %s\n", a.Last)
-	}
-	states := make([]string, 0, len(r.Sources))
-	total := 0
-	for state, n := range r.Sources {
-		states = append(states, fmt.Sprintf("%d %s", n, state))
-		total += n
-	}
-	slices.Sort(states)
-	fmt.Fprintf(&b, "sources   %d", total)
-	if total > 0 {
-		fmt.Fprintf(&b, ": %s", strings.Join(states, ", "))
-	}
-	fmt.Fprintf(&b, "\nqueue     %d due", r.Due)
-	if r.LagSeconds >= 1 {
-		fmt.Fprintf(&b, ", the first for %v", (time.Duration(r.LagSeconds) * time.Second))
-	}
-	if r.NextDue != "" {
-		fmt.Fprintf(&b, "; next at %s", r.NextDue)
-	}
-	fmt.Fprintf(&b, "\ntopics    %s\n", cmp.Or(strings.Join(r.Topics, ", "), "none"))
-	if len(r.Stale) > 0 {
-		fmt.Fprintf(&b, "          the archive is tagged by older rules of %s: %s\n", joinIDs(r.Stale), retagAdvice)
-	}
-	if len(r.Failing) > 0 {
-		b.WriteString("failing\n")
-		for _, f := range r.Failing {
-			fmt.Fprintf(&b, "  %-20s %s (%d in a row; next poll %s)\n", f.ID, oneLine(f.Error, 120), f.Failures, cmp.Or(f.NextDue, "now"))
+// report says how a daemon stands.
+func (d *daemon) report(ctx context.Context) *daemonReport {
+	r := &daemonReport{PID: os.Getpid(), Started: timeText(d.started), Listen: []string{}}
+	for _, l := range []net.Listener{d.public, d.admin} {
+		if l != nil {
+			r.Listen = append(r.Listen, addressOf(l))
 		}
 	}
-	if r.FailingMore > 0 {
-		fmt.Fprintf(&b, "  and %d more: \"chancery sources list\" has all\n", r.FailingMore)
+	_, r.Polling, _, _ = d.polling.Load().works.aggregator.Load()
+	g := d.current.Load()
+	r.FeedsBehind = d.behind(ctx, g.publisher.Seen())
+	if h, ok := g.publisher.HubStats(); ok {
+		r.Subscribers = h.Subscriptions
 	}
-	return e.printf("%s", b.String())
+	return r
+}
+
+// behind is how many records of the log come after a cursor.
+func (d *daemon) behind(ctx context.Context, at store.Cursor) int64 {
+	end, err := d.archive.End(ctx)
+	if err != nil || end < at {
+		return 0
+	}
+	return int64(end - at) //nolint:gosec // records are counted in int64 elsewhere, too
+}
+
+// indexReport says how the full-text index stands; nil without one.
+func (d *daemon) indexReport(ctx context.Context) *indexReport {
+	x := d.indexState()
+	if x == nil {
+		return nil
+	}
+	r := &indexReport{Behind: d.behind(ctx, x.Cursor), Items: x.Items, Bytes: x.Bytes, Rebuilding: x.Rebuilding, Fault: x.Fault}
+	if x.Rebuilding {
+		r.Done, r.Total = x.Done, x.Total
+	}
+	return r
 }

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"slices"
+	"testing"
+	"time"
+
+	"chancery/store/storetest"
+)
+
+// A person hears of each need once when it begins and once when it is over, also
+// across a restart; what lasts one look only is not told; what could not be looked
+// at is not over. A command that fails is no reason to tell again and again.
+func TestTeller(t *testing.T) {
+	ledger := storetest.NewModel()
+	var said []string
+	make := func() *teller {
+		return &teller{log: slog.New(slog.DiscardHandler), ledger: ledger, run: func(_ context.Context, line []byte) error {
+			var n notice
+			if err := json.Unmarshal(line, &n); err != nil || n.Time == "" || n.Text == "" {
+				t.Errorf("notice %s: %v", line, err)
+			}
+			said = append(said, n.State+" "+n.Event+" "+string(n.Source))
+			return errors.New("exit status 1")
+		}}
+	}
+	now := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
+	failing := need{Event: "source-failing", Source: "a", Text: "it fails", Do: "look"}
+	refused := need{Event: "reload-refused", Text: "my.toml:1:1", Do: "mend it"}
+	tell := make()
+	for i, step := range []struct {
+		needs   []need
+		whole   bool
+		restart bool
+		want    []string
+	}{
+		{needs: []need{failing}, whole: true},
+		{whole: true}, // it was there for one look
+		{needs: []need{failing}, whole: true},
+		{needs: []need{failing}, whole: true, want: []string{"begins source-failing a"}},
+		{needs: []need{failing}, whole: true},
+		{needs: []need{failing}, whole: true, restart: true},
+		{whole: false}, // the archive could not be asked
+		{needs: []need{failing, refused}, whole: true, want: []string{"begins reload-refused "}},
+		{needs: []need{refused}, whole: true, restart: true, want: []string{"over source-failing a"}},
+		{whole: true, want: []string{"over reload-refused "}},
+		{whole: true, restart: true},
+	} {
+		if step.restart {
+			tell = make()
+		}
+		said = nil
+		tell.look(t.Context(), now.Add(time.Duration(i)*checkEvery), step.needs, step.whole)
+		if !slices.Equal(said, step.want) {
+			t.Errorf("look %d: told %q, want %q", i, said, step.want)
+		}
+	}
+}
