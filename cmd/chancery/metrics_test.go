@@ -35,7 +35,7 @@ func exposed(t *testing.T) map[string]*dto.MetricFamily {
 	return by
 }
 
-var documented = regexp.MustCompile("(?m)^\\| `((?:chancery)_[a-z_]+)` \\| (counter|gauge|histogram) \\| ([^|]*) \\|")
+var documented = regexp.MustCompile("(?m)^\\| `((?:chancery)_[a-z_]+)` \\| (counter|gauge|histogram) \\|([^|]*)\\|")
 
 // OPS-28: docs/metrics.md names every metric of ours with its type and labels, and
 // none that there is not; no label carries a name or an address.

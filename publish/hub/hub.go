@@ -169,6 +169,7 @@ func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	if err := r.ParseForm(); err != nil {
+		w.Header().Set("Connection", "close") // what is left of it is not waited for
 		refuse(http.StatusBadRequest, "the form could not be read")
 		return
 	}
