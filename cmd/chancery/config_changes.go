@@ -14,6 +14,7 @@ func (c *Config) changes(other *Config) (changed, restart []string) {
 		"data_dir", "server.listen", "server.metrics_listen", "server.control",
 		"archive.volume_size", "archive.items_per_day", "archive.revisions_per_day",
 		"archive.keep_documents",
+		"search.max_time", "search.max_concurrent",
 	}
 	compareTables("", reflect.ValueOf(*c), reflect.ValueOf(*other), func(path string, was, is any) {
 		text := fmt.Sprintf("%s: %v → %v", path, plainValue(was), plainValue(is))

@@ -10,13 +10,16 @@ import (
 	"chancery/store/index"
 )
 
+// indexDir is where the index lies in the data directory.
+const indexDir = "index"
+
 // openIndex opens the full-text index of an archive, in index/ of the data
 // directory. The index is derived, and the archive is polled, kept and published
 // without it as well: where its files cannot be used the log says so, and nil is
 // returned.
 func openIndex(ctx context.Context, c *Config, dir string, archive store.Store, log *slog.Logger) *index.Index {
 	log = log.With("part", "index")
-	x, err := index.Open(ctx, filepath.Join(dir, "index"), archive, c.Search, log)
+	x, err := index.Open(ctx, filepath.Join(dir, indexDir), archive, c.Search, log)
 	if err != nil {
 		log.LogAttrs(ctx, slog.LevelError, "no search: the index cannot be opened", slog.Any("error", err))
 		return nil

@@ -58,9 +58,30 @@ func TestScripts(t *testing.T) {
 			"exits": exits, "world": world, "advance": advance, "requests": requests,
 			"daemon": startDaemon, "signal": signalDaemon, "logs": logs, "stopped": stopped,
 			"get": get, "validated": validated, "capture": capture, "holds": holds, "letgo": letgo, "waiting": waiting,
-			"manager": manager, "notified": notified,
+			"spoil": spoil, "manager": manager, "notified": notified,
 		},
 	})
+}
+
+// spoil PATTERN: overwrites all but the first page of files.
+func spoil(ts *testscript.TestScript, _ bool, args []string) {
+	list, err := filepath.Glob(ts.MkAbs(args[0]))
+	ts.Check(err)
+	if len(list) == 0 {
+		ts.Fatalf("no file %s", args[0])
+	}
+	for _, name := range list {
+		f, err := os.OpenFile(name, os.O_WRONLY, 0)
+		ts.Check(err)
+		st, err := f.Stat()
+		ts.Check(err)
+		const page = 16 << 10
+		if n := st.Size() - page; n > 0 {
+			_, err = f.WriteAt(bytes.Repeat([]byte{0xA5}, int(n)), page)
+			ts.Check(err)
+		}
+		ts.Check(f.Close())
+	}
 }
 
 // exits STATUS COMMAND…: the command ends with that status.

@@ -110,7 +110,7 @@ tags them with topics, and publishes a feed for each topic.
 		{"run", []*cobra.Command{p.serveCommand(), p.pollCommand(), p.demoCommand()}},
 		{"read", []*cobra.Command{p.searchCommand(), p.showCommand(), p.exportCommand()}},
 		{"write", []*cobra.Command{p.importCommand(), p.sourcesCommand(), p.topicsCommand(), p.itemsCommand(), p.tokensCommand()}},
-		{"care", []*cobra.Command{p.statusCommand(), p.selfscoreCommand(), p.verifyCommand(), p.proveCommand(), p.backupCommand(), p.restoreCommand(), p.compactCommand(), p.reparseCommand(), p.configCommand(), p.versionCommand(), p.manCommand()}},
+		{"care", []*cobra.Command{p.statusCommand(), p.selfscoreCommand(), p.verifyCommand(), p.proveCommand(), p.backupCommand(), p.restoreCommand(), p.compactCommand(), p.reindexCommand(), p.reparseCommand(), p.configCommand(), p.versionCommand(), p.manCommand()}},
 	} {
 		for _, c := range g.cmds {
 			c.GroupID = g.id

@@ -3,7 +3,10 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
+	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"chancery/feed"
@@ -14,7 +17,8 @@ import (
 // hit is an item that a query selects.
 type hit struct {
 	item  feed.Item
-	match query.Match
+	match query.Match // of a scan
+	at    *store.Hit  // of a search through the index
 }
 
 // scanPage is how many items are read at a time: enough to make a read
@@ -81,6 +85,35 @@ func (e *Env) sourceTitles(ctx context.Context) (map[feed.SourceID]string, error
 	}
 	return titles, nil
 }
+
+// withCaret adds to the error of a query the line that is wrong, and a caret under
+// the place.
+func withCaret(err error, text string) error {
+	bad, ok := errors.AsType[*query.SyntaxError](err)
+	if !ok {
+		return err
+	}
+	lines := strings.Split(text, "\n")
+	if bad.Line < 1 || bad.Line > len(lines) {
+		return err
+	}
+	line := []rune(lines[bad.Line-1])
+	at := min(bad.Column-1, len(line))
+	const around = 50 // characters before and behind the place
+	from, to := max(0, at-around), min(len(line), at+around)
+	before, rest := "", ""
+	if from > 0 {
+		before = "…"
+	}
+	if to < len(line) {
+		rest = "…"
+	}
+	before += shownAs(line[from:at])
+	return failWith(statusOf(err), fmt.Errorf("%w\n  %s%s%s\n  %s^", err, before, shownAs(line[at:to]), rest, strings.Repeat(" ", textWidth(before))))
+}
+
+// shownAs is a part of a line as a terminal can show it, a character for each.
+func shownAs(part []rune) string { return printable(string(part)) }
 
 // parseQuery reads a query of the command line. The error shows the place.
 func parseQuery(text string) (*query.Query, error) {

@@ -1,28 +1,28 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"fmt"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"chancery/feed"
-	"chancery/feed/html"
 	"chancery/feed/query"
-	"chancery/publish/render"
 	"chancery/store"
 )
 
 type searchOptions struct {
-	format, sort string
-	limit        int
-	count        bool
-	timeout      duration
+	format, sort, asOf, cursor       string
+	limit                            int
+	count, facets, allVersions, scan bool
+	noPager                          bool
+	fold                             bool
+	timeout                          duration
+
+	// What the texts above mean, filled in by check.
+	order store.SearchOrder
+	known time.Time // of asOf: its last instant
 }
 
 // What a query of the command line may be (SEC-27): a person types less, and the
@@ -33,9 +33,6 @@ const (
 	maxSearchTerms = 64
 	searchTimeout  = 60 * time.Second
 )
-
-// errSlow is why a search ends that took its time.
-var errSlow = errors.New("the time for the search ran out")
 
 // searchQuery reads the query of a search and bounds it.
 func searchQuery(text string) (*query.Query, error) {
@@ -59,247 +56,148 @@ func (p *program) searchCommand() *cobra.Command {
 		Short: "Find items",
 		Long: `Finds items by a query: words, "phrases", =Exact, prefix*, a NEAR/8 b, AND, OR,
 NOT, ( ), title:, author:, source:, category:, url:, lang:, topic:, about:,
-published:2009-01, is:revised and more. Every item of the archive is read; after
---timeout what was found until then is printed, and the status is 1. A query has
-at most 4 KiB and 64 terms.`,
+published:2009-01, is:revised and more; docs/query.md has all of it. A query has at
+most 4 KiB and 64 terms.
+
+The full-text index answers. Without a daemon the command brings it up to date first.
+Where it cannot be used every item is read instead, and the command says so; after
+--timeout what was found until then is printed, and the status is 1.
+
+--as-of DATE shows the archive as it was known at the end of that day: which items,
+and which versions of them. A day, month or year, or an instant as
+2009-02-01T12:00:00Z. Topics are today's.
+
+The table and the feeds show a story once, with "also at" for its copies; jsonl, csv
+and --count have every copy. --fold and --fold=false choose.
+
+--facets counts what was found by topic, source, language and year, and over time:
+below the table; with --format jsonl or json as one JSON object and with csv as
+rows, in place of the items.
+
+On a terminal a long table goes through $PAGER, else less.`,
 		Args: atLeastOne("QUERY"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			p.began = true
 			text := strings.Join(args, " ")
 			if _, err := searchQuery(text); err != nil { // before an archive is looked for
-				p.began = true
+				return p.underlined(err, text)
+			}
+			if err := o.check(cmd.Flags().Changed("fold"), time.Now()); err != nil {
 				return err
 			}
-			return p.archive(reads, func(ctx context.Context, e *Env, _ []string) error { return e.search(ctx, text, o) })(cmd, args)
+			end := p.page(o)
+			err := p.archive(reads, func(ctx context.Context, e *Env, _ []string) error { return e.search(ctx, text, o) })(cmd, args)
+			return end(err)
 		},
 	}
-	c.Flags().StringVar(&o.format, "format", "table", "table, jsonl, csv, atom, rss or json")
-	c.Flags().StringVar(&o.sort, "sort", "newest", "newest, oldest or relevance")
-	c.Flags().IntVar(&o.limit, "limit", 50, "at most so many; 0: all")
-	c.Flags().DurationVar(&o.timeout, "timeout", searchTimeout, "stop looking after this; 0: never")
-	c.Flags().BoolVar(&o.count, "count", false, "print only how many there are")
+	f := c.Flags()
+	f.StringVar(&o.format, "format", "table", "table, jsonl, csv, atom, rss or json")
+	f.StringVar(&o.sort, "sort", "newest", "newest, oldest or relevance")
+	f.IntVar(&o.limit, "limit", 50, "at most so many; 0: all")
+	f.StringVar(&o.cursor, "cursor", "", "go on behind an earlier page, by the `TEXT` that it ended with")
+	f.StringVar(&o.asOf, "as-of", "", "the archive as it was known at the end of `DATE`")
+	f.BoolVar(&o.allVersions, "all-versions", false, "find in every version of an item, each a hit of its own")
+	f.BoolVar(&o.fold, "fold", false, "show a story once (the default of the table and the feeds)")
+	f.BoolVar(&o.facets, "facets", false, "count by topic, source, language, year, and over time")
+	f.BoolVar(&o.count, "count", false, "print only how many there are")
+	f.BoolVar(&o.scan, "scan", false, "read every item rather than the index: slow, and without its bounds")
+	f.DurationVar(&o.timeout, "timeout", searchTimeout, "when every item is read: stop after this; 0: never")
+	f.BoolVar(&o.noPager, "no-pager", false, "print a long table straight to the terminal")
+	c.MarkFlagsMutuallyExclusive("count", "facets")
+	c.MarkFlagsMutuallyExclusive("count", "cursor")
 	return c
 }
 
-// maxFeedEntries bounds what one feed document of a search may carry: it is made
-// in memory.
-const maxFeedEntries = 10_000
+// check reads the options; folds says that folding was asked for or forbidden.
+func (o *searchOptions) check(folds bool, now time.Time) error {
+	switch o.format {
+	case "table", "atom", "rss", "json":
+		o.fold = o.fold || !folds && !o.count
+	case "jsonl", "csv":
+	default:
+		return usageError("--format %q is not table, jsonl, csv, atom, rss or json", o.format)
+	}
+	switch o.sort {
+	case "newest":
+	case "oldest":
+		o.order = store.Oldest
+	case "relevance":
+		o.order = store.Relevance
+	default:
+		return usageError("--sort %q is not newest, oldest or relevance", o.sort)
+	}
+	switch {
+	case o.limit < 0:
+		return usageError("--limit %d is negative", o.limit)
+	case o.timeout < 0:
+		return usageError("--timeout %v is negative", o.timeout)
+	case o.facets && (o.format == "atom" || o.format == "rss"):
+		return usageError("--facets has no place in a feed; use --format table, jsonl, json or csv")
+	case o.scan && o.index() != "":
+		return usageError("--scan and %s exclude each other: only the index can do that", o.index())
+	}
+	if o.asOf == "" {
+		return nil
+	}
+	var err error
+	o.known, err = lastInstant(o.asOf)
+	switch {
+	case err != nil:
+		return err
+	case o.known.After(now): // the end of today
+		o.known = time.Time{}
+	}
+	return nil
+}
+
+// index names an option that only the index can answer.
+func (o *searchOptions) index() string {
+	switch {
+	case o.asOf != "":
+		return "--as-of"
+	case o.allVersions:
+		return "--all-versions"
+	case o.facets:
+		return "--facets"
+	case o.cursor != "":
+		return "--cursor"
+	}
+	return ""
+}
+
+// lastInstant is the end of a day, month or year, or an instant as RFC 3339 has it.
+func lastInstant(text string) (time.Time, error) {
+	if t, err := time.Parse(time.RFC3339, text); err == nil {
+		return t.UTC(), nil
+	}
+	for layout, next := range map[string][3]int{"2006-01-02": {0, 0, 1}, "2006-01": {0, 1, 0}, "2006": {1, 0, 0}} {
+		if t, err := time.Parse(layout, text); err == nil {
+			return t.AddDate(next[0], next[1], next[2]).Add(-time.Nanosecond), nil
+		}
+	}
+	return time.Time{}, usageError("--as-of %q is not a day, month or year such as 2009-02-01, nor an instant such as 2009-02-01T12:00:00Z", text)
+}
 
 func (e *Env) search(ctx context.Context, text string, o searchOptions) error {
 	q, err := searchQuery(text)
 	if err != nil {
 		return err
 	}
-	if o.timeout < 0 {
-		return usageError("--timeout %v is negative", o.timeout)
+	if o.scan {
+		return e.read(ctx, q, text, o)
 	}
-	slow := false
-	scan := func(ctx context.Context, h store.HeadQuery, titles map[feed.SourceID]string, visit func(hit) (bool, error)) error {
-		within := ctx
-		if o.timeout > 0 {
-			var cancel context.CancelFunc
-			within, cancel = context.WithTimeoutCause(ctx, o.timeout, errSlow)
-			defer cancel()
-		}
-		err := e.scan(within, q, h, titles, visit)
-		if err != nil && ctx.Err() == nil && errors.Is(context.Cause(within), errSlow) {
-			slow = true
-			return nil
-		}
+	x, done, err := e.searchIndex(ctx)
+	if err == nil {
+		err = e.find(ctx, x, q, text, o)
+		done()
+	}
+	var none *noIndexError
+	if !errors.As(err, &none) {
 		return err
 	}
-	if err := e.searched(ctx, text, o, scan); err != nil || !slow {
-		return err
+	if option := o.index(); option != "" {
+		return failWith(exitUnavailable, errors.New(option+" needs the full-text index: "+none.why))
 	}
-	e.note("stopped after %v without having looked at every item; --timeout gives a search more time", o.timeout)
-	return quietly(exitFailed)
-}
-
-// scanFunc visits the items of a search.
-type scanFunc func(ctx context.Context, h store.HeadQuery, titles map[feed.SourceID]string, visit func(hit) (bool, error)) error
-
-// searched prints what scan finds.
-func (e *Env) searched(ctx context.Context, text string, o searchOptions, scan scanFunc) error {
-	if o.limit < 0 {
-		return usageError("--limit %d is negative", o.limit)
-	}
-	h := store.HeadQuery{}
-	switch o.sort {
-	case "newest", "relevance":
-	case "oldest":
-		h.Ascending = true
-	default:
-		return usageError("--sort %q is not newest, oldest or relevance", o.sort)
-	}
-	titles, err := e.sourceTitles(ctx)
-	if err != nil {
-		return err
-	}
-	if o.count {
-		n := 0
-		if err := scan(ctx, h, titles, func(hit) (bool, error) { n++; return true, nil }); err != nil {
-			return err
-		}
-		return e.printf("%d\n", n)
-	}
-	w, err := e.itemWriter(ctx, o.format, feedHead{title: "Search: " + text, path: "search", query: text}, titles)
-	if err != nil {
-		return err
-	}
-	if o.sort == "relevance" {
-		if err := e.byRelevance(ctx, scan, h, o.limit, titles, w); err != nil {
-			return err
-		}
-		return w.end()
-	}
-	n := 0
-	err = scan(ctx, h, titles, func(found hit) (bool, error) {
-		n++
-		return o.limit == 0 || n < o.limit, w.item(found)
-	})
-	if err != nil {
-		return err
-	}
-	return w.end()
-}
-
-// maxRanked bounds how many hits are kept for ranking.
-const maxRanked = 10_000
-
-// byRelevance keeps the best hits, newest first among equals, and writes them.
-func (e *Env) byRelevance(ctx context.Context, scan scanFunc, h store.HeadQuery, limit int, titles map[feed.SourceID]string, w itemWriter) error {
-	if limit == 0 || limit > maxRanked {
-		limit = maxRanked
-	}
-	var best []hit
-	err := scan(ctx, h, titles, func(found hit) (bool, error) {
-		at, _ := slices.BinarySearchFunc(best, found, func(a, b hit) int {
-			if a.match.Score >= b.match.Score { // what came first (newer) stays before
-				return -1
-			}
-			return 1
-		})
-		if at < limit {
-			best = slices.Insert(best, at, found)
-			best = best[:min(len(best), limit)]
-		}
-		return true, nil
-	})
-	if err != nil {
-		return err
-	}
-	for _, found := range best {
-		if err := w.item(found); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// tableWriter writes items for a person: a line with date, source and title, and
-// one with the place that matched.
-type tableWriter struct {
-	e      *Env
-	titles map[feed.SourceID]string
-	n      int
-}
-
-func (t *tableWriter) item(found hit) error {
-	it := &found.item
-	columns := cmp.Or(t.e.Terminal.Width, 100)
-	if !t.e.Terminal.Out {
-		columns = 0
-	}
-	bold, dim, plain := "", "", ""
-	if t.e.Terminal.Color {
-		bold, dim, plain = "\x1b[1m", "\x1b[2m", "\x1b[0m"
-	}
-	title := oneLine(cmp.Or(html.Plain(it.Title), it.URL, "(no title)"), 0)
-	tags := make([]string, 0, len(it.Topics))
-	for _, tag := range it.Topics {
-		if tag.Score >= 0 {
-			tags = append(tags, string(tag.Topic))
-		}
-	}
-	head := fmt.Sprintf("%s  %s", it.Effective().Format("2006-01-02"), oneLine(t.titles[it.Source], 30))
-	if columns > 0 {
-		title = oneLine(title, max(20, columns-textWidth(head)-2))
-	}
-	t.n++
-	if err := t.e.printf("%s%s%s  %s%s%s\n", dim, head, plain, bold, title, plain); err != nil {
-		return err
-	}
-	below := it.ID.String()
-	if len(tags) > 0 {
-		below += "  [" + strings.Join(tags, " ") + "]"
-	}
-	if err := t.e.printf("  %s%s  %s%s\n", dim, below, oneLine(it.URL, 0), plain); err != nil {
-		return err
-	}
-	return t.snippet(found, columns)
-}
-
-// snippet shows the first place in the text that the query matched.
-func (t *tableWriter) snippet(found hit, columns int) error {
-	for _, ev := range found.match.Evidence {
-		if ev.Field != query.Text {
-			continue
-		}
-		doc := query.NewDoc(&found.item, t.titles[found.item.Source])
-		before, word, after := doc.Snippet(ev.Place, 60)
-		if t.e.Terminal.Color {
-			return t.e.printf("  …%s\x1b[1m%s\x1b[0m%s…\n", oneSpace(before), oneSpace(word), oneSpace(after))
-		}
-		return t.e.printf("  %s\n", oneLine("…"+before+word+after+"…", max(0, columns-2)))
-	}
-	return nil
-}
-
-func (t *tableWriter) end() error {
-	if t.n == 0 {
-		t.e.note("nothing found")
-	}
-	return nil
-}
-
-// oneSpace folds white space but keeps a space at the ends.
-func oneSpace(s string) string {
-	s = printable(s)
-	folded := strings.Join(strings.Fields(s), " ")
-	if strings.HasPrefix(s, " ") {
-		folded = " " + folded
-	}
-	if strings.HasSuffix(s, " ") && strings.TrimSpace(folded) != "" {
-		folded += " "
-	}
-	return folded
-}
-
-// feedWriter collects entries for one feed document.
-type feedWriter struct {
-	e      *Env
-	format render.Format
-	feed   render.Feed
-	entry  func(*feed.Item) render.Entry
-}
-
-func (f *feedWriter) item(found hit) error {
-	if len(f.feed.Entries) >= maxFeedEntries {
-		return dataError("more than %d items for one feed document; use --limit, or --format jsonl", maxFeedEntries)
-	}
-	f.feed.Entries = append(f.feed.Entries, f.entry(&found.item))
-	return nil
-}
-
-func (f *feedWriter) end() error {
-	for _, entry := range f.feed.Entries {
-		if entry.Updated.After(f.feed.Updated) {
-			f.feed.Updated = entry.Updated
-		}
-	}
-	doc, err := render.Write(&f.feed, f.format)
-	if err != nil {
-		return err
-	}
-	_, err = f.e.Out.Write(doc)
-	return err
+	e.note("%s; reading every item of the archive instead", none.why)
+	return e.read(ctx, q, text, o)
 }

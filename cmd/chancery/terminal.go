@@ -19,7 +19,7 @@ func terminalOf(out, err io.Writer, getenv func(string) string) control.Terminal
 		t.Out = true
 		t.Color = getenv("NO_COLOR") == "" && getenv("TERM") != "dumb"
 		if ws, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ); err == nil {
-			t.Width = int(ws.Col)
+			t.Width, t.Height = int(ws.Col), int(ws.Row)
 		}
 	}
 	if f, ok := err.(*os.File); ok {

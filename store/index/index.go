@@ -91,6 +91,7 @@ type Index struct {
 	cur   atomic.Pointer[file]
 	end   atomic.Uint64 // of the archive, when last seen
 	fault atomic.Pointer[string]
+	stuck atomic.Pointer[string] // why Run cannot go on, until it can
 	wake  atomic.Pointer[context.CancelFunc] // ends Run's waiting for records
 }
 
@@ -337,8 +338,11 @@ const (
 func (x *Index) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		if err := x.step(ctx, true); err != nil && ctx.Err() == nil {
+			text := "nothing new is taken in: " + err.Error()
+			x.stuck.Store(&text)
 			return err
 		}
+		x.stuck.Store(nil)
 	}
 	return context.Cause(ctx)
 }
@@ -557,7 +561,9 @@ func (x *Index) IndexState() store.IndexState {
 		s.Done, s.Bytes = int64(next.cursor.Load()), s.Bytes+next.size()
 	}
 	s.Total = max(s.Total, s.Done)
-	if p := x.fault.Load(); p != nil {
+	if p := x.stuck.Load(); p != nil {
+		s.Fault = *p
+	} else if p := x.fault.Load(); p != nil {
 		s.Fault = *p
 	}
 	return s

@@ -33,6 +33,8 @@ type Terminal struct {
 	Err   bool `json:"err"`   // standard error is a terminal
 	Color bool `json:"color"` // standard output may be colored
 	Width int  `json:"width"` // columns; 0 unknown
+	// Height is in lines; 0 unknown.
+	Height int `json:"height,omitempty"`
 }
 
 // File is a file being written. It appears under its name, complete, by Commit,
