@@ -91,7 +91,7 @@ type Index struct {
 	cur   atomic.Pointer[file]
 	end   atomic.Uint64 // of the archive, when last seen
 	fault atomic.Pointer[string]
-	stuck atomic.Pointer[string] // why Run cannot go on, until it can
+	stuck atomic.Pointer[string]             // why Run cannot go on, until it can
 	wake  atomic.Pointer[context.CancelFunc] // ends Run's waiting for records
 }
 
