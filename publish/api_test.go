@@ -61,7 +61,7 @@ func (w *world) indexed(x *index.Index) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	for x.Cursor() < end {
+	for x.Cursor() < end || x.IndexState().Rebuilding {
 		if w.t.Context().Err() != nil {
 			w.t.Fatal("the index did not reach the end")
 		}

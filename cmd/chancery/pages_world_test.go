@@ -36,6 +36,7 @@ const (
 	guidRevised = "revised"
 	guidHostile = "hostile"
 	guidCopied  = "copied"
+	guidGrave   = "grave" // taken down
 )
 
 // siteOptions says what a site is made of.
@@ -214,7 +215,31 @@ func (s *site) special(ctx context.Context, now time.Time) {
 	hostile.Entry.URL = "javascript:alert(2)"
 	hostile.Entry.Authors = []feed.Person{{Name: `"><script>alert(5)</script>`}}
 	undated := s.draft("undated", "en", "A post of Iran without a date", "<p>Nobody knows when.</p>", time.Time{}, "")
-	s.append(ctx, 9, []store.Draft{hostile, undated}, now)
+	s.append(ctx, 9, []store.Draft{hostile, undated, s.draft(guidGrave, "en", "Taken down", "<p>Nothing of it is left.</p>", now.Add(-6*day), "")}, now)
+	must(s.t, s.archive.Change(ctx, []store.Edit{{Kind: store.KindTakedown, Items: []feed.ItemID{s.ids[guidGrave]}, By: "test", Reason: "test"}}))
+	s.polled(ctx, now)
+}
+
+// polled gives the sources what polling would have left: most are well, one fails, one
+// had a gap.
+func (s *site) polled(ctx context.Context, now time.Time) {
+	for i, b := range blogs {
+		b.URL, b.Site, b.Origin, b.Added = "https://"+string(b.ID)+".example/feed", "https://"+string(b.ID)+".example/", "config", now.AddDate(-1, 0, 0)
+		st := store.PollState{
+			Polled: now.Add(-time.Hour), Succeeded: now.Add(-time.Hour), Changed: now.Add(-5 * time.Hour), NextDue: now.Add(5 * time.Hour), Interval: 6 * time.Hour,
+			Condition: "ok", ETag: `"x"`, Entries: 20, Why: "in 6 h: about four posts a week", LastStatus: 200,
+		}
+		switch i {
+		case 1:
+			st.Gaps = []store.Gap{{From: now.AddDate(-3, 0, 0), To: now.AddDate(-3, 2, 0)}, {From: now.AddDate(0, -2, 0), To: now.AddDate(0, -1, -10)}}
+		case 6:
+			st.Condition, st.Class, st.Failures, st.FirstFailure, st.LastStatus = "failing", "server", 12, now.AddDate(0, 0, -9), 503
+			st.Succeeded, st.LastError = now.AddDate(0, 0, -9), "tehran-table.example: HTTP 503"
+		case 9:
+			st.Condition = "quiet"
+		}
+		must(s.t, s.archive.Change(ctx, []store.Edit{{Kind: store.KindSource, Source: &b, State: &st}}))
+	}
 }
 
 func (s *site) draft(guid, lang, title, body string, at time.Time, story string) store.Draft {

@@ -23,10 +23,13 @@ type Work struct {
 }
 
 func (w Work) title() string {
-	return cmp.Or(html.Neutral(html.Plain(w.Item.Title)), w.url(), "Untitled")
+	return cmp.Or(html.Excerpt(html.Neutral(html.Plain(w.Item.Title)), longTitle), w.url(), "Untitled")
 }
 
 func (w Work) source() string { return cmp.Or(html.Neutral(w.Source), string(w.Item.Source)) }
+
+// longTitle is how many characters of a title a citation has.
+const longTitle = 300
 
 // url is the post's address if it is one of the web.
 func (w Work) url() string {

@@ -100,13 +100,8 @@ type diffRow struct {
 	Skipped        int
 }
 
-// diffPiece is a run of a paragraph. Op is "=", "-" or "+"; Break is a line break
-// before it.
-type diffPiece struct {
-	Op    string
-	Text  string
-	Break bool
-}
+// diffPiece is a run of a paragraph. Op is "=", "-" or "+".
+type diffPiece struct{ Op, Text string }
 
 // maxDiff is how many bytes of text the page of a difference has; all of it is in the
 // JSON.
@@ -171,42 +166,45 @@ func (s *Server) diff(w http.ResponseWriter, r *http.Request) {
 // they have. Unchanged paragraphs are left out but for those beside a change.
 func rowsOf(changes []html.Change, most int) (rows []diffRow, size int) {
 	var cur diffRow
-	breaks := [3]bool{} // a break is due before the next piece of old, new, both
-	put := func(list *[]diffPiece, which int, op, text string) {
+	put := func(op html.Op, text string) {
 		if text == "" {
 			return
 		}
-		*list = append(*list, diffPiece{op, text, breaks[which] && len(*list) > 0})
-		breaks[which] = false
+		p := diffPiece{op.String(), text}
+		if op != html.Insert {
+			cur.Old = append(cur.Old, p)
+		}
+		if op != html.Delete {
+			cur.New = append(cur.New, p)
+		}
+		cur.Both = append(cur.Both, p)
 	}
 	flush := func() {
 		if len(cur.Both) > 0 {
 			rows = append(rows, cur)
 		}
-		cur, breaks = diffRow{}, [3]bool{}
+		cur = diffRow{}
 	}
-	for _, c := range changes {
-		if size > most {
-			break
-		}
+	for i := 0; i < len(changes) && size <= most; i++ {
+		c := changes[i]
 		size += len(c.Text)
-		for i, line := range strings.Split(c.Text, "\n") {
-			if i > 0 {
-				if c.Op == html.Equal {
-					flush()
-				} else {
-					breaks[2] = true
-					breaks[1] = breaks[1] || c.Op == html.Insert
-					breaks[0] = breaks[0] || c.Op == html.Delete
-				}
+		lines := strings.Split(c.Text, "\n")
+		var instead []string // what replaced it, paragraph by paragraph
+		if c.Op == html.Delete && i+1 < len(changes) && changes[i+1].Op == html.Insert {
+			i++
+			size += len(changes[i].Text)
+			instead = strings.Split(changes[i].Text, "\n")
+		}
+		for k := range max(len(lines), len(instead)) {
+			if k > 0 {
+				flush()
 			}
-			if c.Op != html.Insert {
-				put(&cur.Old, 0, c.Op.String(), line)
+			if k < len(lines) {
+				put(c.Op, lines[k])
 			}
-			if c.Op != html.Delete {
-				put(&cur.New, 1, c.Op.String(), line)
+			if k < len(instead) {
+				put(html.Insert, instead[k])
 			}
-			put(&cur.Both, 2, c.Op.String(), line)
 		}
 	}
 	flush()

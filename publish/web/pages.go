@@ -86,6 +86,7 @@ func version(b []byte) string { return feed.DigestOf(b).String()[len("sha256:"):
 var pageFuncs = template.FuncMap{
 	"stamp":    stamp,
 	"day":      day,
+	"when":     when,
 	"iso":      func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 	"count":    grouped[int64],
 	"size":     size[int],

@@ -3,6 +3,7 @@ package web
 import (
 	"fmt"
 	"strconv"
+	"time"
 )
 
 // size is a number of bytes for people: two digits at least, in units of 1,024.
@@ -23,3 +24,11 @@ func size[N int | int64](n N) string {
 
 // score is a score with as many digits as matter.
 func score(f float64) string { return strconv.FormatFloat(float64(int(f*100+0.5))/100, 'f', -1, 64) }
+
+// when is a time for a column of a table, UTC; empty for the zero time.
+func when(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format("2 Jan 2006, 15:04")
+}
