@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -468,6 +469,56 @@ func TestRefusalHoldsTheHost(t *testing.T) {
 	if _, err := a2.Poll(t.Context(), PollOptions{All: true}); err != nil || len(s.asked) != 1 {
 		t.Errorf("after a restart: %d requests, %v", len(s.asked), err)
 	}
+	a3, _ := bench(t, s)
+	a3.archive = m
+	until, err := a3.HeldUntil(t.Context(), store.Source{ID: "three", URL: "https://blog.example/three"})
+	if wait := time.Until(until); err != nil || wait < time.Hour || wait > 2*time.Hour {
+		t.Errorf("the host is held for %v, %v", wait, err)
+	}
+	if until, err := a3.HeldUntil(t.Context(), store.Source{ID: "other", URL: "https://other.example/"}); err != nil || !until.IsZero() {
+		t.Errorf("another host is held until %v, %v", until, err)
+	}
+}
+
+// leases counts what is asked of the archive.
+type leases struct {
+	*storetest.Model
+	n atomic.Int64
+}
+
+func (l *leases) Lease(ctx context.Context, q store.LeaseQuery) ([]store.Lease, error) {
+	l.n.Add(1)
+	return l.Model.Lease(ctx, q)
+}
+
+// A daemon that starts while a host wants to be left alone waits for the end of it,
+// rather than look every second whether it may ask (F-51).
+func TestHeldHostAfterRestart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &site{}
+		a, m := bench(t, s)
+		for i := range 20 {
+			url := fmt.Sprintf("https://blog.example/%d", i)
+			s.set(url, page{429, "", "", map[string]string{"Retry-After": "7200"}})
+			if _, err := a.AddSource(t.Context(), store.Source{ID: feed.SourceID(fmt.Sprint("s", i)), URL: url}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := a.Poll(t.Context(), PollOptions{Sources: []feed.SourceID{"s0"}}); err != nil {
+			t.Fatal(err)
+		}
+		a2, _ := bench(t, s)
+		l := &leases{Model: m}
+		a2.archive = l
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		if err := a2.Run(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if len(s.asked) != 1 || l.n.Load() > 40 {
+			t.Errorf("in an hour: %d requests, %d leases", len(s.asked), l.n.Load())
+		}
+	})
 }
 
 // A source that moves to the address of another one ends; nothing is polled twice

@@ -22,6 +22,7 @@ func (a *Aggregator) poll(ctx context.Context, l store.Lease) (Summary, error) {
 	src, st := l.Source, l.State
 	host := a.host(src)
 	if until := a.hosts.Until(host, a.now()); !until.IsZero() {
+		a.loop.Hold(host, until) // it may not know yet: after a restart
 		return heldBack(src, host, until), a.archive.Release(context.WithoutCancel(ctx), l)
 	}
 	ask := schedule.Plan(st, parse.Version, a.now())

@@ -92,6 +92,19 @@ func (a *Aggregator) seed(states []store.SourceState) {
 	}
 }
 
+// HeldUntil is until when the host of a source wants to be left alone, which holds
+// for requests by hand too (CONFORMANCE F-51, F-53); zero if it may be asked.
+func (a *Aggregator) HeldUntil(ctx context.Context, s store.Source) (time.Time, error) {
+	if !a.seeded.Load() {
+		states, err := a.archive.Sources(ctx)
+		if err != nil {
+			return time.Time{}, err
+		}
+		a.seed(states)
+	}
+	return a.hosts.Until(fetch.HostKey(s.Address()), a.now()), nil
+}
+
 // keepPace fits the pace to the budget as posting rates change.
 func (a *Aggregator) keepPace(ctx context.Context) error {
 	t := time.NewTicker(time.Hour)

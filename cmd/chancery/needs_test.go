@@ -59,7 +59,7 @@ func TestNeeds(t *testing.T) {
 		s.Stats.Last = c.last
 		for _, src := range c.sources {
 			if !src.Disabled {
-				s.take(src)
+				s.take(src, time.Time{})
 			}
 		}
 		var got []string

@@ -49,7 +49,18 @@ func (e *Env) checkSource(ctx context.Context, name string) error {
 	}
 	now := time.Now().UTC()
 	if known && st.NotBefore.After(now) {
+		e.saySchedule(src, known, now, false)
 		return failWith(exitUnavailable, fmt.Errorf("%s asked not to be asked before %s; a check heeds that too", src.Address(), timeText(st.NotBefore)))
+	}
+	if e.Archive != nil {
+		until, err := w.aggregator.HeldUntil(ctx, src.Source)
+		if err != nil {
+			return err
+		}
+		if !until.IsZero() {
+			e.saySchedule(src, known, now, false)
+			return failWith(exitUnavailable, fmt.Errorf("the host of %s asked not to be asked before %s, when another source there was; a check heeds that too", src.Address(), timeText(until)))
+		}
 	}
 	ask := schedule.Plan(st, parse.Version, now)
 	req := fetch.Request{
@@ -72,20 +83,37 @@ func (e *Env) checkSource(ctx context.Context, name string) error {
 		if fault, ok := errors.AsType[*fetch.Error](err); ok {
 			e.say("failed", "%s (class %s)", fault.Text, fault.Class)
 			if fault.Wall != "" {
-				e.say("", "a bot wall of %s answers in place of the feed; only its publisher can let us in", fault.Wall)
+				e.sayWall()
 			}
 		}
-		e.saySchedule(src, known, now)
+		e.saySchedule(src, known, now, false)
 		return e.unreachable(ctx, err)
 	}
 	if resp.NotModified || resp.Same {
-		e.say("result", "nothing new since %s", timeText(st.Changed))
-		e.saySchedule(src, known, now)
+		if st.Class == "not-a-feed" { // F-09
+			e.say("result", "the same document as before, which cannot be read: %s", st.LastError)
+		} else {
+			e.say("result", "nothing new since %s", timeText(st.Changed))
+		}
+		e.saySchedule(src, known, now, true)
 		return nil
 	}
+	if wall := fetch.Wall(resp.Status, resp.Header, resp.Body); wall != "" && fetch.IsHTML(resp.Body) { // an address that is not subscribed may be a page
+		e.say("failed", "a bot wall answered in place of the page (%s)", wall)
+		e.sayWall()
+		e.saySchedule(src, known, now, false)
+		return failWith(exitUnavailable, fmt.Errorf("%s: a bot wall answered (%s)", resp.URL, wall))
+	}
 	err = e.sayDocument(resp)
-	e.saySchedule(src, known, now)
+	if err != nil {
+		e.say("failed", "%v", err)
+	}
+	e.saySchedule(src, known, now, err == nil)
 	return err
+}
+
+func (e *Env) sayWall() {
+	e.say("", "it lets browsers through and not programs; only the publisher can let us in")
 }
 
 // sourceLike finds the source by id or address; else it makes one up for the address.
@@ -144,7 +172,7 @@ func (e *Env) sayAnswer(resp *fetch.Response) {
 	if resp.Status == 0 {
 		return
 	}
-	if !resp.NotModified {
+	if !resp.NotModified && resp.Wire > 0 {
 		e.say("body", "%s, %s sent, %s decoded%s", cmp.Or(resp.ContentType(), "no media type"), bytesText(resp.Wire), bytesText(int64(len(resp.Body))), withComma(resp.Coding))
 	}
 	for _, f := range resp.Flags {
@@ -154,12 +182,12 @@ func (e *Env) sayAnswer(resp *fetch.Response) {
 	fresh := fetch.FreshnessOf(resp.Header, resp.Received)
 	switch {
 	case fresh.For > 0:
-		e.say("fresh", "for %v (%s)", fresh.For, fresh.Why)
+		e.say("fresh", "for %v (%s)", fresh.For.Round(time.Second), fresh.Why)
 	default:
 		e.say("fresh", "the server sets no bound%s", withComma(fresh.Why))
 	}
 	if wait, ok := fetch.RetryAfter(resp.Header, resp.Received); ok {
-		e.say("wait", "the server asks for %v (Retry-After)", wait)
+		e.say("wait", "the server asks for %v (Retry-After)", wait.Round(time.Second))
 	}
 }
 
@@ -209,9 +237,16 @@ func (e *Env) sayDocument(resp *fetch.Response) error {
 }
 
 // saySchedule shows when the source is polled next, and what that is made of.
-func (e *Env) saySchedule(src store.SourceState, known bool, now time.Time) {
-	if !known {
+func (e *Env) saySchedule(src store.SourceState, known bool, now time.Time, good bool) {
+	switch {
+	case !known && good:
 		e.say("next", `not subscribed: "chancery sources add %s"`, src.URL)
+		return
+	case !known:
+		e.say("next", "not subscribed")
+		return
+	case src.State.Polled.IsZero():
+		e.say("schedule", "never polled: due now")
 		return
 	}
 	for i, l := range schedule.Explain(e.Config.Fetch.scheduleConfig, src.Source, src.State, now).Lines() {

@@ -51,6 +51,9 @@ type statusReport struct {
 	Index   *indexReport   `json:"index,omitempty"` // absent when no daemon runs
 	Sources map[string]int `json:"sources"`         // by state
 	Due     int            `json:"due"`
+	// Held are sources that would be due, but their host wants to be left alone, as
+	// another source there was told.
+	Held int `json:"held,omitempty"`
 	// LagSeconds is how long the source that is most overdue has been waiting.
 	LagSeconds float64 `json:"lag_seconds"`
 	NextDue    string  `json:"next_due,omitempty"`
@@ -165,7 +168,7 @@ func (r *statusReport) take(s *survey) {
 	if s.Disk.Size > 0 {
 		r.Disk = &diskReport{s.Disk.Free, s.Disk.Size}
 	}
-	r.Sources, r.Due, r.LagSeconds = s.States, s.Due, s.Lag.Seconds()
+	r.Sources, r.Due, r.Held, r.LagSeconds = s.States, s.Due, s.Held, s.Lag.Seconds()
 	for _, at := range []struct {
 		t    time.Time
 		into *string

@@ -117,6 +117,9 @@ func (w *statusText) sources(r statusReport) {
 	if r.LagSeconds >= 1 {
 		text += fmt.Sprintf(", the first for %v", time.Duration(r.LagSeconds)*time.Second)
 	}
+	if r.Held > 0 {
+		text += fmt.Sprintf(", %d more held back for a host that wants to be left alone", r.Held)
+	}
 	if r.Daemon != nil && r.Daemon.Polling > 0 {
 		text += fmt.Sprintf(", %d being polled", r.Daemon.Polling)
 	}
@@ -140,7 +143,11 @@ func (w *statusText) failing(r statusReport) {
 	for _, f := range r.Failing {
 		if !told[string(f.ID)] {
 			text := fmt.Sprintf("  %-20s %s", f.ID, cmp.Or(f.State, "failing"))
-			after := fmt.Sprintf(" (%d in a row; next poll %s)", f.Failures, cmp.Or(f.NextDue, "now"))
+			times := ""
+			if f.Failures > 1 {
+				times = fmt.Sprintf("%d in a row; ", f.Failures)
+			}
+			after := fmt.Sprintf(" (%snext poll %s)", times, cmp.Or(f.NextDue, "now"))
 			lines = append(lines, text+": "+oneLine(f.Error, max(w.width-len(text)-len(after)-2, 40))+after)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"chancery/aggregator/fetch"
 	"chancery/aggregator/schedule"
 	"chancery/feed"
 	"chancery/store"
@@ -25,6 +26,7 @@ type survey struct {
 
 	Polled  int           // sources that are polled at all
 	Due     int           // of them, those whose poll is due
+	Held    int           // and those whose poll would be, if their host did not want to be left alone
 	Lag     time.Duration // for how long the one that is most overdue has been waiting
 	NextDue time.Time     // of those that are not due; zero if there is none
 	LastAt  time.Time     // last poll
@@ -62,12 +64,15 @@ func surveyOf(ctx context.Context, archive store.Store, dir string, now time.Tim
 	if s.Sources, err = archive.Sources(ctx); err != nil {
 		return nil, err
 	}
+	var hosts schedule.Hosts
+	host := func(src store.Source) string { return fetch.HostKey(src.Address()) }
+	hosts.Seed(s.Sources, host)
 	for _, src := range s.Sources {
 		s.States[stateOf(src)]++
 		if src.Removed || src.Disabled || src.URL == "" {
 			continue
 		}
-		s.take(src)
+		s.take(src, hosts.Until(host(src.Source), now))
 	}
 	slices.SortFunc(s.Failing, func(a, b store.SourceState) int {
 		return cmp.Or(a.State.FirstFailure.Compare(b.State.FirstFailure), cmp.Compare(a.ID, b.ID))
@@ -78,10 +83,16 @@ func surveyOf(ctx context.Context, archive store.Store, dir string, now time.Tim
 	return s, nil
 }
 
-// take counts a source that is polled.
-func (s *survey) take(src store.SourceState) {
+// take counts a source that is polled, but not before until.
+func (s *survey) take(src store.SourceState, until time.Time) {
 	s.Polled++
 	due := later(src.State.NextDue, src.State.NotBefore)
+	if until.After(due) {
+		if !due.After(s.At) {
+			s.Held++
+		}
+		due = until
+	}
 	switch {
 	case !due.After(s.At):
 		s.Due++
