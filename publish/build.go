@@ -135,7 +135,7 @@ func (p *Publisher) feedOf(ctx context.Context, st *state, f *shelf) (*render.Fe
 	rf := &render.Feed{
 		ID: f.id, Title: f.title, Description: f.about, Language: f.language,
 		Self: render.Address(base + "/feeds/" + f.name + ".{format}"), Home: base + f.home,
-		Author: st.cfg.Title, Style: base + web.FeedStyle, TopicScheme: topicScheme(authority),
+		Author: st.cfg.Title, Icon: st.cfg.Icon, Style: base + web.FeedStyle, TopicScheme: topicScheme(authority),
 		Mixed: !f.perItem,
 	}
 	for i, served := range f.formats {
@@ -202,8 +202,12 @@ func entrySize(e *render.Entry) int64 {
 func (p *Publisher) entry(it *feed.Item, content string) render.Entry {
 	st := p.state.Load()
 	base := st.base
+	src := p.source(it.Source)
+	if content == contentBrief {
+		src.Content, content = contentSummary, contentSummary
+	}
 	return render.Prepare(it, render.Context{
-		Source: p.source(it.Source), Others: p.source,
+		Source: src, Others: p.source,
 		Label:   func(id feed.TopicID) string { return st.labels[id] },
 		Page:    func(id feed.ItemID) string { return base + "/items/" + id.String() },
 		Content: content, Policy: html.DefaultPolicy(),

@@ -23,6 +23,9 @@ type Config struct {
 	Title string `toml:"title"`
 	// Owner is who runs it, for the list of feeds; may be empty.
 	Owner string `toml:"owner"`
+	// Icon is the address of a picture for the service's feeds, square and at most 144
+	// pixels wide; may be empty.
+	Icon string `toml:"icon"`
 	// Language of the titles and descriptions of feeds that do not name their own,
 	// BCP 47.
 	Language string `toml:"-"`
@@ -83,6 +86,9 @@ func (c Config) Validate() error {
 	}
 	if c.Access != "" && c.Access != "public" && c.Access != accessToken {
 		bad("access", `%q is neither "public" nor "token"`, c.Access)
+	}
+	if u, err := url.Parse(c.Icon); c.Icon != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
+		bad("icon", "%q is not an http(s) address", c.Icon)
 	}
 	if c.Content != "full" && c.Content != "summary" {
 		bad("content", `%q is neither "full" nor "summary"`, c.Content)
@@ -164,7 +170,7 @@ type Feed struct {
 	Content string `toml:"content"`
 	// Limit overrides that of [publish].
 	Limit int `toml:"limit"`
-	// Language of the feed itself; if Only is not set, it selects nothing.
+	// Language of the title and description; it selects nothing (lang:fa in Query does).
 	Language string `toml:"language"`
 	// Sources restricts the feed to these; empty is all.
 	Sources []feed.SourceID `toml:"sources"`

@@ -98,7 +98,7 @@ type state struct {
 	order   []string          // of madeBy, oldest first
 }
 
-// entryKey names a prepared entry: the content, "full" or "summary", is part of it.
+// entryKey names a prepared entry: what it carries is part of it.
 type entryKey struct {
 	item    feed.ItemID
 	content string
@@ -395,8 +395,9 @@ func (p *Publisher) apply(ctx context.Context, records []store.Record) error {
 	}
 	p.evicted.Add(1)
 	for _, c := range list {
-		p.entries.drop(entryKey{c.head.ID, "full"})
-		p.entries.drop(entryKey{c.head.ID, "summary"})
+		for _, content := range contents {
+			p.entries.drop(entryKey{c.head.ID, content})
+		}
 	}
 	if len(ch.sources) > 0 || ch.restory {
 		p.entries.clear() // every entry of a source names it, and "also at" is in entries of unknown stories

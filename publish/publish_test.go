@@ -319,6 +319,7 @@ func tags(ids []feed.TopicID) []feed.Tag {
 func TestDefinitionFaults(t *testing.T) {
 	cfg := testConfig()
 	cfg.Content, cfg.Limit, cfg.BaseURL = "some", 0, "ftp://x"
+	cfg.Icon = "icon.png"
 	cfg.Access, cfg.Hubs = "token", []string{"hub.example", "https://hub.example/", "https://hub.example/"}
 	_, err := New(cfg, Definitions{
 		Topics: []Topic{{ID: "all"}, {ID: "Iran"}},
@@ -331,7 +332,7 @@ func TestDefinitionFaults(t *testing.T) {
 	}
 	for _, want := range []string{
 		`base_url: "ftp://x"`, `content: "some"`, "limit: 0", `topic "all"`, `topic "Iran"`, `feed "x": query`,
-		`feed "x": the name is taken by a feed`, `feed "source"`, `"pdf"`, `"born"`, "a relative date",
+		`feed "x": the name is taken by a feed`, `feed "source"`, `"pdf"`, `"born"`, "a relative date", `icon: "icon.png"`,
 		`hubs: "hub.example" is not`, `hubs: "https://hub.example/" is given twice`, "hubs: feeds that need a token",
 	} {
 		if !strings.Contains(err.Error(), want) {

@@ -19,7 +19,7 @@ type shelf struct {
 	language string
 	home     string // path of its page
 	limit    int
-	content  string // "full", "summary"
+	content  string // one of contents
 	formats  [len(render.Formats)]bool
 	pred     predicate
 	// selection is what pred does, in words: another one is another history.
@@ -43,6 +43,16 @@ type shelf struct {
 	// snap is what is served; nil when something changed since.
 	snap atomic.Pointer[snapshot]
 }
+
+// What entries carry. A source says for its own whether they are whole, and wins
+// over [publish]; but a [[feed]] that says "summary" has nothing else.
+const (
+	contentFull    = "full"
+	contentSummary = "summary"
+	contentBrief   = "brief"
+)
+
+var contents = [...]string{contentFull, contentSummary, contentBrief}
 
 // storyOf is what the feed takes a head's story to be.
 func (f *shelf) storyOf(h *store.Head) feed.ItemID {

@@ -33,7 +33,7 @@ func newState(cfg Config, defs Definitions) (*state, error) {
 		errs = append(errs, err)
 		sh := &shelf{
 			name: f.ID, title: orElse(f.Title, f.ID), about: f.Description, language: f.Language,
-			home: "/", limit: f.Limit, content: f.Content, pred: pred,
+			home: "/", limit: f.Limit, content: feedContent(f.Content), pred: pred,
 			selection: fmt.Sprintf("%q %q %q", f.Query, f.Sources, f.Events),
 		}
 		for i, format := range render.Formats {
@@ -49,6 +49,14 @@ func newState(cfg Config, defs Definitions) (*state, error) {
 		f.minted = true
 	}
 	return s, nil
+}
+
+// feedContent is what the entries of a [[feed]] carry, by what it says.
+func feedContent(said string) string {
+	if said == contentSummary {
+		return contentBrief
+	}
+	return said
 }
 
 func orElse(s, other string) string {

@@ -139,7 +139,7 @@ func RSS(f *Feed) ([]byte, error) {
 		Items:       make([]rssItem, 0, len(f.Entries)),
 	}}
 	if f.Icon != "" {
-		d.Channel.Image = &feeds.RssImage{Url: asURI(f.Icon), Title: f.Title, Link: asURI(f.Home), Width: 144, Height: 144}
+		d.Channel.Image = &feeds.RssImage{Url: asURI(f.Icon), Title: f.Title, Link: asURI(f.Home)} // how large it is nobody knows
 	}
 	if f.Paging.Archive {
 		d.Channel.Archive, d.XmlnsFh = &struct{}{}, nsHistory
