@@ -272,6 +272,9 @@ func findConfig(flag string, getenv func(string) string) (string, error) {
 	if dir := xdg("XDG_CONFIG_HOME", ".config", getenv); dir != "" {
 		places = append(places, dir+"/chancery/config.toml")
 	}
+	if dir, _, _ := strings.Cut(getenv("CONFIGURATION_DIRECTORY"), ":"); dir != "" { // the service manager's
+		places = append(places, dir+"/config.toml")
+	}
 	places = append(places, "/etc/chancery/config.toml")
 	for _, name := range places {
 		_, err := os.Stat(name)

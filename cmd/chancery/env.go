@@ -97,6 +97,19 @@ func credential(name string) string {
 	return strings.TrimSpace(string(b))
 }
 
+// withoutSecret names the sources whose credential there is not, a line each: their
+// polls go out without it.
+func (c *Config) withoutSecret() []string {
+	var w []string
+	for i, s := range c.Sources {
+		if s.Credential != "" && credential(s.Credential) == "" {
+			w = append(w, fmt.Sprintf("%s: source %s: there is no credential %q (LoadCredential=%s:FILE in the unit): it is polled without",
+				c.place(fmt.Sprintf("source[%d]", i)), s.ID, s.Credential, s.Credential))
+		}
+	}
+	return w
+}
+
 // worksOf gives the inbound half, building it on first use.
 func (e *Env) worksOf() (*works, error) {
 	if e.works == nil {

@@ -16,14 +16,16 @@ func main() { os.Exit(chancery()) }
 
 // chancery is the process: its arguments, its streams, its signals.
 func chancery() int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
-	context.AfterFunc(ctx, func() { // a second signal does not wait (CONFORMANCE OPS-22)
-		again := make(chan os.Signal, 1)
-		signal.Notify(again, os.Interrupt, syscall.SIGTERM)
-		<-again
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-signals
+		stop()
+		<-signals // a second signal does not wait (CONFORMANCE OPS-22)
 		os.Exit(exitFailed)
-	})
+	}()
 	p := &program{
 		args: os.Args[1:], in: os.Stdin, out: os.Stdout, err: os.Stderr, getenv: os.Getenv,
 		terminal: terminalOf(os.Stdout, os.Stderr, os.Getenv),

@@ -58,7 +58,7 @@ func TestScripts(t *testing.T) {
 			"exits": exits, "world": world, "advance": advance, "requests": requests,
 			"daemon": startDaemon, "signal": signalDaemon, "logs": logs, "stopped": stopped,
 			"get": get, "validated": validated, "capture": capture, "holds": holds, "letgo": letgo, "waiting": waiting,
-			"spoil": spoil, "manager": manager, "notified": notified,
+			"spoil": spoil, "manager": manager, "notified": notified, "silent": silent, "asked": asked,
 		},
 	})
 }
@@ -105,6 +105,7 @@ type webOfScript struct {
 	world  *blogtest.World
 	server *httptest.Server
 	held   *os.File // the lock that holds took
+	silent *silentServer
 }
 
 // world FILE: starts the web and writes a configuration for all its blogs; $WEB
@@ -292,9 +293,9 @@ func daemonNamed(ts *testscript.TestScript, name string) *daemonOfScript {
 	return d
 }
 
-// signal NAME TERM|HUP|KILL|USR1: sends a signal.
+// signal NAME TERM|HUP|KILL|USR1|PIPE|QUIT: sends a signal.
 func signalDaemon(ts *testscript.TestScript, _ bool, args []string) {
-	sig := map[string]syscall.Signal{"TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP, "KILL": syscall.SIGKILL, "USR1": syscall.SIGUSR1}[args[1]]
+	sig := map[string]syscall.Signal{"TERM": syscall.SIGTERM, "PIPE": syscall.SIGPIPE, "QUIT": syscall.SIGQUIT, "HUP": syscall.SIGHUP, "KILL": syscall.SIGKILL, "USR1": syscall.SIGUSR1}[args[1]]
 	ts.Check(daemonNamed(ts, args[0]).cmd.Process.Signal(sig))
 }
 
@@ -389,4 +390,39 @@ func holds(ts *testscript.TestScript, _ bool, args []string) {
 // letgo: gives up the lock that holds took.
 func letgo(ts *testscript.TestScript, _ bool, _ []string) {
 	ts.Check(ts.Value("world").(*webOfScript).held.Close())
+}
+
+// silentServer is a web server that takes requests and answers none.
+type silentServer struct{ asked chan struct{} }
+
+// silent: starts one, and puts its address for STUCK into stuck.toml.
+func silent(ts *testscript.TestScript, _ bool, _ []string) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	s := &silentServer{asked: make(chan struct{}, 1)}
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			defer c.Close()
+			_, _ = bufio.NewReader(c).ReadString('\n')
+			select {
+			case s.asked <- struct{}{}:
+			default:
+			}
+		}
+	}()
+	ts.Defer(func() { _ = l.Close() })
+	name := ts.MkAbs("stuck.toml")
+	b, err := os.ReadFile(name)
+	ts.Check(err)
+	ts.Check(os.WriteFile(name, bytes.ReplaceAll(b, []byte("STUCK"), []byte("http://"+l.Addr().String()+"/feed")), 0o600))
+	ts.Value("world").(*webOfScript).silent = s
+}
+
+// asked: waits until the silent server has been asked.
+func asked(ts *testscript.TestScript, _ bool, _ []string) {
+	<-ts.Value("world").(*webOfScript).silent.asked
 }

@@ -96,7 +96,7 @@ tags them with topics, and publishes a feed for each topic.
 	f.StringVar(&p.flags.data, "data", "", "data `DIR`ectory")
 	f.StringVar(&p.flags.socket, "socket", "", "control socket of the daemon (`PATH`)")
 	f.StringVar(&p.flags.logLevel, "log-level", "", "debug, info, warn or error (default info for serve and demo, else warn)")
-	f.StringVar(&p.flags.logFormat, "log-format", "", "text, json or journal (default journal where the service manager gave one, else text)")
+	f.StringVar(&p.flags.logFormat, "log-format", "", "text, json or journal (default journal where the service manager gave one, else text; lines that go to the journal begin with their priority)")
 	root.AddGroup(
 		&cobra.Group{ID: "run", Title: "Run:"},
 		&cobra.Group{ID: "read", Title: "Read the archive:"},
@@ -282,22 +282,31 @@ func (p *program) logger(level slog.Level) (*slog.Logger, error) {
 			return nil, usageError("--log-level %q is not debug, info, warn or error", p.flags.logLevel)
 		}
 	}
-	format := p.flags.logFormat
-	if f, ok := p.err.(*os.File); format == "" && ok && systemd.OnJournal(f, p.getenv("JOURNAL_STREAM")) {
-		format = "journal"
-	}
 	o := &slog.HandlerOptions{Level: level}
-	switch format {
-	case "", "text":
-		return slog.New(slog.NewTextHandler(p.err, o)), nil
-	case "json":
-		return slog.New(slog.NewJSONHandler(p.err, o)), nil
-	case "journal":
-		j, err := systemd.NewJournal(systemd.JournalSocket, level)
-		if err != nil {
-			return nil, failWith(exitUnavailable, err)
+	text := func(w io.Writer) slog.Handler { return slog.NewTextHandler(w, o) }
+	asJSON := func(w io.Writer) slog.Handler { return slog.NewJSONHandler(w, o) }
+	f, ok := p.err.(*os.File)
+	onJournal := ok && systemd.OnJournal(f, p.getenv("JOURNAL_STREAM"))
+	lines := func(make func(io.Writer) slog.Handler) *slog.Logger {
+		if onJournal {
+			return slog.New(systemd.Prefixed(p.err, make))
 		}
-		return slog.New(j), nil
+		return slog.New(make(p.err))
+	}
+	switch format := p.flags.logFormat; {
+	case format == "text", format == "" && !onJournal:
+		return lines(text), nil
+	case format == "json":
+		return lines(asJSON), nil
+	case format == "journal", format == "":
+		j, err := systemd.NewJournal(systemd.JournalSocket, level)
+		if err == nil {
+			return slog.New(j), nil
+		}
+		if format == "" { // it was not asked for by name: lines get there, too
+			return lines(text), nil
+		}
+		return nil, failWith(exitUnavailable, err)
 	}
 	return nil, usageError("--log-format %q is not text, json or journal", p.flags.logFormat)
 }

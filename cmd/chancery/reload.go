@@ -88,7 +88,13 @@ func (d *daemon) reload(ctx context.Context) (*generation, error) {
 	if err == nil {
 		old := d.current.Load()
 		if err = d.begin(ctx, g); err == nil {
+			for _, w := range c.withoutSecret() {
+				d.log.WarnContext(ctx, w)
+			}
 			changes, restart := old.config.changes(c)
+			if len(changes)+len(restart) == 0 {
+				d.log.InfoContext(ctx, "configuration", "change", "none")
+			}
 			for _, text := range changes {
 				d.log.InfoContext(ctx, "configuration", "change", text)
 			}

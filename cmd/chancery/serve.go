@@ -156,7 +156,7 @@ func (p *program) serve(ctx context.Context, c *Config, log *slog.Logger) (err e
 	if err != nil {
 		return err
 	}
-	for _, w := range c.warnings() {
+	for _, w := range append(c.warnings(), c.withoutSecret()...) {
 		log.WarnContext(ctx, w)
 	}
 	notify, err := systemd.New(log)
@@ -353,7 +353,10 @@ func (d *daemon) run(ctx context.Context, c *Config) error {
 	if d.extra != nil {
 		group.Go(func() error { return d.extra(ctx) })
 	}
-	context.AfterFunc(ctx, func() { d.notify.Stopping(stopTimeout) })
+	context.AfterFunc(ctx, func() {
+		d.notify.Stopping(stopTimeout)
+		d.log.InfoContext(context.WithoutCancel(ctx), "stopping: polls and answers under way are waited for; a second signal ends at once")
+	})
 	err = group.Wait()
 	d.log.InfoContext(context.WithoutCancel(ctx), "stopped")
 	return err
