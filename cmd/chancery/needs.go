@@ -22,6 +22,15 @@ type need struct {
 // key names a need as long as it is the same one.
 func (n need) key() string { return n.Event + " " + string(n.Source) }
 
+// attrs are a need's own words for a log, and more.
+func (n need) attrs(more ...any) []any {
+	list := []any{"event", n.Event}
+	if n.Source != "" {
+		list = append(list, "source", string(n.Source))
+	}
+	return append(append(list, "text", n.Text), more...)
+}
+
 // needEvents are all that a need can be, in the order for showing.
 var needEvents = []string{
 	"archive", "disk", "index", "clock", "reload-refused", "network", "source-gone", "source-failing", "source-silent",

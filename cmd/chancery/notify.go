@@ -34,8 +34,9 @@ type notice struct {
 const (
 	// checkEvery is how often the daemon looks for what needs a person.
 	checkEvery = 10 * time.Minute
-	// commandTime bounds a run of the command.
-	commandTime = time.Minute
+	// commandTime bounds a run of the command, also of one that is under way when the
+	// daemon stops.
+	commandTime = 30 * time.Second
 	// noticeSpace is where the ledger keeps what was told and is not over.
 	noticeSpace = "notices"
 )
@@ -58,6 +59,7 @@ type teller struct {
 func (t *teller) look(ctx context.Context, now time.Time, needs []need, whole bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	ctx = context.WithoutCancel(ctx) // what was begun to be told is told
 	if t.told == nil {
 		t.recall(ctx)
 	}
@@ -69,10 +71,10 @@ func (t *teller) look(ctx context.Context, now time.Time, needs []need, whole bo
 			continue
 		}
 		n.Since = cmp.Or(n.Since, now)
-		t.log.WarnContext(ctx, "needs a person", "event", n.Event, "source", string(n.Source), "text", n.Text, "do", n.Do)
+		t.log.WarnContext(ctx, "needs a person", n.attrs("do", n.Do)...)
 		t.told[key] = n
-		t.keep(ctx, key, &n)
 		t.say(ctx, notice{Time: timeText(now), Event: n.Event, State: "begins", Text: n.Text, Do: n.Do, Source: n.Source, Since: timeText(n.Since)})
+		t.keep(ctx, key, &n) // after it: a crash between tells twice, not never
 	}
 	t.before = seen
 	if !whole {
@@ -80,10 +82,10 @@ func (t *teller) look(ctx context.Context, now time.Time, needs []need, whole bo
 	}
 	for _, key := range slices.Sorted(maps.Keys(t.told)) {
 		if n := t.told[key]; !seen[key] {
-			t.log.InfoContext(ctx, "needs no person any more", "event", n.Event, "source", string(n.Source), "text", n.Text)
+			t.log.InfoContext(ctx, "needs no person any more", n.attrs()...)
 			delete(t.told, key)
-			t.keep(ctx, key, nil)
 			t.say(ctx, notice{Time: timeText(now), Event: n.Event, State: "over", Text: n.Text, Source: n.Source, Since: timeText(n.Since)})
+			t.keep(ctx, key, nil)
 		}
 	}
 }
