@@ -14,7 +14,7 @@ import (
 	"chancery/store"
 )
 
-// SEC-18: every answer of both sides has headers that keep a browser from running,
+// SEC-18, SEC-22: every answer of both sides has headers that keep a browser from running,
 // framing or guessing it: pages, feeds, errors, refusals, whatever is asked for.
 func TestSecurityHeaders(t *testing.T) {
 	d, book := runDaemon(t, nil)
@@ -50,6 +50,9 @@ func TestSecurityHeaders(t *testing.T) {
 				}
 				if strings.HasPrefix(h.Get("Content-Type"), "text/html") && !strings.Contains(csp, "frame-ancestors 'none'") {
 					t.Errorf("%s %s can be framed: %q", method, path, csp)
+				}
+				if h.Get("Set-Cookie") != "" || (method == http.MethodPost || method == http.MethodDelete) && w.Code < 400 { // SEC-22
+					t.Errorf("%s %s: %d with %v", method, path, w.Code, h)
 				}
 				if w.Code >= 500 && w.Code != http.StatusServiceUnavailable {
 					t.Errorf("%s %s: %d", method, path, w.Code)
