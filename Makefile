@@ -2,10 +2,12 @@
 
 GOLANGCI := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 FUZZTIME ?= 30s
+# The feed farm's program, a folder beside this repository.
+FARM ?= ../shared/feedfarm
 # Packages with goroutines of their own: the race detector and random order pay there.
 RACE := ./aggregator/... ./store/... ./publish/... ./cmd/...
 
-.PHONY: release package build test check fmt vet tidy static lint race golden fuzz bench crash cover demo vuln
+.PHONY: soak soak-short release package build test check fmt vet tidy static lint race golden fuzz bench crash cover demo vuln
 
 build: ## a static binary
 	CGO_ENABLED=0 go build -trimpath -o chancery ./cmd/chancery
@@ -58,6 +60,12 @@ demo:
 
 vuln: ## needs its database
 	go run golang.org/x/vuln/cmd/govulncheck@v1.9.0 ./...
+
+soak: ## two hours of a feed farm at fifty times the speed of the web: make soak FARM=FOLDER
+	go run ./cmd/chancerybench soak -feedfarm $(FARM)
+
+soak-short: ## the same in a minute
+	go run ./cmd/chancerybench soak -feedfarm $(FARM) -for 60s -speed 1800 -feeds 100 -kill 9s -reload 7s -backup 25s -sample 1s
 
 release: ## dist/: .deb and .tar.gz for amd64 and arm64, and SHA256SUMS; make release VERSION=1.2.3
 	packaging/release.sh $(VERSION)

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -130,7 +132,7 @@ func (s *soak) run(ctx context.Context) error {
 	s.readers = newSoakReaders(s.base, s.plan.Feeds)
 	group, live := errgroup.WithContext(live)
 	group.Go(func() error { return s.readers.run(live) })
-	group.Go(func() error { return s.live(live, configs) })
+	group.Go(func() error { return s.live(live, ctx, configs) })
 	err = group.Wait()
 	if ctx.Err() != nil {
 		return errors.Join(context.Cause(ctx), s.d.stop())
@@ -168,8 +170,9 @@ func (s *soak) start(ctx context.Context) error {
 	return nil
 }
 
-// live lets the farm live and does to the daemon what years would.
-func (s *soak) live(ctx context.Context, configs [2]string) error {
+// live lets the farm live and does to the daemon what years would, until ctx ends.
+// The daemon itself lives until whole does: it is asked for what came of all this.
+func (s *soak) live(ctx, whole context.Context, configs [2]string) error {
 	began := time.Now()
 	hour := time.NewTicker(time.Duration(float64(time.Hour) / s.plan.Speed))
 	kill, reload := time.NewTicker(s.plan.Kill), time.NewTicker(s.plan.Reload)
@@ -194,7 +197,7 @@ func (s *soak) live(ctx context.Context, configs [2]string) error {
 			err = s.backUp(ctx)
 		case <-kill.C:
 			if time.Since(began) < s.plan.Length/3 {
-				err = s.kill(ctx)
+				err = s.kill(whole)
 			}
 		case <-sample.C:
 			err = s.sample(ctx, time.Since(began))
@@ -254,16 +257,19 @@ func (s *soak) reckon(ctx context.Context) error {
 	}
 	var truth struct {
 		Items []struct {
-			Feed int `json:"feed"`
+			Feed int    `json:"feed"`
+			GUID string `json:"guid"`
 		} `json:"items"`
 		Faults map[string]string `json:"fault_feeds"`
 	}
 	if err := get(ctx, s.farm+"/ctl/truth", &truth); err != nil {
 		return err
 	}
-	posts := map[string]int64{}
+	posts, ids := map[string]int64{}, map[string][]string{}
 	for _, it := range truth.Items {
-		posts[fmt.Sprint(it.Feed)]++
+		i := fmt.Sprint(it.Feed)
+		posts[i]++
+		ids[i] = append(ids[i], it.GUID)
 	}
 	sources, err := s.d.sources(ctx)
 	if err != nil {
@@ -278,7 +284,7 @@ func (s *soak) reckon(ctx context.Context) error {
 		want += posts[i]
 		have += min(src.Items, posts[i])
 		if src.Items != posts[i] {
-			fmt.Fprintf(s.out, "    %s has %d posts, %d are right: %s\n", src.URL, src.Items, posts[i], src.name())
+			fmt.Fprintf(s.out, "    %s has %d posts, %d are right: %s; without %q\n", src.URL, src.Items, posts[i], src.name(), s.without(ctx, src.ID, ids[i]))
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.events)) {
@@ -289,6 +295,22 @@ func (s *soak) reckon(ctx context.Context) error {
 	s.readers.report(s.bench)
 	s.flat()
 	return nil
+}
+
+// without are the ids that a source's items do not have.
+func (s *soak) without(ctx context.Context, source string, ids []string) []string {
+	b, err := s.d.run(ctx, "export", "source:"+source, "--format", "jsonl")
+	if err != nil {
+		return []string{err.Error()}
+	}
+	var missing []string
+	for _, id := range ids {
+		quoted, err := json.Marshal(id)
+		if err != nil || !bytes.Contains(b, append([]byte(`"guid":`), quoted...)) {
+			missing = append(missing, id)
+		}
+	}
+	return missing
 }
 
 // verify checks the archive once the daemon has ended.
