@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"slices"
@@ -16,6 +17,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -23,6 +25,7 @@ import (
 	"chancery/feed"
 	"chancery/store"
 	"chancery/store/index"
+	"chancery/store/storetest"
 )
 
 // newIndexedWorld is a world whose readers can search and have proofs.
@@ -674,7 +677,7 @@ func TestAPIWithholds(t *testing.T) {
 	for _, p := range []string{
 		"/items/" + short + ".json", "/items/" + short, "/api/v1/items/" + short, "/api/v1/items", "/api/v1/items/" + short + "/revisions?content=true",
 		"/api/v1/items/" + short + "/diff?from=1&to=1", "/api/v1/search?q=read&content=true", "/api/v1/sources", "/api/v1/sources/short", "/api/v1/sources/sick",
-		"/api/v1/statistics", "/status", "/status.json", "/sources/short", "/sources/sick", "/sources/sick.json", "/items/" + short + "/revisions", "/items/" + short + ".bib", "/api/v1/items/" + short + "/proof",
+		"/api/v1/statistics", "/status", "/status.json", "/sources/short", "/sources/sick", "/sources/sick.json", "/items/" + short + "/revisions", "/feeds/all.atom", "/feeds/source/short.rss", "/feeds/all.json", "/opml.xml", "/items/" + short + ".bib", "/api/v1/items/" + short + "/proof",
 	} {
 		rec := w.get(p)
 		if rec.Code != http.StatusOK && rec.Code != http.StatusForbidden {
@@ -719,4 +722,28 @@ func TestAPIOldVersions(t *testing.T) {
 	if body := w.body("/api/v1/search?q=ashraf&content=true&as_of=" + asOf); !strings.Contains(body, "Monday") || strings.Contains(body, "Tuesday") {
 		t.Errorf("as of %s: %s", asOf, body)
 	}
+}
+
+// SEC-27: an operation that takes too long ends, and says so.
+func TestAPITime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		slow := slowHeads{newModel()}
+		pub, err := New(testConfig(), ruled(), slow, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		rec := httptest.NewRecorder()
+		pub.Handler().ServeHTTP(rec, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "https://feeds.example.org/api/v1/items", nil))
+		if rec.Code != http.StatusServiceUnavailable || !strings.Contains(rec.Body.String(), "it took too long") {
+			t.Errorf("%d %s", rec.Code, rec.Body)
+		}
+	})
+}
+
+// slowHeads never finishes a list.
+type slowHeads struct{ *storetest.Model }
+
+func (slowHeads) Heads(ctx context.Context, _ store.HeadQuery) ([]store.Head, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strings"
 	"time"
@@ -77,12 +78,23 @@ func (s *Server) suffixed(op *operation, page http.HandlerFunc) http.HandlerFunc
 	}
 }
 
+// maxTime bounds an operation (SEC-27): a list of what is rare walks the whole archive.
+const maxTime = 10 * time.Second
+
+// errSlow is why an operation ends that took its time.
+var errSlow = errors.New("it took too long; ask for less, by a source or a time")
+
 // operate answers a request for an operation.
 func (s *Server) operate(w http.ResponseWriter, r *http.Request, op *operation) {
+	ctx, cancel := context.WithTimeoutCause(r.Context(), maxTime, errSlow)
+	defer cancel()
 	a, err := readArgs(op, r)
 	var ans answer
 	if err == nil {
-		ans, err = op.serve(r.Context(), s, a)
+		ans, err = op.serve(ctx, s, a)
+	}
+	if err != nil && r.Context().Err() == nil && errors.Is(context.Cause(ctx), errSlow) {
+		err = errSlow
 	}
 	if err != nil {
 		s.failAPI(w, r, err)

@@ -59,7 +59,7 @@ type activityJSON struct {
 func (s *Server) sourceJSON(src *store.SourceState, now time.Time) sourceJSON {
 	st := &src.State
 	j := sourceJSON{
-		ID: src.ID, Title: cmp.Or(src.Title, string(src.ID)), URL: publicURL(&src.Source), Site: publicSite(&src.Source), Language: src.Language,
+		ID: src.ID, Title: cmp.Or(src.Title, string(src.ID)), URL: PublicURL(&src.Source), Site: publicSite(&src.Source), Language: src.Language,
 		Items: src.Items, Health: healthOf(src, now), Added: instant{src.Added}, Polled: instant{st.Polled}, Succeeded: instant{st.Succeeded},
 		Changed: instant{st.Changed}, Entries: st.Entries, Failures: st.Failures, Failing: instant{st.FirstFailure},
 		Feeds: s.feedsOf(nameOfSource(src.ID), allFormats),

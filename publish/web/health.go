@@ -113,10 +113,10 @@ func classText(class string, status int) string {
 // telling are names of parameters that carry what gives access.
 var telling = []string{"key", "token", "auth", "sig", "secret", "pass", "pwd", "session", "user", "hash", "code", "login"}
 
-// publicURL is an address as everybody may see it: without user and password, and
+// PublicURL is an address as everybody may see it: without user and password, and
 // without parameters that look like a key. Of a source that is read with
 // credentials or headers of its own there is none.
-func publicURL(s *store.Source) string {
+func PublicURL(s *store.Source) string {
 	u, err := url.Parse(s.Address())
 	if err != nil || s.Credential != "" || len(s.Headers) > 0 || u.Scheme != "http" && u.Scheme != "https" {
 		return ""

@@ -315,6 +315,6 @@ func (s *Server) origin(r *http.Request, it *feed.Item, site Site) (*origin, err
 		return o, nil
 	}
 	src.URL, src.Moved = doc.URL, ""
-	o.URL = publicURL(&src)
+	o.URL = PublicURL(&src)
 	return o, nil
 }

@@ -111,6 +111,8 @@ func problemOf(ctx context.Context, err error) (p *problem, ok bool) {
 		return &problem{Type: takenDown, Status: http.StatusGone, Detail: ErrGone.Error()}, true
 	case errors.Is(err, ErrNoSearch), errors.Is(err, store.ErrCorrupt):
 		return &problem{Type: noSearch, Status: http.StatusServiceUnavailable, Title: "There is nothing to search", Detail: ErrNoSearch.Error()}, !errors.Is(err, store.ErrCorrupt)
+	case errors.Is(err, errSlow):
+		return &problem{Status: http.StatusServiceUnavailable, Detail: errSlow.Error()}, true
 	case errors.Is(err, ErrBusy):
 		return &problem{Status: http.StatusServiceUnavailable, Detail: ErrBusy.Error()}, true
 	case ctx.Err() != nil:

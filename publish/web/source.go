@@ -51,7 +51,7 @@ func (s *Server) source(w http.ResponseWriter, r *http.Request) {
 	title := cmp.Or(src.Title, string(src.ID))
 	p := sourcePage{
 		Listing: Listing{Name: nameOfSource(src.ID), Title: title, Formats: allFormats}, Source: src,
-		URL: publicURL(&src.Source), Site: publicSite(&src.Source), Health: healthOf(src, now), Polled: polled(src), Due: due(src), History: h,
+		URL: PublicURL(&src.Source), Site: publicSite(&src.Source), Health: healthOf(src, now), Polled: polled(src), Due: due(src), History: h,
 	}
 	p.Months = newChart("months", "Posts over time", h.Bars, func(b store.HistogramBar) string {
 		return s.lib.Base() + "/search?q=" + url.QueryEscape("source:"+string(src.ID)+" published:"+barDate(b))
