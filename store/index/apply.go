@@ -39,7 +39,7 @@ func (f *file) apply(records []store.Record, upTo store.Cursor) error {
 	}
 	f.stale = true // until all is done
 	old := f.view.Load()
-	b := &batch{f: f, d: old.draft(len(records)), base: old.n, changed: map[uint32]bool{}}
+	b := &batch{f: f, d: old.draft(len(records), f.lists), base: old.n, changed: map[uint32]bool{}}
 	f.words.note = b.note
 	if err := f.w.exec("BEGIN IMMEDIATE"); err != nil {
 		return err
@@ -176,12 +176,13 @@ func (b *batch) item(it *feed.Item) error {
 	}
 	doc := query.NewDoc(it, "")
 	fx := fixed{
-		id: it.ID, effective: nanos(doc.Facts.Effective), seen: nanos(it.FirstSeen), known: nanos(it.Revised),
-		source: b.f.numbers[string(rune('0'+nameSource))+string(it.Source)], revision: uint32(max(it.Revision, 1)), enclosure: doc.Facts.Enclosure,
+		id: it.ID, effective: nanos(doc.Facts.Effective),
+		source: b.f.numbers[string(rune('0'+nameSource))+string(it.Source)], revision: uint32(max(it.Revision, 1)),
 	}
+	b.d.times(&fx, nanos(it.FirstSeen), nanos(it.Revised))
 	lang := uint32(0) // unknown
 	if doc.Lang != "" {
-		n, fresh, err := b.intern(nameLang, doc.Lang, len(b.d.langs), math.MaxUint16)
+		n, fresh, err := b.intern(nameLang, doc.Lang, len(b.d.langs), maxLangs)
 		if err != nil {
 			return err
 		}
@@ -190,11 +191,14 @@ func (b *batch) item(it *feed.Item) error {
 			b.d.addLang(doc.Lang)
 		}
 	}
-	fx.lang, b.lang = uint16(lang), uint16(lang)
+	fx.langBits, b.lang = uint16(lang), uint16(lang)
+	if doc.Facts.Enclosure {
+		fx.langBits |= bitEnclosure
+	}
 	b.stems = text.Inflects(doc.Lang)
 	w := &b.f.words
 	w.read(doc)
-	fx.words, fx.titleWords = uint32(min(w.inText, math.MaxUint32)), uint16(min(w.inTitle, math.MaxUint16))
+	fx.words = uint16(min(w.inText, math.MaxUint16))
 	if b.err != nil {
 		return b.err
 	}
@@ -267,7 +271,7 @@ func (b *batch) link(it *feed.Item, fx fixed) error {
 
 // write writes a version's row.
 func (b *batch) write(n uint32, verb string) error {
-	return b.f.w.exec(verb+" INTO versions(n, data) VALUES (?, ?)", int64(n), encodeVersion(b.d.fixed(n), b.d.state(n), b.d.tagsOf(n)))
+	return b.f.w.exec(verb+" INTO versions(n, data) VALUES (?, ?)", int64(n), encodeVersion(&b.d.view, n))
 }
 
 func (b *batch) change(n uint32) *state {

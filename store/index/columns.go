@@ -2,6 +2,7 @@ package index
 
 import (
 	"cmp"
+	"encoding/binary"
 	"slices"
 	"sort"
 	"time"
@@ -18,19 +19,26 @@ const (
 	chunkSize = 1 << chunkBits
 )
 
-// fixed is what never changes of a version. Times are nanoseconds since 1970.
+// fixed is what never changes of a version. Times are nanoseconds since 1970. There
+// are as many as posts, so that its size counts: 48 bytes.
 type fixed struct {
-	id         feed.ItemID
-	effective  int64
-	seen       int64 // of the item
-	known      int64 // when this version was committed
-	words      uint32
-	source     uint32 // index into view.sources
-	revision   uint32
-	titleWords uint16
-	lang       uint16 // index into view.langs
-	enclosure  bool
+	id        feed.ItemID
+	effective int64
+	known     int64  // when this version was committed
+	source    uint32 // index into view.sources
+	revision  uint32
+	firstSeen uint32 // index into view.seen; 0: when it was committed, as of most
+	words     uint16 // of the text; at most
+	langBits  uint16 // index into view.langs, and whether there is an enclosure
 }
+
+const (
+	bitEnclosure = 1 << 15
+	maxLangs     = bitEnclosure - 1
+)
+
+func (fx *fixed) lang() uint16    { return fx.langBits &^ bitEnclosure }
+func (fx *fixed) enclosure() bool { return fx.langBits&bitEnclosure != 0 }
 
 // state is what later records change.
 type state struct {
@@ -55,7 +63,8 @@ const langSets = 64
 type view struct {
 	n       int // versions
 	chunks  []chunk
-	tags    []uint16 // per item: number of tags, then topic<<1 | about each
+	tags    []uint16 // lists: number of tags, then topic<<1 | about each
+	seen    []int64  // when items were first seen, where it differs; from 1
 	order   []uint32 // by effective time, then id
 	live    set      // not dead
 	newest  set      // live, and the newest of their item
@@ -75,6 +84,14 @@ type sourceName struct {
 
 func (v *view) fixed(n uint32) *fixed { return &v.chunks[n>>chunkBits].fixed[n&(chunkSize-1)] }
 func (v *view) state(n uint32) *state { return &v.chunks[n>>chunkBits].state[n&(chunkSize-1)] }
+
+// seenAt is when the item of a version was first seen.
+func (v *view) seenAt(fx *fixed) int64 {
+	if fx.firstSeen == 0 {
+		return fx.known
+	}
+	return v.seen[fx.firstSeen]
+}
 
 // tagsOf is the tags of a version's item.
 func (v *view) tagsOf(n uint32) []uint16 {
@@ -114,10 +131,17 @@ type draft struct {
 	copied bool         // newest and live were
 	langs2 map[int]bool // sets of languages that were
 	big    int          // capacity of sets, in versions
+	lists  map[string]uint32
 }
 
-func (v *view) draft(more int) *draft {
-	d := &draft{view: *v, own: map[int]bool{}, langs2: map[int]bool{}, big: v.n + more}
+// maxTagLists is of how many lists of tags the place is kept, so that items with the
+// same tags share one.
+const maxTagLists = 1 << 16
+
+// draft begins a change. lists, which only the writer uses, are the places of lists of
+// tags.
+func (v *view) draft(more int, lists map[string]uint32) *draft {
+	d := &draft{view: *v, own: map[int]bool{}, langs2: map[int]bool{}, big: v.n + more, lists: lists}
 	d.chunks = slices.Clone(v.chunks)
 	d.byLang = slices.Clone(v.byLang)
 	return d
@@ -157,7 +181,7 @@ func (d *draft) add(f fixed, s state) uint32 {
 	if !s.dead {
 		d.live.add(n)
 	}
-	if l := int(f.lang); l < len(d.byLang) {
+	if l := int(f.lang()); l < len(d.byLang) {
 		if !d.langs2[l] {
 			d.byLang[l] = d.byLang[l].clone(d.big)
 			d.langs2[l] = true
@@ -205,9 +229,32 @@ func (d *draft) done() *view {
 
 // setTags gives a list of tags its place.
 func (d *draft) setTags(tags []uint16) uint32 {
-	at := len(d.tags)
+	key := make([]byte, 0, 32)
+	for _, t := range tags {
+		key = binary.LittleEndian.AppendUint16(key, t)
+	}
+	if at, ok := d.lists[string(key)]; ok {
+		return at
+	}
+	at := uint32(len(d.tags))
 	d.tags = append(append(d.tags, uint16(len(tags))), tags...)
-	return uint32(at)
+	if len(d.lists) < maxTagLists {
+		d.lists[string(key)] = at
+	}
+	return at
+}
+
+// times sets when a version was committed and its item first seen.
+func (d *draft) times(fx *fixed, seen, known int64) {
+	fx.known, fx.firstSeen = known, 0
+	if seen == known {
+		return
+	}
+	if len(d.seen) == 0 {
+		d.seen = append(d.seen, 0)
+	}
+	fx.firstSeen = uint32(len(d.seen))
+	d.seen = append(d.seen, seen)
 }
 
 // addLang gives a language its number.

@@ -183,7 +183,7 @@ func (s *search) condition(n query.Node) set {
 			return out
 		}
 		s.scan(func(v uint32, fx *fixed) {
-			if (from.IsZero() || fx.seen >= nanos(from)) && (to.IsZero() || fx.seen < nanos(to)) {
+			if (from.IsZero() || s.v.seenAt(fx) >= nanos(from)) && (to.IsZero() || s.v.seenAt(fx) < nanos(to)) {
 				out.add(v)
 			}
 		})
@@ -199,7 +199,7 @@ func (s *search) condition(n query.Node) set {
 					out.add(v)
 				}
 			default:
-				if fx.enclosure {
+				if fx.enclosure() {
 					out.add(v)
 				}
 			}

@@ -19,7 +19,7 @@ func (s *search) facets(hits set) *store.Facets {
 	for n := range hits.all {
 		fx := s.v.fixed(n)
 		sources[fx.source]++
-		langs[fx.lang]++
+		langs[fx.lang()]++
 		d := fx.effective / day
 		if fx.effective < d*day {
 			d-- // before 1970

@@ -5,13 +5,13 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
 
 	"chancery/feed"
-	"chancery/feed/text"
 	"chancery/store"
 )
 
@@ -56,9 +56,10 @@ type file struct {
 	stale   bool  // a batch failed half-way: memory must be read again
 	mark    int64 // of the record at cursor; see markOf
 	ids     idTable
-	seen    hashSet                 // (language, word) pairs whose stem is known
+	seen    hashSet                 // (language, word) pairs whose stem is known to be kept
 	recent  [1 << recentBits]uint64 // of them, the last: most words of a text, without a cache miss
 	numbers map[string]uint32
+	lists   map[string]uint32 // of tags: their places
 	words   words
 	bulk    bool
 
@@ -107,9 +108,12 @@ func (f *file) make() error {
 // from the start, little at a time afterwards.
 func (f *file) tune(bulk bool) error {
 	f.bulk = bulk
-	hash, merge := 1<<20, 8
+	hash, merge, cache := 1<<20, 8, 4000
 	if bulk {
-		hash, merge = 16<<20, 16
+		hash, merge, cache = 16<<20, 16, 16_000
+	}
+	if err := f.w.once(fmt.Sprintf("PRAGMA cache_size=-%d", cache)); err != nil {
+		return err
 	}
 	// A crisis merge would hold up one commit for minutes.
 	for _, s := range []string{fmt.Sprintf("('hashsize', %d)", hash), fmt.Sprintf("('automerge', %d)", merge), "('crisismerge', 200)"} {
@@ -138,9 +142,9 @@ func (f *file) load() error {
 	if err != nil {
 		return err
 	}
-	f.ids, f.seen, f.numbers = idTable{}, hashSet{}, map[string]uint32{}
+	f.ids, f.seen, f.numbers, f.lists = idTable{}, hashSet{}, map[string]uint32{}, map[string]uint32{"": 0}
 	f.recent = [1 << recentBits]uint64{}
-	d := (&view{stories: make([]feed.ItemID, 1), langs: []string{""}, byLang: []set{nil}}).draft(int(meta["versions"]))
+	d := (&view{stories: make([]feed.ItemID, 1), langs: []string{""}, byLang: []set{nil}}).draft(int(meta["versions"]), f.lists)
 	d.tags = []uint16{0}
 	if err := f.loadNames(d); err != nil {
 		return err
@@ -161,14 +165,6 @@ func (f *file) load() error {
 	}
 	for n := range uint32(d.n) {
 		d.refresh(n)
-	}
-	err = f.w.query("SELECT lang, word FROM stems", func(v []driver.Value) error {
-		lang, _ := v[0].(int64)
-		f.seen.add(stemKey(uint16(lang), text.Hash(asText(v[1]))))
-		return nil
-	})
-	if err != nil {
-		return err
 	}
 	f.cursor.Store(uint64(meta["cursor"]))
 	f.mark = meta["mark"]
@@ -246,19 +242,20 @@ const (
 	flagDuplicate
 )
 
-func encodeVersion(fx *fixed, s *state, tags []uint16) []byte {
+func encodeVersion(v *view, n uint32) []byte {
+	fx, s, tags := v.fixed(n), v.state(n), v.tagsOf(n)
 	b := make([]byte, 0, rowSize+2*len(tags))
 	le := binary.LittleEndian
 	b = append(b, fx.id[:]...)
 	b = le.AppendUint64(b, uint64(fx.effective))
-	b = le.AppendUint64(b, uint64(fx.seen))
+	b = le.AppendUint64(b, uint64(v.seenAt(fx)))
 	b = le.AppendUint64(b, uint64(fx.known))
-	b = le.AppendUint32(b, fx.words)
+	b = le.AppendUint32(b, uint32(fx.words))
 	b = le.AppendUint32(b, fx.source)
 	b = le.AppendUint32(b, fx.revision)
-	b = le.AppendUint16(b, fx.titleWords)
+	b = le.AppendUint16(b, 0) // reserved
 	var flags byte
-	if fx.enclosure {
+	if fx.enclosure() {
 		flags |= flagEnclosure
 	}
 	if s.dead {
@@ -267,7 +264,7 @@ func encodeVersion(fx *fixed, s *state, tags []uint16) []byte {
 	if s.duplicate {
 		flags |= flagDuplicate
 	}
-	b = append(le.AppendUint16(b, fx.lang), flags)
+	b = append(le.AppendUint16(b, fx.lang()), flags)
 	b = le.AppendUint32(b, s.story)
 	b = le.AppendUint32(b, s.older)
 	b = le.AppendUint32(b, s.newer)
@@ -284,15 +281,18 @@ func (f *file) loadVersion(d *draft, b []byte) error {
 	le := binary.LittleEndian
 	var fx fixed
 	copy(fx.id[:], b)
-	fx.effective, fx.seen, fx.known = int64(le.Uint64(b[16:])), int64(le.Uint64(b[24:])), int64(le.Uint64(b[32:]))
-	fx.words, fx.source, fx.revision = le.Uint32(b[40:]), le.Uint32(b[44:]), le.Uint32(b[48:])
-	fx.titleWords, fx.lang = le.Uint16(b[52:]), le.Uint16(b[54:])
+	fx.effective = int64(le.Uint64(b[16:]))
+	d.times(&fx, int64(le.Uint64(b[24:])), int64(le.Uint64(b[32:])))
+	fx.words, fx.source, fx.revision = uint16(min(le.Uint32(b[40:]), math.MaxUint16)), le.Uint32(b[44:]), le.Uint32(b[48:])
+	fx.langBits = le.Uint16(b[54:])
 	flags := b[56]
-	fx.enclosure = flags&flagEnclosure != 0
 	s := state{story: le.Uint32(b[57:]), older: le.Uint32(b[61:]), newer: le.Uint32(b[65:])}
 	s.dead, s.duplicate = flags&flagDead != 0, flags&flagDuplicate != 0
-	if int(fx.lang) >= len(d.langs) || int(fx.source) >= len(d.sources) || int(s.story) >= len(d.stories) || int(s.older) > d.big || int(s.newer) > d.big || d.n >= d.big {
+	if fx.enclosure() || int(fx.lang()) >= len(d.langs) || int(fx.source) >= len(d.sources) || int(s.story) >= len(d.stories) || int(s.older) > d.big || int(s.newer) > d.big || d.n >= d.big {
 		return damaged("row of version %d", d.n)
+	}
+	if flags&flagEnclosure != 0 {
+		fx.langBits |= bitEnclosure
 	}
 	tags := make([]uint16, 0, (len(b)-rowSize)/2)
 	for i := rowSize; i < len(b); i += 2 {
@@ -385,7 +385,7 @@ func (f *file) reader() (*reader, error) {
 		f.pool.free = f.pool.free[:n-1]
 		return r, nil
 	}
-	c, err := dial(f.path, "query_only=1", "cache_size=-4000", "mmap_size=17179869184", "busy_timeout=5000")
+	c, err := dial(f.path, "query_only=1", "cache_size=-2000", "mmap_size=17179869184", "busy_timeout=5000")
 	if err != nil {
 		return nil, err
 	}

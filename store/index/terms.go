@@ -76,7 +76,7 @@ func (s *search) language(i int) set {
 	}
 	out := newSet(s.n)
 	for n := range uint32(s.n) {
-		if int(s.v.fixed(n).lang) == i {
+		if int(s.v.fixed(n).lang()) == i {
 			out.add(n)
 		}
 	}
@@ -326,11 +326,11 @@ func (s *search) bySource(fits func(d *query.Doc) bool) set {
 	known := map[int]bool{}
 	for n := range uint32(s.n) {
 		fx := s.v.fixed(n)
-		key := int(fx.source)*langs + int(fx.lang)
+		key := int(fx.source)*langs + int(fx.lang())
 		ok, seen := known[key]
 		if !seen {
 			src := s.v.sources[fx.source]
-			ok = fits(query.NewDoc(&feed.Item{Source: src.id, Entry: feed.Entry{Language: s.v.langs[fx.lang]}}, src.title))
+			ok = fits(query.NewDoc(&feed.Item{Source: src.id, Entry: feed.Entry{Language: s.v.langs[fx.lang()]}}, src.title))
 			known[key] = ok
 		}
 		if ok {

@@ -124,10 +124,17 @@ type hashSet struct {
 	n     int
 }
 
-// add reports whether h was not there.
+// maxHashes is how many a hashSet holds: 4 MB. Then it forgets all.
+const maxHashes = 1 << 19 * 3 / 4
+
+// add reports whether h was not there, or was forgotten.
 func (s *hashSet) add(h uint64) bool {
 	if h == 0 {
 		h = 1
+	}
+	if s.n >= maxHashes {
+		clear(s.slots)
+		s.n = 0
 	}
 	if 4*s.n >= 3*len(s.slots) {
 		old := s.slots
