@@ -67,8 +67,8 @@ Where it cannot be used every item is read instead, and the command says so; aft
 and which versions of them. A day, month or year, or an instant as
 2009-02-01T12:00:00Z. Topics are today's.
 
-The table and the feeds show a story once, with "also at" for its copies; jsonl, csv
-and --count have every copy. --fold and --fold=false choose.
+The table and the feeds show a story once, with "also at" for its copies; jsonl, csv,
+--count and --all-versions have every copy. --fold and --fold=false choose.
 
 --facets counts what was found by topic, source, language and year, and over time:
 below the table; with --format jsonl or json as one JSON object and with csv as
@@ -112,7 +112,7 @@ On a terminal a long table goes through $PAGER, else less.`,
 func (o *searchOptions) check(folds bool, now time.Time) error {
 	switch o.format {
 	case "table", "atom", "rss", "json":
-		o.fold = o.fold || !folds && !o.count
+		o.fold = o.fold || !folds && !o.count && !o.allVersions
 	case "jsonl", "csv":
 	default:
 		return usageError("--format %q is not table, jsonl, csv, atom, rss or json", o.format)

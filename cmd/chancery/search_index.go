@@ -233,12 +233,16 @@ func (s *finder) pages(ctx context.Context, w itemWriter) error {
 			t.facets, s.so.Facets = p.Facets, false
 		}
 		if p.Next == "" || s.o.limit > 0 && left <= 0 {
-			if t, ok := w.(*tableWriter); ok {
+			t, table := w.(*tableWriter)
+			if table {
 				t.sum = sumText(shown, p, s.o)
 			} else if p.Next != "" {
 				s.e.note("%s", sumText(shown, p, s.o))
 			}
-			return w.end()
+			if err := w.end(); err != nil || !table {
+				return err
+			}
+			return s.hint(ctx)
 		}
 		s.so.Cursor = p.Next
 	}

@@ -19,7 +19,7 @@ type commonWord struct {
 }
 
 const (
-	commonBytes = 32 << 20 // the 256 commonest words among a million posts
+	commonBytes = 16 << 20 // the 128 commonest words among a million posts
 	// A word is common if it is in one of so many versions: then the bitmap is about
 	// as large as the list.
 	commonShare = 50
