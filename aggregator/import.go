@@ -107,7 +107,10 @@ func (a *Aggregator) importDocument(ctx context.Context, o ImportOptions, r io.R
 
 func (a *Aggregator) importFeed(ctx context.Context, o ImportOptions, body []byte, sum *Summary) error {
 	doc := store.Document{URL: o.Name, Received: a.now(), Body: body}
-	src, st, err := a.sourceOf(ctx, o, body)
+	src, st, add, err := a.sourceOf(ctx, o, body)
+	if add != nil {
+		defer add.release()
+	}
 	if fault, ok := errors.AsType[*unreadable](err); ok {
 		sum.fail(o, fault)
 		return nil
@@ -137,6 +140,9 @@ func (a *Aggregator) importFeed(ctx context.Context, o ImportOptions, body []byt
 		return nil
 	}
 	in.batch.From = o.Name
+	if add != nil { // it comes into being with what it brings
+		in.batch.Add = &src
+	}
 	outcomes, err := a.archive.Append(ctx, in.batch)
 	if err != nil {
 		return fmt.Errorf("%s: %w", o.Name, err)
@@ -150,19 +156,25 @@ func (a *Aggregator) importFeed(ctx context.Context, o ImportOptions, body []byt
 	return a.archive.Change(ctx, []store.Edit{{Kind: store.KindSource, Source: &src, State: &st, By: "import"}})
 }
 
-// sourceOf finds the source that a saved document belongs to, or makes one.
-func (a *Aggregator) sourceOf(ctx context.Context, o ImportOptions, body []byte) (store.Source, store.PollState, error) {
+// adding is a source that is not in the archive yet. Until release nobody else may
+// add one, so that the id stays free.
+type adding struct{ release func() }
+
+// sourceOf finds the source that a saved document belongs to, or says which is to be
+// added for it; then adding is not nil.
+func (a *Aggregator) sourceOf(ctx context.Context, o ImportOptions, body []byte) (store.Source, store.PollState, *adding, error) {
+	none := store.PollState{}
 	if o.Source != "" {
 		s, err := a.archive.Source(ctx, o.Source)
 		if errors.Is(err, store.ErrNotFound) {
 			src := store.Source{ID: o.Source, Origin: "import", Added: a.now(), Disabled: true}
-			return src, store.PollState{}, a.addImported(ctx, src)
+			return src, none, &adding{func() {}}, checkID(src.ID)
 		}
-		return s.Source, s.State, err
+		return s.Source, s.State, nil, err
 	}
 	f, err := headOf(body)
 	if err != nil {
-		return store.Source{}, store.PollState{}, &unreadable{err}
+		return store.Source{}, none, nil, &unreadable{err}
 	}
 	if normalize.CanonicalURL(f.Self) == "" {
 		f.Self = "" // relative to an address that a file does not have
@@ -172,29 +184,36 @@ func (a *Aggregator) sourceOf(ctx context.Context, o ImportOptions, body []byte)
 	}
 	have, release, err := a.subscriptions(ctx)
 	if err != nil {
-		return store.Source{}, store.PollState{}, err
+		return store.Source{}, none, nil, err
 	}
-	defer release()
 	title := plainTitle(f.Title)
 	base := slug(cmp.Or(f.URL, f.Self), title)
 	if base == "" {
 		base = words(strings.TrimSuffix(path.Base(o.Name), path.Ext(o.Name)))
 	}
 	if id, ok := have.named(f, base, title); ok {
+		release()
 		s, err := a.archive.Source(ctx, id)
-		return s.Source, s.State, err
+		return s.Source, s.State, nil, err
 	}
 	src := store.Source{
 		ID: have.free(base), URL: f.Self, Title: title, Site: f.URL, Language: f.Language,
 		Origin: "import", Added: a.now(), Disabled: true,
 	}
 	have.put(src)
-	return src, store.PollState{}, a.addImported(ctx, src)
+	return src, none, &adding{release}, checkID(src.ID)
+}
+
+func checkID(id feed.SourceID) error {
+	if !feed.ValidID(string(id)) {
+		return fmt.Errorf("%q is not an id: want [a-z0-9][a-z0-9-]*, at most 64 bytes", id)
+	}
+	return nil
 }
 
 func (a *Aggregator) addImported(ctx context.Context, src store.Source) error {
-	if !feed.ValidID(string(src.ID)) {
-		return fmt.Errorf("%q is not an id: want [a-z0-9][a-z0-9-]*, at most 64 bytes", src.ID)
+	if err := checkID(src.ID); err != nil {
+		return err
 	}
 	return a.archive.Change(ctx, []store.Edit{{Kind: store.KindSource, Source: &src, By: "import"}})
 }

@@ -162,6 +162,9 @@ type Batch struct {
 	Drafts   []Draft
 	// From says where the batch came from when it was no poll: a file's name.
 	From string
+	// Add, if not nil, is the source itself, to be added in the same commit if none
+	// has its id. Finish takes no notice of it.
+	Add *Source
 	// Reparsed: the drafts are what a newer parser reads in a document that the
 	// archive gave (Archive.Document). A draft is the item that its bytes made,
 	// whatever its keys are by now; where any field but Repairs differs, and the newest

@@ -3,6 +3,7 @@
 // and prints figures with the bound that they are held to (docs/figures.md).
 //
 //	chancerybench search -posts 1000000
+//	chancerybench archive -posts 1000000
 //	chancerybench feeds
 //	chancerybench farm -farm http://127.0.0.1:8088
 //	chancerybench soak -feedfarm ../shared/feedfarm -for 2h
@@ -41,6 +42,8 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	switch args[0] {
 	case "search":
 		return runSearch(ctx, args[1:], out)
+	case "archive":
+		return runArchive(ctx, args[1:], out)
 	case "farm":
 		return runFarm(ctx, args[1:], out)
 	case "feeds":
@@ -50,7 +53,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	case "soak":
 		return runSoak(ctx, args[1:], out)
 	}
-	return fmt.Errorf("no part is called %q; there are: search, farm, feeds, soak", args[0])
+	return fmt.Errorf("no part is called %q; there are: search, archive, farm, feeds, soak", args[0])
 }
 
 // cpu is what the process has used so far.

@@ -36,14 +36,25 @@ func (s *Store) Append(ctx context.Context, b store.Batch) ([]store.Outcome, err
 	if in.source == "" && b.Document != nil {
 		in.source = b.Document.Source
 	}
-	if err := s.hasSource(in.source); err != nil {
+	add, err := adding(&b, in.source)
+	if err != nil {
 		return nil, err
+	}
+	if add == nil {
+		if err := s.hasSource(in.source); err != nil {
+			return nil, err
+		}
 	}
 	if err := s.prepare(in); err != nil {
 		return nil, err
 	}
 	var out []store.Outcome
-	err := s.submit(ctx, &job{run: func(t *txn) (err error) {
+	err = s.submit(ctx, &job{run: func(t *txn) (err error) {
+		if add != nil && t.source(in.source) == nil {
+			if err := t.edit(add); err != nil {
+				return err
+			}
+		}
 		out, err = t.take(in, t.at(b.At))
 		return err
 	}})
@@ -51,6 +62,21 @@ func (s *Store) Append(ctx context.Context, b store.Batch) ([]store.Outcome, err
 		return nil, err
 	}
 	return out, nil
+}
+
+// adding is the decision to add the source that a batch brings with it, or nil.
+func adding(b *store.Batch, source feed.SourceID) (*store.Edit, error) {
+	if b.Add == nil {
+		return nil, nil
+	}
+	e := &store.Edit{Kind: store.KindSource, Source: b.Add, By: b.Add.Origin}
+	if err := e.Check(); err != nil {
+		return nil, err
+	}
+	if b.Add.ID != source {
+		return nil, fmt.Errorf("the batch is of source %q and would add %q", source, b.Add.ID)
+	}
+	return e, nil
 }
 
 func (s *Store) hasSource(id feed.SourceID) error {

@@ -168,7 +168,20 @@ func (m *Model) Append(ctx context.Context, b store.Batch) ([]store.Outcome, err
 		id = b.Document.Source
 	}
 	if s := m.sources[id]; s == nil {
-		return nil, fmt.Errorf("source %q: %w", id, store.ErrNotFound)
+		if b.Add == nil {
+			return nil, fmt.Errorf("source %q: %w", id, store.ErrNotFound)
+		}
+		e := store.Edit{Kind: store.KindSource, Source: b.Add, By: b.Add.Origin}
+		if err := e.Check(); err != nil {
+			return nil, err
+		}
+		if b.Add.ID != id {
+			return nil, fmt.Errorf("the batch is of source %q and would add %q", id, b.Add.ID)
+		}
+		if err := b.Check(nil); err != nil {
+			return nil, err
+		}
+		m.apply(clone(e), time.Now().UTC())
 	}
 	if err := b.Check(nil); err != nil {
 		return nil, err

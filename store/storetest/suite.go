@@ -36,6 +36,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		"trivial versions":              trivial,
 		"documents are let go":          letGo,
 		"withdrawn and back":            withdrawn,
+		"a source with its first batch": addedWithBatch,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -206,6 +207,35 @@ func leaseLost(t *testing.T, s store.Store) {
 	}
 	if l := lease(day0.Add(time.Hour)); len(l) != 1 {
 		t.Errorf("%d leases after Release, want 1", len(l))
+	}
+}
+
+// A batch can bring its source with it, in one commit; one that is there stays.
+func addedWithBatch(t *testing.T, s store.Store) {
+	ctx := t.Context()
+	before, err := s.Changes(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, title := range []string{"First", "Second"} {
+		out, err := s.Append(ctx, store.Batch{
+			Source: "new", Drafts: []store.Draft{Draft(fmt.Sprint(i), "text "+title)}, Add: &store.Source{ID: "new", Title: title, Origin: "import"},
+		})
+		if err != nil || len(out) != 1 || out[0].State != store.New {
+			t.Fatalf("%v, %v", out, err)
+		}
+	}
+	got, err := s.Source(ctx, "new")
+	if err != nil || got.Title != "First" || got.Items != 2 {
+		t.Errorf("source %+v with %d items, %v", got.Source, got.Items, err)
+	}
+	if after, err := s.Changes(ctx); err != nil || after != before+1 {
+		t.Errorf("%d changes of sources, %v; want one", after-before, err)
+	}
+	for _, bad := range []*store.Source{{ID: "Not Valid"}, {ID: "other"}} {
+		if _, err := s.Append(ctx, store.Batch{Source: "none", Drafts: []store.Draft{Draft("x", "text")}, Add: bad}); err == nil {
+			t.Errorf("a batch added source %q", bad.ID)
+		}
 	}
 }
 
