@@ -26,8 +26,8 @@ type hits struct {
 	words       []text.Word
 
 	// The commonest words of a text are forms of nothing. A few that were met last
-	// are kept where asking costs no cache line of a larger table.
-	none    [1 << 10]uint64 // hashes
+	// are kept where asking costs few cache lines of a larger table.
+	none    [1 << 12]uint64 // hashes
 	noneFor *forms          // in whose language
 }
 
