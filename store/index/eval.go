@@ -52,6 +52,10 @@ func neutral(n query.Node) bool {
 // eval finds the versions that match a node, visible or not. What it returns
 // belongs to the caller.
 func (s *search) eval(n query.Node) (verdict, error) {
+	// Conditions read no page, where else the time is looked at.
+	if time.Now().After(s.r.deadline) {
+		return verdict{}, s.r.part()
+	}
 	switch n := n.(type) {
 	case *query.And:
 		outer := s.among

@@ -2,6 +2,7 @@ package index
 
 import (
 	"math"
+	"time"
 
 	"chancery/feed/query"
 )
@@ -69,6 +70,9 @@ func (s *search) rank(hits set) error {
 	tf := make([]float32, s.n)
 	for _, t := range terms {
 		s.part = t.term.String()
+		if time.Now().After(s.r.deadline) {
+			return s.r.part()
+		}
 		df, err := s.frequencies(t.term, hits, tf)
 		if err != nil {
 			return err

@@ -263,3 +263,21 @@ func TestSeedPost(t *testing.T) {
 		}
 	}
 }
+
+// SEC-27: a query of nothing but conditions reads no page of the file, and ends with
+// its time all the same.
+func TestConditionsTakeTime(t *testing.T) {
+	x := bare(t)
+	apply(t, x, post(0, "a camp", "text"))
+	for _, text := range []string{"is:revised", "NOT has:enclosure", "source:blog -source:other", strings.Repeat("-is:revised ", 300)} {
+		q, err := query.Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := &search{x: x, f: x.cur.Load(), q: q, now: time.Now(), items: map[uint32]*found{}}
+		err = s.run(t.Context(), time.Now().Add(-time.Second))
+		if _, dear := errors.AsType[*store.CostError](err); !dear {
+			t.Errorf("%.30s: %v, want a CostError", text, err)
+		}
+	}
+}
