@@ -96,6 +96,11 @@ func (s *Store) DocumentOf(ctx context.Context, source feed.SourceID, body feed.
 
 // document puts a document together again and checks that it is what was received.
 func (s *Store) document(seq uint64) (doc store.Document, from string, err error) {
+	return s.documentOf(seq, s.partBytes)
+}
+
+// documentOf is document with another way to the bytes of parts.
+func (s *Store) documentOf(seq uint64, partBytes func(seq uint64, d short) ([]byte, error)) (doc store.Document, from string, err error) {
 	v, err := s.volume(seq)
 	if err != nil {
 		return doc, "", err
@@ -152,7 +157,7 @@ func (s *Store) document(seq uint64) (doc store.Document, from string, err error
 	}
 	for i := range parts {
 		if parts[i] == nil {
-			if parts[i], err = s.partBytes(where[i], h.parts[i]); err != nil {
+			if parts[i], err = partBytes(where[i], h.parts[i]); err != nil {
 				if errors.Is(err, errGone) {
 					return doc, "", err
 				}
@@ -208,18 +213,23 @@ func (s *Store) partBytes(seq uint64, d short) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	return partOf(&h, plain, d)
+}
+
+// partOf gives an entry's own bytes from the plain body of the record that has them.
+func partOf(h *header, plain []byte, d short) ([]byte, error) {
 	if plain == nil {
 		return nil, errGone
 	}
 	var own []byte
-	if f.kind == store.KindRaw {
+	if h.kind == store.KindRaw {
 		r, err := decodeRaw(plain)
 		if err != nil {
 			return nil, err
 		}
 		i := slices.IndexFunc(h.inline, func(n int) bool { return n < len(h.parts) && h.parts[n] == d })
 		if i < 0 || i >= len(r.inline) {
-			return nil, fmt.Errorf("record %d has not its bytes", seq)
+			return nil, fmt.Errorf("record %d has not its bytes", h.seq)
 		}
 		own = r.inline[i]
 	} else {
@@ -232,7 +242,7 @@ func (s *Store) partBytes(seq uint64, d short) ([]byte, error) {
 		}
 	}
 	if shorten(feed.DigestOf(own)) != d {
-		return nil, fmt.Errorf("record %d has other bytes", seq)
+		return nil, fmt.Errorf("record %d has other bytes", h.seq)
 	}
 	return own, nil
 }

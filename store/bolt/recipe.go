@@ -187,6 +187,9 @@ func cut(own []byte, e *feed.Entry) []byte {
 // the bytes of a part; either may be nil where the recipe has no use for it.
 func cook(recipe []byte, entry *feed.Entry, part func(i int) ([]byte, error)) ([]byte, error) {
 	var out []byte
+	if entry != nil { // most recipes are an entry's texts and little else
+		out = make([]byte, 0, len(recipe)+len(entry.Content.Value)+len(entry.Content.Value)/16+len(entry.Summary.Value)+256)
+	}
 	for len(recipe) > 0 {
 		op := recipe[0]
 		recipe = recipe[1:]

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -59,7 +60,15 @@ type check struct {
 	levels []int
 	gone   []uint64             // records without the body that their header names
 	taken  map[feed.ItemID]bool // taken down by a record
-	let    map[uint64]bool      // raw records let go by a record of KindExpired
+
+	// Deep: a document is put together when the records that came with it were read,
+	// from bodies that are still at hand.
+	due     []uint64           // documents, in order
+	without []string           // documents that lack an entry
+	recent  map[uint64]readAgo // by record
+	order   []uint64           // of recent, oldest first
+	held    int                // bytes in recent
+	let     map[uint64]bool    // raw records let go by a record of KindExpired
 }
 
 const maxFaults = 100
@@ -83,7 +92,7 @@ func (s *Store) Verify(ctx context.Context, deep bool, progress func(done, total
 	if progress == nil {
 		progress = func(int64, int64) {}
 	}
-	c := &check{s: s, deep: deep, taken: map[feed.ItemID]bool{}, let: map[uint64]bool{}}
+	c := &check{s: s, deep: deep, recent: map[uint64]readAgo{}, taken: map[feed.ItemID]bool{}, let: map[uint64]bool{}}
 	s.mu.RLock()
 	if s.closed {
 		s.mu.RUnlock()
@@ -95,6 +104,12 @@ func (s *Store) Verify(ctx context.Context, deep bool, progress func(done, total
 	// A snapshot of the catalog, to the end of which all is checked.
 	var report store.Report
 	err := s.snapshot(func(tx *bbolt.Tx, ct *catalogTx) error {
+		if deep {
+			var err error
+			if c.due, err = ct.kept(); err != nil {
+				return err
+			}
+		}
 		if err := c.records(ctx, ct.end, progress); err != nil {
 			return err
 		}
@@ -107,9 +122,6 @@ func (s *Store) Verify(ctx context.Context, deep bool, progress func(done, total
 				ct.counts.Items, ct.counts.Revisions, ct.counts.Raw, c.report.Items, c.report.Revisions, c.report.Documents)
 		}
 		if deep {
-			if err := c.documents(ctx, ct); err != nil {
-				return err
-			}
 			if err := c.derived(ctx, ct); err != nil {
 				return err
 			}
@@ -159,7 +171,51 @@ func (s *Store) snapshot(f func(tx *bbolt.Tx, c *catalogTx) error) error {
 	})
 }
 
-// records checks each record up to end by itself.
+// readAgo is a body that was read a while ago.
+type readAgo struct {
+	h     *header
+	plain []byte
+}
+
+// Bounds of the bodies that are kept at hand, and how many records behind its own
+// the entries of a document are, at most, in all but a few.
+const (
+	recentBytes = 16 << 20
+	entriesOf   = 256
+)
+
+// keep keeps a body at hand.
+func (c *check) keep(h *header, plain []byte) {
+	c.recent[h.seq] = readAgo{h, plain}
+	c.order = append(c.order, h.seq)
+	for c.held += len(plain); c.held > recentBytes || len(c.order) > 4*entriesOf; c.order = c.order[1:] {
+		c.held -= len(c.recent[c.order[0]].plain)
+		delete(c.recent, c.order[0])
+	}
+}
+
+// partBytes is Store.partBytes for bodies at hand and others.
+func (c *check) partBytes(seq uint64, d short) ([]byte, error) {
+	if r, ok := c.recent[seq]; ok {
+		return partOf(r.h, r.plain, d)
+	}
+	return c.s.partBytes(seq, d)
+}
+
+// documents puts together the documents before a record, each compared with what was
+// received.
+func (c *check) documents(before uint64) {
+	for len(c.due) > 0 && c.due[0] < before {
+		if _, _, err := c.s.documentOf(c.due[0], c.partBytes); errors.Is(err, errGone) {
+			c.without = append(c.without, err.Error())
+		} else if err != nil {
+			c.fault("%v", err)
+		}
+		c.due = c.due[1:]
+	}
+}
+
+// records checks each record up to end by itself, and documents as their entries pass.
 func (c *check) records(ctx context.Context, end uint64, progress func(done, total int64)) error {
 	for seq := uint64(1); seq <= end; seq++ {
 		if seq%1000 == 0 {
@@ -214,7 +270,18 @@ func (c *check) records(ctx context.Context, end uint64, progress func(done, tot
 				c.fault("%v", err)
 			} else if contentDigest(f.pack.salt, plain) != h.content {
 				c.fault("%s: the body is not the one that was recorded", v.where(seq))
+			} else if plain != nil {
+				c.keep(&h, plain)
 			}
+		}
+		if seq > entriesOf {
+			c.documents(seq - entriesOf)
+		}
+	}
+	c.documents(math.MaxUint64)
+	for _, fault := range c.without {
+		if len(c.taken) == 0 {
+			c.fault("%s", fault)
 		}
 	}
 	for _, seq := range c.gone {
@@ -268,17 +335,14 @@ func (c *check) tree(ct *catalogTx) error {
 	return nil
 }
 
-// documents puts each raw document together again.
-func (c *check) documents(ctx context.Context, ct *catalogTx) error {
-	return ct.b[bDocs].ForEach(func(_, v []byte) error {
-		if err := ctxErr(ctx); err != nil {
-			return err
-		}
-		if _, _, err := c.s.document(getSeq(v)); err != nil && (!errors.Is(err, errGone) || len(c.taken) == 0) {
-			c.fault("%v", err)
-		}
+// kept lists the documents that there are, in order.
+func (ct *catalogTx) kept() (seqs []uint64, err error) {
+	err = ct.b[bDocs].ForEach(func(_, v []byte) error {
+		seqs = append(seqs, getSeq(v))
 		return nil
 	})
+	slices.Sort(seqs)
+	return seqs, err
 }
 
 // derived makes the catalog anew, in a file of its own, and compares.
