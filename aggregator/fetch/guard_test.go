@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
 	"net/netip"
 	"net/url"
 	"strings"
@@ -236,5 +237,26 @@ func TestNoProxy(t *testing.T) { // SEC-06
 	}
 	if c, _ := New(DefaultConfig()); c.base.(*http.Transport).Proxy != nil {
 		t.Error("a proxy function is set")
+	}
+}
+
+// far is a connection to some address.
+type far struct {
+	net.Conn
+	to net.Addr
+}
+
+func (f far) RemoteAddr() net.Addr { return f.to }
+
+// Only hosts that were reached at an address of allow_networks are without a hard
+// floor, whatever their names (F-75).
+func TestConnectionLocal(t *testing.T) {
+	g := guard{networks: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}
+	for address, want := range map[string]bool{"10.1.2.3": true, "::ffff:10.1.2.3": true, "8.8.8.8": false, "127.0.0.1": false, "2001:4860::1": false} {
+		k := &connection{guard: &g}
+		k.got(httptrace.GotConnInfo{Conn: far{to: net.TCPAddrFromAddrPort(netip.AddrPortFrom(netip.MustParseAddr(address), 443))}, Reused: true})
+		if k.local != want || !k.reused {
+			t.Errorf("%s: local %t, want %t; reused %t", address, k.local, want, k.reused)
+		}
 	}
 }

@@ -88,6 +88,13 @@ func TestGone(t *testing.T) { // F-49 F-61
 	if h.d.Disable || h.st.Condition != Leaving {
 		t.Errorf("410, 304, 410: disabled %t", h.d.Disable)
 	}
+	h = newHistory()
+	h.poll(failure(410, "gone"))
+	h.poll(failure(500, "server"))
+	h.poll(failure(410, "gone"))
+	if h.d.Disable || h.st.Condition != Leaving {
+		t.Errorf("410, 500, 410: disabled %t", h.d.Disable)
+	}
 }
 
 // 404 is asked daily at most for a month, then weekly, and ends after half a

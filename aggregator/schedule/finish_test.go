@@ -238,6 +238,13 @@ func TestGap(t *testing.T) { // F-70
 	if h.wait() > usual*2/3 {
 		t.Errorf("interval %v after a gap, %v before", h.wait(), usual)
 	}
+	// It is halved, besides what the rate says.
+	m := recall(h.st.Schedule)
+	halved := h.c.bounds(h.s, h.st, &m, o, h.st.Polled)
+	m.Shrink = 0
+	if whole := h.c.bounds(h.s, h.st, &m, o, h.st.Polled); halved.adaptive != max(whole.adaptive/2, whole.floor) {
+		t.Errorf("adaptive interval %v after a gap, %v without", halved.adaptive, whole.adaptive)
+	}
 	if d := h.poll(fresh(1)); d.Gap {
 		t.Error("a gap where one entry is new")
 	}

@@ -189,6 +189,57 @@ func TestLoopDeadlineFirst(t *testing.T) { // F-82
 	})
 }
 
+// Whoever ends a poll and goes on to another leaves the one that it ended to be
+// polled again in time, and begins none when the loop has been told to end (F-82).
+func TestLoopGoesOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		j := newJournal()
+		l := &Loop{Concurrency: 3, PerHost: 1, Poll: func(ctx context.Context, id feed.SourceID) (Task, bool) {
+			j.begin(id)
+			defer j.end()
+			wait := time.Second
+			if id != "a" {
+				wait = 30 * time.Minute
+			}
+			select {
+			case <-ctx.Done():
+			case <-time.After(wait):
+			}
+			return Task{Host: "h", Due: time.Now().Add(time.Minute)}, true
+		}}
+		l.Set([]Task{{ID: "a", Host: "h"}, {ID: "b", Host: "h"}})
+		l.Drain = 2 * time.Hour
+		run(t, l, 20*time.Minute) // b has the host's place from the first second on, and ends after the loop
+		if len(j.at["a"]) != 1 || len(j.at["b"]) != 1 {
+			t.Errorf("a polled at %v, b at %v: none may begin after the end", j.at["a"], j.at["b"])
+		}
+
+		j = newJournal()
+		l = &Loop{Concurrency: 3, Poll: func(ctx context.Context, id feed.SourceID) (Task, bool) {
+			j.begin(id)
+			defer j.end()
+			wait := time.Second
+			if id == "long" {
+				wait = time.Hour
+			}
+			select {
+			case <-ctx.Done():
+			case <-time.After(wait):
+			}
+			if id == "a" {
+				return Task{Host: "other", Due: time.Now().Add(time.Minute)}, true
+			}
+			return Task{}, false
+		}}
+		// a and long share a host: long begins when a ends, and a is at another by then.
+		l.Set([]Task{{ID: "a", Host: "h", Due: time.Now()}, {ID: "long", Host: "h", Due: time.Now().Add(time.Millisecond)}})
+		run(t, l, 10*time.Minute)
+		if n := len(j.at["a"]); n < 9 {
+			t.Errorf("a polled %d times in ten minutes, at %v", n, j.at["a"])
+		}
+	})
+}
+
 // A host that is held gets nothing until the hold ends, and a shorter hold does
 // not shorten it.
 func TestLoopHold(t *testing.T) { // F-51

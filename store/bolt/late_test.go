@@ -1,6 +1,7 @@
 package bolt_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -113,6 +114,46 @@ func TestLateOvertaken(t *testing.T) {
 	}
 	s = open(t, dir, bolt.Options{})
 	check()
+}
+
+// A poll that ends while a commit is under way which changes its source otherwise is
+// not lost with it.
+func TestLateMeanwhile(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir, bolt.Options{})
+	storetest.Source(t, s, "a")
+	done := make(chan error)
+	go func() {
+		var err error
+		for i := 0; i < 60 && err == nil; i++ {
+			d := storetest.Draft(fmt.Sprint("n", i), fmt.Sprint("text ", i))
+			_, err = s.Append(context.Background(), store.Batch{Source: "a", Drafts: []store.Draft{d}})
+		}
+		done <- err
+	}()
+	last := ""
+	for i := 0; ; i++ {
+		select {
+		case err := <-done:
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+			s = open(t, dir, bolt.Options{})
+			if got := etag(t, s, "a"); got != last {
+				t.Errorf("opened again: %q, want %q", got, last)
+			}
+			return
+		default:
+		}
+		if got := etag(t, s, "a"); got != last {
+			t.Fatalf("poll %d: the state is %q, want %q", i, got, last)
+		}
+		last = fmt.Sprint(i)
+		finish(t, s, "a", last)
+	}
 }
 
 // Every field of a poll state is kept, and states of archives written before are read.
