@@ -143,7 +143,7 @@ func (s *Server) found(r *http.Request, hits []store.Hit, versions bool) ([]post
 		}
 		if versions {
 			p.Revision = h.Revision
-			p.Page += fmt.Sprintf("?version=%d", h.Revision)
+			p.Page += fmt.Sprintf("?revision=%d", h.Revision)
 		}
 		out = append(out, p)
 	}
