@@ -307,6 +307,10 @@ func TestPagesInBrowser(t *testing.T) {
 		b.size(1440)
 		b.accessible(script, p.name+" at 1440, dark")
 		b.shot(p.name + "-dark")
+		// A first paint waits for the page and its style sheet, and nothing else.
+		if got := eval[[]string](b, `performance.getEntriesByType("resource").filter(r => r.renderBlockingStatus === "blocking").map(r => new URL(r.name).pathname)`); !slices.Equal(got, []string{"/static/page.css"}) {
+			t.Errorf("%s: the first paint waits for %q", p.name, got)
+		}
 		b.sound(p.name)
 	}
 }

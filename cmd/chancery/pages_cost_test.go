@@ -42,7 +42,11 @@ func costOfPages(s *site) map[string][]string {
 	revised := s.item(guidRevised)
 	return map[string][]string{
 		"home": {"/"}, "topic": {"/topics/iran", "/topics/iraq", "/topics/mek"}, "search": {"/search?q=camp+ashraf", "/search?q=topic%3Amek+lang%3Aen", "/search?q=archive"},
-		"item": items, "item, marked": again, "item, revised": {revised, revised + "?revision=1"}, "difference": {revised + "/diff?from=1&to=3", revised + "/diff?from=1&to=2&view=inline"},
+		"builder":     {"/?topic=iran&topic=mek", "/?topic=mek&not=iraq&words=camp", "/?source=ashraf-watch&lang=en"},
+		"search, all": {"/search", "/search?order=oldest", "/search?copies=1"}, "search, ranked": {"/search?q=camp+iran&order=relevance", "/search?q=camp+OR+council&order=relevance"},
+		"search, narrow": {"/search?q=iran+topic%3Amek+published%3A2019..2022+lang%3Aen"}, "search, none": {"/search?q=camp+ashraf+zanzibar+topic%3Amek"},
+		"search, versions": {"/search?q=camp&all_versions=true", "/search?q=camp&as_of=2030-01-01"},
+		"item":             items, "item, marked": again, "item, revised": {revised, revised + "?revision=1"}, "difference": {revised + "/diff?from=1&to=3", revised + "/diff?from=1&to=2&view=inline"},
 		"versions": {revised + "/revisions"}, "source": sources, "status": {"/status"}, "api": {"/api"}, "openapi.json": {"/api/v1/openapi.json"},
 		"api items": {"/api/v1/items", "/api/v1/items?topic=mek", "/api/v1/items?by=arrival&order=oldest"}, "api search": {"/api/v1/search?q=camp+ashraf&facets=true", "/api/v1/search?q=exiles"},
 		"api sources": sourcesJSON, "api statistics": {"/api/v1/statistics"},

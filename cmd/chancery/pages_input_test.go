@@ -4,25 +4,11 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
-	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 )
-
-// get asks the site as a browser does.
-func (s *site) get(path string) *httptest.ResponseRecorder {
-	s.t.Helper()
-	r := httptest.NewRequestWithContext(s.t.Context(), http.MethodGet, path, nil)
-	r.Header.Set("Accept", "text/html,application/xhtml+xml,*/*;q=0.8")
-	r.Header.Set("Accept-Encoding", "gzip, deflate, br")
-	rec := httptest.NewRecorder()
-	s.handler.ServeHTTP(rec, r)
-	return rec
-}
 
 // plain asks without compression.
 func (s *site) plain(path string) (int, string) {
@@ -160,52 +146,4 @@ func TestNumbersAgree(t *testing.T) {
 			t.Errorf("%s does not say %s posts", path, total)
 		}
 	}
-}
-
-// The figures of issue 9: CPU of this process and bytes as gzip for each page of an archive
-// with CHANCERY_PAGES posts (100,000 in docs/figures.md).
-//
-//	CHANCERY_PAGES=100000 go test ./cmd/chancery -run xxx -bench Pages -benchtime 100x
-func BenchmarkPages(b *testing.B) {
-	posts := 1000
-	if n, err := strconv.Atoi(os.Getenv("CHANCERY_PAGES")); err == nil {
-		posts = n
-	}
-	s := newSite(b, siteOptions{posts: posts})
-	st, err := s.archive.Stats(b.Context())
-	must(b, err)
-	if st.Items < int64(posts) {
-		b.Fatalf("the archive has %d posts", st.Items)
-	}
-	if _, body := s.plain("/search?copies=1"); !strings.Contains(strings.ReplaceAll(body, "\u202f", ""), strconv.FormatInt(st.Items, 10)+" posts") {
-		b.Fatal("the index does not have all posts")
-	}
-	for _, p := range sitePages(s) {
-		b.Run(p.name, func(b *testing.B) {
-			var times []time.Duration
-			size := 0
-			began := cpuTime()
-			s.get(p.path) // what is counted once a minute is counted now
-			first := cpuTime() - began
-			for b.Loop() {
-				began := cpuTime()
-				rec := s.get(p.path)
-				times = append(times, cpuTime()-began)
-				size = rec.Body.Len()
-			}
-			slices.Sort(times)
-			b.ReportMetric(float64(times[len(times)*95/100].Microseconds())/1000, "ms-cpu-p95")
-			b.ReportMetric(float64(size)/1000, "KB-gzip")
-			b.ReportMetric(float64(first.Microseconds())/1000, "ms-cpu-first")
-		})
-	}
-}
-
-// cpuTime is what this process has used.
-func cpuTime() time.Duration {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		panic(err)
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

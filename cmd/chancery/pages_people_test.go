@@ -113,6 +113,9 @@ func TestSubscriber(t *testing.T) {
 			t.Errorf("%s is empty", format)
 		}
 	}
+	if eval[bool](b, `document.querySelector(".builder .send button").checkVisibility()`) {
+		t.Error("the button to send the form is there, which a script does")
+	}
 	b.shot("subscriber")
 
 	// Either, and without.
@@ -138,6 +141,9 @@ func TestSubscriber(t *testing.T) {
 	b.until(`location.search !== ""`)
 	if got := b.address(); got != want {
 		t.Errorf("without a script the address is %s", got)
+	}
+	if eval[bool](b, `document.querySelector("#result button[data-copy]").checkVisibility()`) {
+		t.Error("without a script there is a button that does nothing")
 	}
 	b.sound("the builder without a script")
 }
