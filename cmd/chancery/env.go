@@ -36,7 +36,8 @@ type Env struct {
 	// Daemon is set inside the daemon.
 	Daemon *daemon
 
-	works *works // made when first asked for; the daemon's own inside it
+	made  *newArchive // by this command, because there was none
+	works *works      // made when first asked for; the daemon's own inside it
 }
 
 // works are the parts that turn sources into items.
@@ -183,6 +184,7 @@ func (p *program) openOrForward(ctx context.Context, c *Config, a access) (*Env,
 			return nil, 0, err
 		}
 	}
+	made := willMake(dir)
 	deadline := time.Now().Add(waitForArchive)
 	told := false
 	for {
@@ -193,7 +195,7 @@ func (p *program) openOrForward(ctx context.Context, c *Config, a access) (*Env,
 		if err == nil {
 			return &Env{
 				Config: c, Archive: archive, DataDir: dir, Out: p.out, Err: p.err,
-				Terminal: p.terminal, Files: p.files, Log: log,
+				Terminal: p.terminal, Files: p.files, Log: log, made: made,
 			}, 0, nil
 		}
 		if !errors.Is(err, store.ErrBusy) || time.Now().After(deadline) {

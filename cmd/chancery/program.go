@@ -224,7 +224,9 @@ func (p *program) archive(a access, run func(ctx context.Context, e *Env, args [
 		if e == nil {
 			return quietly(status)
 		}
-		err = run(ctx, e, args)
+		if err = run(ctx, e, args); err != nil {
+			e.removeUnused(context.WithoutCancel(ctx))
+		}
 		if cerr := e.close(); err == nil {
 			err = cerr
 		}

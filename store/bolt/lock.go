@@ -40,6 +40,10 @@ func takeLock(ctx context.Context, dir, command string, readOnly bool, wait time
 	deadline := time.Now().Add(wait)
 	for told := false; ; {
 		err = syscall.Flock(int(f.Fd()), how|syscall.LOCK_NB)
+		if err == nil && removed(f, path) {
+			_ = f.Close() // by whoever had it, with the archive: begin again
+			return takeLock(ctx, dir, command, readOnly, wait, waiting)
+		}
 		if err == nil {
 			break
 		}
@@ -76,6 +80,13 @@ func takeLock(ctx context.Context, dir, command string, readOnly bool, wait time
 		_, _ = f.WriteAt(fmt.Appendf(nil, "%d %s\n", os.Getpid(), command), 0)
 	}
 	return l, nil
+}
+
+// removed reports whether an open file is not the one at path any more.
+func removed(f *os.File, path string) bool {
+	a, errA := f.Stat()
+	b, errB := os.Stat(path)
+	return errA == nil && (errors.Is(errB, fs.ErrNotExist) || errB == nil && !os.SameFile(a, b))
 }
 
 func (l *lockFile) release() {
