@@ -59,6 +59,7 @@ func TestScripts(t *testing.T) {
 			"daemon": startDaemon, "signal": signalDaemon, "logs": logs, "stopped": stopped,
 			"get": get, "validated": validated, "capture": capture, "holds": holds, "letgo": letgo, "waiting": waiting,
 			"spoil": spoil, "manager": manager, "notified": notified, "silent": silent, "asked": asked,
+			"unwritable": setMode(0o444, 0o555), "writable": setMode(0o644, 0o755), "limited": limited, "damage": damage,
 		},
 	})
 }

@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-
 )
 
 // newArchive is an archive that a command made because there was none.
@@ -57,4 +56,3 @@ func (e *Env) removeUnused(ctx context.Context) {
 
 // originConfig is store.Source.Origin of what the configuration subscribes to.
 const originConfig = "config"
-

@@ -120,6 +120,9 @@ func Open(ctx context.Context, dir string, o Options) (_ *Store, err error) {
 	}
 	if o.ReadOnly {
 		if _, err := os.Stat(volumePath(dir, 1)); err != nil {
+			if err := lostVolumes(dir); err != nil {
+				return nil, err
+			}
 			return nil, fmt.Errorf("%s: no archive: %w", dir, store.ErrNotFound)
 		}
 	} else if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -137,6 +140,9 @@ func Open(ctx context.Context, dir string, o Options) (_ *Store, err error) {
 		return nil, err
 	}
 	if len(s.vols) == 0 {
+		if err := lostVolumes(dir); err != nil {
+			return nil, err
+		}
 		v, err := createVolume(dir, 1, 1, newArchiveID())
 		if err != nil {
 			return nil, err
@@ -158,6 +164,18 @@ func Open(ctx context.Context, dir string, o Options) (_ *Store, err error) {
 	}
 	go s.write() //nolint:contextcheck // it outlives the call: Close ends it, not the context of Open
 	return s, nil
+}
+
+// lostVolumes is an error where there is no volume but a catalog or a ledger: they are
+// made after the first volume, so an archive was here, and a new one must not take its
+// place.
+func lostVolumes(dir string) error {
+	_, cat := os.Stat(filepath.Join(dir, "catalog.bolt"))
+	_, led := os.Stat(filepath.Join(dir, "ledger.bolt"))
+	if cat != nil && led != nil {
+		return nil
+	}
+	return damaged(volumePath(dir, 1), fmt.Errorf("volumes are missing: put them back, or restore a backup elsewhere; to begin anew, move %s away", dir))
 }
 
 func (s *Store) openLedger() (err error) {
