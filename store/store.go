@@ -58,7 +58,8 @@ type Archive interface {
 	Change(ctx context.Context, edits []Edit) error
 
 	// Items gives the newest revision of each id, in the order of ids. An unknown
-	// id is left out. At most 1,000 ids.
+	// id is left out, and, of several, an item that is damaged (Ping tells). At most
+	// 1,000 ids.
 	Items(ctx context.Context, ids []feed.ItemID, fields Fields) ([]feed.Item, error)
 
 	// Revisions gives all versions of an item, oldest first, or ErrNotFound.
@@ -83,7 +84,7 @@ type Archive interface {
 	// Follow gives records after a cursor in commit order without a gap, at most
 	// max, and the cursor to go on from. It blocks until there is one or ctx ends
 	// (then it returns context.Cause). Records of kinds not asked for are passed
-	// over but move the cursor.
+	// over but move the cursor, and so are records that are damaged (Ping tells).
 	Follow(ctx context.Context, after Cursor, kinds Kinds, max int) ([]Record, Cursor, error)
 
 	// End is the cursor of the last record.

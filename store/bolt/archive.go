@@ -2,6 +2,7 @@ package bolt
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -201,6 +202,11 @@ func (s *Store) Follow(ctx context.Context, after store.Cursor, kinds store.Kind
 				break
 			}
 			r, ok, err := s.record(uint64(after)+1, kinds)
+			if errors.Is(err, store.ErrCorrupt) { // one that cannot be read must not stop all that come after it
+				s.noteDamage(err)
+				after++
+				continue
+			}
 			if err != nil {
 				return out, after, err
 			}
@@ -394,6 +400,10 @@ func (s *Store) Items(ctx context.Context, ids []feed.ItemID, want store.Fields)
 	out := make([]feed.Item, 0, len(found))
 	for i := range found {
 		it, err := s.item(&found[i], found[i].row.last, want)
+		if errors.Is(err, store.ErrCorrupt) && len(ids) > 1 { // the others can be read
+			s.noteDamage(err)
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}

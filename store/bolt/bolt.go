@@ -361,6 +361,24 @@ func checkCatalog(db *bbolt.DB, archive [16]byte) (end uint64, err error) {
 	return end, err
 }
 
+// checkLost looks at the records that a catalog lacks: it can be made whole if they
+// can be read again, else Ping says what is wrong.
+func (s *Store) checkLost(db *bbolt.DB) error {
+	return view(db, "catalog", func(tx *bbolt.Tx) error {
+		c, err := newCatalogTx(tx, nil)
+		if err != nil {
+			return err
+		}
+		if s.mended(lostIn(tx)) {
+			return fmt.Errorf("%w: it lacks records that can be read", errStale)
+		}
+		if err := c.whole(); err != nil {
+			s.damage.CompareAndSwap(nil, &err)
+		}
+		return nil
+	})
+}
+
 // openCatalog opens the catalog, makes it anew if it must, replays what it has not
 // seen, and loads what is held in memory.
 func (s *Store) openCatalog(ctx context.Context) error {
@@ -381,6 +399,9 @@ func (s *Store) openCatalog(ctx context.Context) error {
 		why = fmt.Errorf("%w: it was found damaged", errStale)
 	} else if db, why = openCatalogDB(path, s.opts.ReadOnly); why == nil {
 		end, why = checkCatalog(db, s.vols[0].archive)
+		if why == nil {
+			why = s.checkLost(db)
+		}
 	}
 	if why != nil && !errors.Is(why, errStale) && !errors.Is(why, store.ErrCorrupt) {
 		if db != nil {
@@ -543,7 +564,14 @@ func (s *Store) replay(ctx context.Context, what string, db *bbolt.DB, mem *memo
 					done = true
 					return nil
 				}
-				if err := s.replayOne(c, c.end+1); err != nil {
+				err := s.replayOne(c, c.end+1)
+				if errors.Is(err, store.ErrCorrupt) && what != "replay" { // anew: what can be read shall be
+					if s.ofLog(err) {
+						s.noteDamage(err)
+					}
+					err = c.passOver(c.end + 1)
+				}
+				if err != nil {
 					return err
 				}
 			}

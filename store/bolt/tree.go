@@ -29,7 +29,10 @@ func (t tile) key() []byte {
 
 // grow adds a record to the Merkle tree and moves the end.
 func (c *catalogTx) grow(seq uint64, kind store.Kind, head []byte, at int64) error {
-	h := leafHash(seq, kind, head)
+	return c.growBy(seq, leafHash(seq, kind, head), at)
+}
+
+func (c *catalogTx) growBy(seq uint64, h tlog.Hash, at int64) error {
 	n := seq - 1
 	for group := byte(0); ; group++ {
 		t := tile{group, n / tileWidth}

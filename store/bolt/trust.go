@@ -27,6 +27,9 @@ func (s *Store) Head(ctx context.Context, size int64) (h store.TreeHead, err err
 
 func (s *Store) treeHead(c *catalogTx, size int64) (store.TreeHead, error) {
 	h := store.TreeHead{Archive: s.vols[0].archive, Size: size}
+	if err := c.whole(); err != nil {
+		return h, err
+	}
 	switch {
 	case size < 0 || size > int64(c.end):
 		return h, fmt.Errorf("the log has %d records, not %d: %w", c.end, size, store.ErrNotFound)

@@ -3,7 +3,6 @@ package bolt
 import (
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -293,15 +292,6 @@ func (s *Store) catchUp() error {
 	s.behind = false
 	s.announce(last)
 	return nil
-}
-
-// noteDamage leaves a mark when the catalog is broken, so that the next Open makes it anew.
-func (s *Store) noteDamage(err error) {
-	if errors.Is(err, store.ErrCorrupt) {
-		s.damage.CompareAndSwap(nil, &err)
-		s.log.Error("the archive is damaged", "error", err.Error())
-		_ = os.WriteFile(s.catalogPath()+".damaged", []byte(err.Error()+"\n"), 0o644)
-	}
 }
 
 // dictAfter is how much of a volume's items must be there before its dictionary is made.
