@@ -111,7 +111,7 @@ func runBare(in io.Reader, out io.Writer) error {
 		_ = srv.Close()
 	}()
 	fmt.Fprintln(out, l.Addr())
-	if err := srv.Serve(l); err != nil && err != http.ErrServerClosed { //nolint:errorlint // as documented
+	if err := srv.Serve(l); err != nil && err != http.ErrServerClosed {
 		return err
 	}
 	return nil

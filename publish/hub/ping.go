@@ -106,7 +106,7 @@ func (p *Pinger) serve(ctx context.Context, hub string) error {
 		wait := time.Duration(0) // until the next change, however long
 		if failed := p.round(ctx, t); failed != nil {
 			if ctx.Err() != nil {
-				return nil
+				return context.Cause(ctx)
 			}
 			wait = min(p.retry<<min(failures, 16), maxRetry)
 			if after, ok := errors.AsType[*laterError](failed); ok {
@@ -119,7 +119,7 @@ func (p *Pinger) serve(ctx context.Context, hub string) error {
 			failures = 0
 		}
 		if err := p.pause(ctx, seen, wait); err != nil {
-			return nil //nolint:nilerr // ctx ended
+			return err
 		}
 	}
 }
