@@ -1,6 +1,9 @@
 package store
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 // The closed set of errors. An engine's errors wrap one of them where a caller
 // can do something about it; all others are I/O errors of the system.
@@ -13,6 +16,8 @@ var (
 	ErrLeaseLost = errors.New("lease lost")
 	// ErrFull: no room on the disk, or a quota reached. Nothing was written.
 	ErrFull = errors.New("archive is full")
+	// ErrQuota is the ErrFull of one source that brought too much in a day.
+	ErrQuota = fmt.Errorf("%w for this source", ErrFull)
 	// ErrCorrupt: what was read is not what was written. The text names the file and key.
 	ErrCorrupt = errors.New("archive is damaged")
 	// ErrBusy: another process has the archive.

@@ -555,16 +555,22 @@ func (c *Config) dataDir(flag string, getenv func(string) string) (dir, from str
 // controlPath is the control socket: the first of the places of CONTRACT.md
 // part 1 that is set.
 func (c *Config) controlPath(flag, dataDir string, getenv func(string) string) string {
+	path, _ := c.controlFrom(flag, dataDir, getenv)
+	return path
+}
+
+// controlFrom is controlPath, and which of the places it was.
+func (c *Config) controlFrom(flag, dataDir string, getenv func(string) string) (path, from string) {
 	runtime, _, _ := strings.Cut(getenv("RUNTIME_DIRECTORY"), ":")
 	switch {
 	case flag != "":
-		return flag
+		return flag, "--socket"
 	case getenv("CHANCERY_SOCKET") != "":
-		return getenv("CHANCERY_SOCKET")
+		return getenv("CHANCERY_SOCKET"), "$CHANCERY_SOCKET"
 	case c.Server.Control != "":
-		return c.Server.Control
+		return c.Server.Control, c.place("server.control")
 	case runtime != "":
-		return filepath.Join(runtime, "control.sock")
+		return filepath.Join(runtime, "control.sock"), "$RUNTIME_DIRECTORY"
 	}
-	return filepath.Join(dataDir, "control.sock")
+	return filepath.Join(dataDir, "control.sock"), "default, in the data directory"
 }

@@ -5,6 +5,8 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+
+	"chancery/cmd/chancery/control"
 )
 
 // changes says, a line each, in what another configuration differs from c, and
@@ -12,7 +14,7 @@ import (
 func (c *Config) changes(other *Config) (changed, restart []string) {
 	needsRestart := []string{
 		"data_dir", "server.listen", "server.metrics_listen", "server.control",
-		"archive.volume_size", "archive.items_per_day", "archive.revisions_per_day",
+		"archive.volume_size",
 		"archive.keep_documents",
 		"search.max_time", "search.max_concurrent",
 	}
@@ -63,7 +65,7 @@ func compareLists[T any](kind string, a, b []T, id func(int, *Config) string, ol
 		case !ok:
 			said = append(said, fmt.Sprintf("%s %s added", kind, name))
 		case !reflect.DeepEqual(a[at], b[i]):
-			said = append(said, fmt.Sprintf("%s %s changed", kind, name))
+			said = append(said, fmt.Sprintf("%s %s changed: %s", kind, name, strings.Join(differences(a[at], b[i]), ", ")))
 		}
 		delete(was, name)
 	}
@@ -71,6 +73,32 @@ func compareLists[T any](kind string, a, b []T, id func(int, *Config) string, ol
 		if _, gone := was[id(i, old)]; gone {
 			said = append(said, fmt.Sprintf("%s %s removed", kind, id(i, old)))
 		}
+	}
+	return said
+}
+
+// differences names the keys in which two tables differ, and the values where they
+// are short and no secret can be in them.
+func differences(a, b any) []string {
+	var said []string
+	x, y := reflect.ValueOf(a), reflect.ValueOf(b)
+	for _, f := range reflect.VisibleFields(x.Type()) {
+		name, _, _ := strings.Cut(f.Tag.Get("toml"), ",")
+		if name == "" || name == "-" || !f.IsExported() {
+			continue
+		}
+		was, is := x.FieldByIndex(f.Index), y.FieldByIndex(f.Index)
+		if reflect.DeepEqual(was.Interface(), is.Interface()) {
+			continue
+		}
+		text := name
+		if name != "headers" && was.Kind() != reflect.Slice && was.Kind() != reflect.Pointer {
+			from, to := plainValue(was.Interface()), plainValue(is.Interface())
+			if len(from)+len(to) <= 160 && !strings.Contains(from+to, "\\n") {
+				text = fmt.Sprintf("%s: %s → %s", name, from, to)
+			}
+		}
+		said = append(said, control.Redacted([]string{text}))
 	}
 	return said
 }

@@ -63,19 +63,36 @@ func (p *program) configShow(context.Context, []string) error {
 		return err
 	}
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "# %s\n", c.file)
+	fmt.Fprintf(&b, "# %s, %s\n", c.file, p.configFrom(c))
 	shown := *c
 	shown.DataDir = dir
-	if shown.Server.Control == "" {
-		shown.Server.Control = c.controlPath(p.flags.socket, dir, p.getenv)
+	w := &configWriter{out: &b, c: c, from: map[string]string{"data_dir": from}}
+	socket, from := c.controlFrom(p.flags.socket, dir, p.getenv)
+	if shown.Server.Control != socket {
+		shown.Server.Control, w.from["server.control"] = socket, from
 	}
 	if shown.Server.BaseURL == "" {
-		shown.Server.BaseURL = "http://" + strings.TrimPrefix(shown.Server.Listen, "unix:")
+		shown.Server.BaseURL, w.from["server.base_url"] = "http://"+shown.Server.Listen, "default, from listen"
+		if strings.HasPrefix(shown.Server.Listen, "unix:") {
+			shown.Server.BaseURL = "http://localhost"
+		}
 	}
-	w := &configWriter{out: &b, c: c, from: map[string]string{"data_dir": from}}
 	w.table("", "", reflect.ValueOf(shown))
 	_, err = p.out.Write(b.Bytes())
 	return err
+}
+
+// configFrom says why it is this file.
+func (p *program) configFrom(c *Config) string {
+	switch {
+	case c.file == builtinName:
+		return "as there is no file at the usual places"
+	case p.flags.config != "":
+		return "by --config"
+	case p.getenv("CHANCERY_CONFIG") != "":
+		return "by $CHANCERY_CONFIG"
+	}
+	return "found at its usual place"
 }
 
 // configWriter writes a struct as TOML with the origin of each value.

@@ -352,7 +352,7 @@ func TestConfigChanges(t *testing.T) {
 	now := parse("[server]\nlisten=\"127.0.0.1:9\"\n[fetch]\nmin_interval=\"2h\"\n[[source]]\nid=\"a\"\nurl=\"https://a.org/x\"\n[[source]]\nid=\"c\"\nurl=\"https://c.org/\"\n")
 	changed, restart := was.changes(now)
 	slices.Sort(changed)
-	if want := []string{"fetch.min_interval: 1h0m0s → 2h0m0s", "source a changed", "source b removed", "source c added"}; !slices.Equal(changed, want) {
+	if want := []string{"fetch.min_interval: 1h0m0s → 2h0m0s", "source a changed: url: \"https://a.org/\" → \"https://a.org/x\"", "source b removed", "source c added"}; !slices.Equal(changed, want) {
 		t.Errorf("changed = %q, want %q", changed, want)
 	}
 	if want := []string{`server.listen: "127.0.0.1:8080" → "127.0.0.1:9"`}; !slices.Equal(restart, want) {

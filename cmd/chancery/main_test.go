@@ -60,6 +60,7 @@ func TestScripts(t *testing.T) {
 			"get": get, "validated": validated, "capture": capture, "holds": holds, "letgo": letgo, "waiting": waiting,
 			"spoil": spoil, "manager": manager, "notified": notified, "silent": silent, "asked": asked,
 			"unwritable": setMode(0o444, 0o555), "writable": setMode(0o644, 0o755), "limited": limited, "damage": damage,
+			"guarded": guarded, "unsaid": unsaid,
 		},
 	})
 }
@@ -229,7 +230,7 @@ func launch(ts *testscript.TestScript, args []string) *daemonOfScript {
 	ts.Check(err)
 	d.cmd.Path, d.cmd.Err = path, nil
 	d.cmd.Dir = ts.MkAbs(".")
-	for _, name := range []string{"HOME", "TZ", "PATH", "WORK", "TMPDIR", "GOCOVERDIR"} {
+	for _, name := range []string{"HOME", "TZ", "PATH", "WORK", "TMPDIR", "GOCOVERDIR", "CREDENTIALS_DIRECTORY"} {
 		d.cmd.Env = append(d.cmd.Env, name+"="+ts.Getenv(name))
 	}
 	if m := ts.Value("daemons").(map[string]*daemonOfScript)["manager"]; m != nil {
@@ -426,4 +427,29 @@ func silent(ts *testscript.TestScript, _ bool, _ []string) {
 // asked: waits until the silent server has been asked.
 func asked(ts *testscript.TestScript, _ bool, _ []string) {
 	<-ts.Value("world").(*webOfScript).silent.asked
+}
+
+// guarded: starts a server that gives a feed only to who has the credential and the
+// header of secrets.txtar; $GUARDED is its address.
+func guarded(ts *testscript.TestScript, _ bool, _ []string) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "Basic Sesame-1" || !strings.HasPrefix(r.Header.Get("X-Key"), "Sesame-") {
+			http.Error(w, "no", http.StatusUnauthorized)
+			return
+		}
+		w.Header().Set("Content-Type", "application/rss+xml")
+		_, _ = io.WriteString(w, `<rss version="2.0"><channel><title>G</title><link>https://g.example/</link><description>d</description><item><title>T</title><guid>1</guid></item></channel></rss>`)
+	}))
+	ts.Defer(s.Close)
+	ts.Setenv("GUARDED", s.URL)
+}
+
+// unsaid NAME REGEXP: nothing of the kind is in the daemon's log, from its start on.
+func unsaid(ts *testscript.TestScript, _ bool, args []string) {
+	d := daemonNamed(ts, args[0])
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if m := regexp.MustCompile(".*" + args[1] + ".*").Find(d.log.Bytes()); m != nil {
+		ts.Fatalf("the log has %q:\n%s", args[1], m)
+	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"net/http"
 	"runtime"
 	"strconv"
@@ -13,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"chancery/aggregator"
+	"chancery/store"
 )
 
 // meters are what is counted while the daemon runs; the rest of /metrics is looked
@@ -185,6 +187,7 @@ type storing struct{ atomic.Pointer[error] }
 
 func (s *storing) polled(p aggregator.Polled) {
 	switch {
+	case p.Outcome == "not_stored" && errors.Is(p.Err, store.ErrQuota): // the source's matter, not the archive's
 	case p.Outcome == "not_stored":
 		s.Store(&p.Err)
 	case s.Load() != nil:

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"chancery/cmd/chancery/control"
 	"chancery/feed"
 	"chancery/store"
 )
@@ -78,7 +79,7 @@ func (s *survey) needs() []need {
 		if !src.Removed && src.URL != "" && src.State.Condition == "gone" {
 			list = append(list, need{
 				Event: "source-gone", Source: src.ID, Since: src.State.FirstFailure,
-				Text: src.Address() + ": " + src.State.LastError,
+				Text: addressShown(src) + ": " + src.State.LastError,
 				Do:   fmt.Sprintf("\"chancery sources remove %s\", or give it the new address with \"sources set %s --url\"", src.ID, src.ID),
 			})
 		}
@@ -90,7 +91,7 @@ func (s *survey) needs() []need {
 		}
 		list = append(list, need{
 			Event: "source-failing", Source: src.ID, Since: since,
-			Text: src.Address() + " fails since " + timeText(since) + ": " + src.State.LastError,
+			Text: addressShown(src) + " fails since " + timeText(since) + ": " + src.State.LastError,
 			Do:   fmt.Sprintf("\"chancery sources check %s\" shows why; \"sources check\" of its page finds a new address", src.ID),
 		})
 	}
@@ -106,6 +107,10 @@ func (s *survey) needs() []need {
 	}
 	return list
 }
+
+// addressShown is where a source is polled, without the secrets that an address may
+// carry: it goes into logs, mails and terminals.
+func addressShown(s store.SourceState) string { return control.Redacted([]string{s.Address()}) }
 
 // network is the need that stands for many failing sources at once: that is our
 // own connection, and no reason to look at each of them.

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"chancery/aggregator"
+	"chancery/cmd/chancery/control"
 	"chancery/feed"
 )
 
@@ -82,7 +83,7 @@ func (e *Env) poll(ctx context.Context, names []string, all bool) (aggregator.Su
 func (e *Env) takeConfig(ctx context.Context, w *works) error {
 	said, err := w.aggregator.SyncSources(ctx, e.Config.sources())
 	for _, s := range said {
-		e.Log.InfoContext(ctx, "configuration", "change", s)
+		e.Log.InfoContext(ctx, "configuration", "change", control.Redacted([]string{s}))
 	}
 	if err != nil {
 		return err

@@ -114,6 +114,9 @@ func (d *daemon) polled(p aggregator.Polled) {
 func (d *daemon) inForce(c *Config) {
 	d.clients.Trust(c.Server.TrustedProxies)
 	d.rate.Set(c.Server.ClientRate, c.Server.ClientBurst)
+	if q, ok := d.archive.(interface{ SetQuotas(items, revisions int) }); ok {
+		q.SetQuotas(c.Archive.ItemsPerDay, c.Archive.RevisionsPerDay)
+	}
 }
 
 // generation is what one configuration makes: a reload replaces it as a whole.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"chancery/cmd/chancery/control"
 	"chancery/feed"
 	"chancery/store"
 )
@@ -178,7 +179,9 @@ func (r *statusReport) take(s *survey) {
 		}
 	}
 	for _, f := range s.Failing[:min(len(s.Failing), maxFailing)] {
-		r.Failing = append(r.Failing, lineOf(f))
+		line := lineOf(f)
+		line.URL, line.Moved = control.Redacted([]string{f.URL}), control.Redacted([]string{f.Moved})
+		r.Failing = append(r.Failing, line)
 	}
 	r.FailingMore = len(s.Failing) - len(r.Failing)
 	for _, q := range s.Silent[:min(len(s.Silent), maxFailing)] {

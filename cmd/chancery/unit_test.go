@@ -30,7 +30,7 @@ func TestUnit(t *testing.T) {
 	}
 	for key, value := range map[string]string{
 		"Type": "notify-reload", "NotifyAccess": "main", "WatchdogSec": "60", "Restart": "on-failure",
-		"RestartPreventExitStatus": "64 75 78", "User": "chancery", "Group": "chancery",
+		"RestartPreventExitStatus": "64 65 77 78", "User": "chancery", "Group": "chancery",
 		"StateDirectory": "chancery", "StateDirectoryMode": "0700", "RuntimeDirectory": "chancery", "UMask": "0077",
 		"NoNewPrivileges": "yes", "CapabilityBoundingSet": "", "AmbientCapabilities": "", "ProtectSystem": "strict",
 		"ProtectHome": "yes", "PrivateTmp": "yes", "PrivateDevices": "yes", "PrivateUsers": "yes", "PrivateIPC": "yes",

@@ -86,10 +86,12 @@ type Store struct {
 	commits atomic.Int64
 	damage  atomic.Pointer[error] // the first that was found
 
-	near   *nearCache // the writer's
-	today  dayCounts  // the writer's
-	behind bool       // the catalog may lack records of the log; only the writer uses it
-	plain  int        // bytes of items in the live volume while it has no dictionary; only the writer
+	near  *nearCache // the writer's
+	today dayCounts  // the writer's
+
+	itemsPerDay, revisionsPerDay atomic.Int64 // see SetQuotas
+	behind                       bool         // the catalog may lack records of the log; only the writer uses it
+	plain                        int          // bytes of items in the live volume while it has no dictionary; only the writer
 }
 
 var _ store.Store = (*Store)(nil)
@@ -118,6 +120,7 @@ func Open(ctx context.Context, dir string, o Options) (_ *Store, err error) {
 		jobs: make(chan *job, maxGroup), quit: make(chan struct{}), stopped: make(chan struct{}),
 		late: newLateStates(),
 	}
+	s.SetQuotas(o.ItemsPerDay, o.RevisionsPerDay)
 	if o.ReadOnly {
 		if _, err := os.Stat(volumePath(dir, 1)); err != nil {
 			if err := lostVolumes(dir); err != nil {

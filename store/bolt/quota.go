@@ -35,16 +35,24 @@ func (d *dayCounts) keep() {
 
 func (d *dayCounts) undo() { d.pending = nil }
 
+// SetQuotas changes Options.ItemsPerDay and Options.RevisionsPerDay from the next
+// commit on.
+func (s *Store) SetQuotas(itemsPerDay, revisionsPerDay int) {
+	s.itemsPerDay.Store(int64(itemsPerDay))
+	s.revisionsPerDay.Store(int64(revisionsPerDay))
+}
+
 // countItem counts a new item against its source's quota (CONFORMANCE SEC-30).
 func (t *txn) countItem(num uint32, source feed.SourceID, at time.Time) error {
-	if t.s.opts.ItemsPerDay <= 0 {
+	limit := int(t.s.itemsPerDay.Load())
+	if limit <= 0 {
 		return nil
 	}
 	c := &t.s.today
 	k := dayOfSource{num, at.Unix() / 86400}
-	if c.n[k]+c.pending[k] >= t.s.opts.ItemsPerDay {
+	if c.n[k]+c.pending[k] >= limit {
 		t.dirty = true // what the batch brought before is undone with it
-		return fmt.Errorf("source %q: %w: it brought %d new items on %s, its quota", source, store.ErrFull, t.s.opts.ItemsPerDay, at.Format(time.DateOnly))
+		return fmt.Errorf("source %q: %w: it brought %d new items on %s, its quota", source, store.ErrQuota, limit, at.Format(time.DateOnly))
 	}
 	if c.pending == nil {
 		c.pending = map[dayOfSource]int{}
@@ -55,7 +63,7 @@ func (t *txn) countItem(num uint32, source feed.SourceID, at time.Time) error {
 
 // tooManyRevisions reports whether an item had its quota of revisions in the last 24 hours.
 func (t *txn) tooManyRevisions(sg *sighting, at time.Time) (bool, error) {
-	limit := t.s.opts.RevisionsPerDay
+	limit := int(t.s.revisionsPerDay.Load())
 	if limit <= 0 || int(sg.row.revisions) <= limit {
 		return false, nil
 	}
