@@ -46,6 +46,9 @@ func (f *file) apply(records []store.Record, upTo store.Cursor) error {
 	}
 	err := b.run(records, upTo)
 	if err == nil {
+		err = f.mergeSmall()
+	}
+	if err == nil {
 		err = f.w.exec("COMMIT")
 	}
 	if err != nil {
@@ -65,6 +68,26 @@ func (f *file) apply(records []store.Record, upTo store.Cursor) error {
 	}
 	f.stale = false
 	return nil
+}
+
+const (
+	// FTS5 merges by itself once in 64 pages, so that commits of one post leave up to
+	// 64 segments of a page each, and every word is looked for in all of them. So a
+	// few pages are merged once in smallCommits.
+	smallCommits = 8
+	smallPages   = 16
+)
+
+// mergeSmall merges a little after small commits.
+func (f *file) mergeSmall() error {
+	if f.bulk {
+		return nil
+	}
+	if f.commits++; f.commits < smallCommits {
+		return nil
+	}
+	f.commits = 0
+	return f.w.exec("INSERT INTO words(words, rank) VALUES('merge', ?)", int64(smallPages))
 }
 
 func (b *batch) run(records []store.Record, upTo store.Cursor) error {

@@ -62,6 +62,7 @@ type file struct {
 	lists   map[string]uint32 // of tags: their places
 	words   words
 	bulk    bool
+	commits int // since small segments were merged
 
 	pool struct {
 		sync.Mutex

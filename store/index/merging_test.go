@@ -106,3 +106,30 @@ func TestStructureOfSegments(t *testing.T) {
 		}
 	}
 }
+
+// Commits of one post each, as a daemon makes them, leave few segments to look a word
+// up in.
+func TestFewSegments(t *testing.T) {
+	x := bare(t)
+	f := x.cur.Load()
+	if err := f.tune(false); err != nil {
+		t.Fatal(err)
+	}
+	for n := range 200 {
+		apply(t, x, post(n, "title", fmt.Sprintf("the text of post number%d", n)))
+		rd, err := f.reader()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := rd.begin(); err != nil {
+			t.Fatal(err)
+		}
+		if len(rd.segments) > 24 {
+			t.Fatalf("%d segments after %d commits", len(rd.segments), n+1)
+		}
+		rd.end()
+		f.release(rd)
+	}
+	findsSoMany(t, x, "title", 200)
+	findsSoMany(t, x, "number77", 1)
+}
