@@ -10,13 +10,16 @@ import (
 )
 
 // facets counts hits by what they are.
-func (s *search) facets(hits set) *store.Facets {
+func (s *search) facets(hits set) (*store.Facets, error) {
 	topics := make([]int, len(s.v.topics))
 	sources := make([]int, len(s.v.sources))
 	langs := make([]int, len(s.v.langs))
 	days := map[int32]int{}
 	const day = int64(24 * time.Hour)
 	for n := range hits.all {
+		if err := s.tick(); err != nil {
+			return nil, err
+		}
 		fx := s.v.fixed(n)
 		sources[fx.source]++
 		langs[fx.lang()]++
@@ -45,7 +48,7 @@ func (s *search) facets(hits set) *store.Facets {
 		})
 	}
 	f.Years, f.Histogram = overTime(days)
-	return f
+	return f, nil
 }
 
 func count(list []store.Facet, name string, n int) []store.Facet {

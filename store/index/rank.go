@@ -50,6 +50,14 @@ func scoring(n query.Node, weight float64, out []scored) []scored {
 	return out
 }
 
+// tick looks at the time now and then: in loops over many versions that read no page.
+func (s *search) tick() error {
+	if s.ticks++; s.ticks%8192 == 0 && time.Now().After(s.r.deadline) {
+		return s.r.part()
+	}
+	return nil
+}
+
 // rank scores hits.
 func (s *search) rank(hits set) error {
 	s.scores = make([]float32, s.n)
@@ -63,6 +71,9 @@ func (s *search) rank(hits set) error {
 	}
 	mean, count := 0.0, 0
 	for n := range hits.all {
+		if err := s.tick(); err != nil {
+			return err
+		}
 		mean += float64(s.v.fixed(n).words)
 		count++
 	}
@@ -79,6 +90,9 @@ func (s *search) rank(hits set) error {
 		}
 		idf := math.Log1p((float64(s.n-df) + 0.5) / (float64(df) + 0.5))
 		for n := range hits.all {
+			if err := s.tick(); err != nil {
+				return err
+			}
 			if f := float64(tf[n]); f > 0 {
 				norm := k1 * (1 - lengthShare + lengthShare*float64(s.v.fixed(n).words)/mean)
 				s.scores[n] += float32(t.weight * idf * f * (k1 + 1) / (f + norm))
@@ -88,6 +102,9 @@ func (s *search) rank(hits set) error {
 	}
 	now := s.now.UnixNano()
 	for n := range hits.all {
+		if err := s.tick(); err != nil {
+			return err
+		}
 		if len(terms) == 0 {
 			s.scores[n] = 1
 		}

@@ -27,6 +27,7 @@ type search struct {
 
 	part   string // of the query that is being worked at
 	pairs  int    // places held
+	ticks  int    // see tick
 	among  set    // if not nil, what is outside does not matter to the node at hand
 	from   *cursor
 	scores []float32         // by version, with order Relevance
@@ -158,7 +159,9 @@ func (s *search) answer(ctx context.Context, hits verdict) error {
 		s.page.Total = max(s.page.Total, s.from.total)
 	}
 	if s.o.Facets {
-		s.page.Facets = s.facets(matched)
+		if s.page.Facets, err = s.facets(matched); err != nil {
+			return err
+		}
 		s.page.Facets.Sampled = !s.page.Exact
 	}
 	if s.o.Limit < 0 {
