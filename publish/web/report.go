@@ -60,13 +60,16 @@ type pollingReport struct {
 }
 
 type indexReport struct {
-	Items      int64  `json:"items"`
-	Versions   int64  `json:"versions"`
-	Bytes      int64  `json:"bytes"`
-	Rebuilding bool   `json:"rebuilding,omitempty"`
-	Done       int64  `json:"done,omitempty"`
-	Total      int64  `json:"total,omitempty"`
-	Fault      string `json:"fault,omitempty"`
+	Items      int64 `json:"items"`
+	Versions   int64 `json:"versions"`
+	Bytes      int64 `json:"bytes"`
+	Rebuilding bool  `json:"rebuilding,omitempty"`
+	// Replacing: the one that is being made takes the place of one that is searched
+	// meanwhile.
+	Replacing bool   `json:"replacing,omitempty"`
+	Done      int64  `json:"done,omitempty"`
+	Total     int64  `json:"total,omitempty"`
+	Fault     string `json:"fault,omitempty"`
 }
 
 type sourceRef struct {
@@ -131,6 +134,7 @@ func (s *Server) report(ctx context.Context, site Site, now time.Time) (*report,
 		r.Index = &indexReport{Items: x.Items, Versions: x.Versions, Bytes: x.Bytes, Rebuilding: x.Rebuilding}
 		if x.Rebuilding {
 			r.Index.Done, r.Index.Total = x.Done, x.Total
+			r.Index.Replacing = int64(x.Cursor) > x.Done
 		}
 		if x.Fault != "" {
 			r.Index.Fault = "it was damaged or cannot be written; the log says more" // what it says may name files
@@ -209,6 +213,8 @@ func (r *report) judge(lag time.Duration, bad int) {
 	}
 	if r.Index == nil {
 		say(doubt, "There is no search index.")
+	} else if r.Index.Replacing {
+		say(doubt, "A new search index is being made, %s of %s records; searches use the one before meanwhile.", grouped(r.Index.Done), grouped(r.Index.Total))
 	} else if r.Index.Rebuilding {
 		say(doubt, "The search index is being made: %s of %s records are in it.", grouped(r.Index.Done), grouped(r.Index.Total))
 	}
