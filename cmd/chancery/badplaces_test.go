@@ -95,7 +95,7 @@ func TestBadDisks(t *testing.T) {
 			"what was there before is there and sound", "mount -t tmpfs -o size=3m tmpfs m; ./chancery --config my.toml --data m/d import small.xml; ./chancery --config my.toml --data m/d import large.xml; ./chancery --config my.toml --data m/d verify --deep && ./chancery --config my.toml --data m/d export", 0,
 			`: 0 faults\n.*"title":"T"`,
 		},
-		{"status tells of it", "mount -t tmpfs -o size=3m tmpfs m; ./chancery --config my.toml --data m/d import large.xml; ./chancery --config my.toml --data m/d status", 0, `health +trouble(.|\n)*the archive's disk has .* left of 3.0 MiB`},
+		{"status tells of it", "mount -t tmpfs -o size=3m tmpfs m; ./chancery --config my.toml --data m/d import small.xml; ./chancery --config my.toml --data m/d import large.xml; ./chancery --config my.toml --data m/d status", 0, `health +trouble(.|\n)*the archive's disk has .* left of 3.0 MiB`},
 		{"read-only, nothing there", "mount -t tmpfs -o ro tmpfs m; ./chancery --config my.toml --data m/d serve", 77, `m/d: read-only file system`},
 		{"read-only, an archive there", "mount -t tmpfs tmpfs m; ./chancery --config my.toml --data m/d import small.xml; mount -o remount,ro m; ./chancery --config my.toml --data m/d serve", 77, `archive is read-only: .*read-only file system`},
 		{"read-only can be read", "mount -t tmpfs tmpfs m; ./chancery --config my.toml --data m/d import small.xml; mount -o remount,ro m; ./chancery --config my.toml --data m/d search T", 0, `\bT\b`},
