@@ -59,6 +59,9 @@ func (w *statusText) headline(r statusReport) {
 	case "bad":
 		text, color = "trouble: "+plural(len(r.Needs), "thing")+" for you, below", "31"
 	}
+	if n := len(r.Failing) + r.FailingMore; n > 0 && r.Health == "ok" {
+		text, color = "nothing needs you; "+plural(n, "source")+" failing for now", "33"
+	}
 	if r.Daemon == nil && r.Health == "ok" {
 		text, color = "no daemon runs; the archive is sound as far as can be seen at a glance", "33"
 	}

@@ -3,12 +3,16 @@ package systemd
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 	"log/slog"
 	"net"
 	"os"
+	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 )
@@ -95,9 +99,24 @@ func (j *Journal) Handle(_ context.Context, r slog.Record) error {
 	writeField(&b, "MESSAGE", clip(text.String()))
 	writeField(&b, "PRIORITY", priority(r.Level))
 	writeField(&b, "SYSLOG_IDENTIFIER", "chancery")
+	writeField(&b, "MESSAGE_ID", messageID(r.Message))
+	if r.PC != 0 {
+		at, _ := runtime.CallersFrames([]uintptr{r.PC}).Next()
+		writeField(&b, "CODE_FILE", at.File)
+		writeField(&b, "CODE_LINE", strconv.Itoa(at.Line))
+		writeField(&b, "CODE_FUNC", at.Function)
+	}
 	b.Write(fields.Bytes())
 	_, err := j.conn.Write(b.Bytes())
 	return err
+}
+
+// messageID names a kind of event: messages are constant, what changes is in
+// attributes. It stays the same from version to version as long as the words do, for
+// journalctl MESSAGE_ID=… (CONFORMANCE OPS-12).
+func messageID(message string) string {
+	d := sha256.Sum256([]byte("chancery " + message))
+	return hex.EncodeToString(d[:16])
 }
 
 // each takes groups apart.
