@@ -747,3 +747,22 @@ func (slowHeads) Heads(ctx context.Context, _ store.HeadQuery) ([]store.Head, er
 	<-ctx.Done()
 	return nil, ctx.Err()
 }
+
+// A service below a path, whose proxy keeps the path or takes it off: links lead back to it.
+func TestAPIBelowPath(t *testing.T) {
+	cfg := testConfig()
+	cfg.BaseURL = "https://feeds.example.org/archive"
+	w, ids := rich(t, cfg)
+	for _, prefix := range []string{"", "/archive"} {
+		rec := w.get(prefix + "/api/v1/items?limit=1")
+		if link := rec.Header().Get("Link"); rec.Code != http.StatusOK || !strings.HasPrefix(link, "<https://feeds.example.org/archive/api/v1/items?cursor=") {
+			t.Errorf("%q: %d, Link %s", prefix, rec.Code, link)
+		}
+		if rec := w.get(prefix + "/api/v1/search?q=("); !strings.Contains(rec.Body.String(), `"https://feeds.example.org/archive/api#bad-query"`) {
+			t.Errorf("%q: %s", prefix, rec.Body)
+		}
+		if rec := w.get(prefix + "/items/" + ids["edited"].String()); rec.Code != http.StatusOK || !strings.Contains(rec.Body.String(), `href="https://feeds.example.org/archive/items/`) {
+			t.Errorf("%q: %d", prefix, rec.Code)
+		}
+	}
+}

@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -178,9 +179,13 @@ func (e *Env) checkFile(ctx context.Context, name, key string) error {
 
 // withCheckpoint serves the signed head of the archive at /checkpoint, and all else
 // by next. The head tells how many records there are and nothing of what is in them.
-func withCheckpoint(next http.Handler, archive store.Store, dir string, log *slog.Logger) http.Handler {
+func withCheckpoint(next http.Handler, archive store.Store, dir, base string, log *slog.Logger) http.Handler {
+	under := "/checkpoint" // as a reverse proxy hands it over that keeps the path of base
+	if u, err := url.Parse(base); err == nil {
+		under = strings.TrimRight(u.Path, "/") + under
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path != "/checkpoint" || (r.Method != http.MethodGet && r.Method != http.MethodHead) {
+		if (r.URL.Path != "/checkpoint" && r.URL.Path != under) || (r.Method != http.MethodGet && r.Method != http.MethodHead) {
 			next.ServeHTTP(w, r)
 			return
 		}

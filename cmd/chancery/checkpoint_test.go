@@ -57,7 +57,7 @@ func TestCheckpoint(t *testing.T) {
 	dir := t.TempDir()
 	s := archiveOf(t, dir, "one", "two")
 	next := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
-	h := withCheckpoint(next, s, dir, slog.New(slog.DiscardHandler))
+	h := withCheckpoint(next, s, dir, "https://feeds.example.org/archive/", slog.New(slog.DiscardHandler))
 	get := func(path string) *httptest.ResponseRecorder {
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
@@ -65,6 +65,9 @@ func TestCheckpoint(t *testing.T) {
 	}
 	if w := get("/other"); w.Code != http.StatusTeapot {
 		t.Errorf("/other: status %d", w.Code)
+	}
+	if w := get("/archive/checkpoint"); w.Code != http.StatusOK {
+		t.Errorf("/archive/checkpoint: status %d", w.Code)
 	}
 	w := get("/checkpoint")
 	if w.Code != http.StatusOK || !strings.HasPrefix(w.Body.String(), "chancery archive ") {

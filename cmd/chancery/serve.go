@@ -302,7 +302,7 @@ func (d *daemon) generationOf(ctx context.Context, c *Config) (*generation, erro
 	if d.index != nil {
 		pub.EnableSearch(d.index)
 	}
-	return &generation{config: c, works: w, publisher: pub, handler: withCheckpoint(pub.Handler(), d.archive, d.dir, d.log)}, nil
+	return &generation{config: c, works: w, publisher: pub, handler: withCheckpoint(pub.Handler(), d.archive, d.dir, pc.BaseURL, d.log)}, nil
 }
 
 // run serves until ctx ends. The listeners and the archive are open; the caller
