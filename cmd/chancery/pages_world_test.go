@@ -197,7 +197,7 @@ func (s *site) fill(ctx context.Context, posts int) {
 func (s *site) special(ctx context.Context, now time.Time) {
 	day := 24 * time.Hour
 	s.append(ctx, 4, []store.Draft{s.draft(guidPersian, "fa", "سازمان مجاهدین خلق و آینده کمپ اشرف: گفتگو با Daniel Luban در پاریس",
-		`<p>«نامه‌ای از تیرانا» عنوان گزارشی است که در سال ۲۰۰۹ منتشر شد؛ نویسنده آن، Daniel Luban، از کمپ اشرف در عراق نوشت.</p><p>ایران و عراق درباره آینده ساکنان کمپ گفتگو کردند. این متن برای آزمودن خواندن از راست به چپ است: the <b>MEK</b> (سازمان مجاهدین خلق) و شماره‌های ۱۲۳.</p><blockquote>هیچ‌کس نمی‌داند چه خواهد شد.</blockquote>`, now.Add(-2*day), "")}, now)
+		`<p>«نامه ای از تیرانا» عنوان گزارشی است که در سال ۲۰۰۹ منتشر شد؛ نویسنده آن، Daniel Luban، از کمپ اشرف در عراق نوشت.</p><p>ایران و عراق درباره آینده ساکنان کمپ گفتگو کردند. این متن برای آزمودن خواندن از راست به چپ است: the <b>MEK</b> (سازمان مجاهدین خلق) و شماره های ۱۲۳.</p><blockquote>هیچ کس نمی داند چه خواهد شد.</blockquote>`, now.Add(-2*day), "")}, now)
 	first := s.draft(guidRevised, "en", "Iraq to close Camp Ashraf by the end of the year",
 		`<p>The government in Baghdad said on Monday that Camp Ashraf, home of the Mojahedin-e Khalq (MEK), will be closed by the end of the year.</p><p>A spokesman said that 3,400 people live there.</p><p>Iran welcomed the decision.</p>`, now.Add(-5*day), "")
 	s.append(ctx, 1, []store.Draft{first}, now.Add(-5*day))

@@ -41,6 +41,7 @@ type built struct {
 	Chosen  bool // anything was
 	Readers []reader
 	Local   bool   // the address is of this machine: readers elsewhere cannot ask it
+	Private bool   // feeds need a token in their address
 	Search  string // the page of the search that finds the same
 	Total   int
 	Exact   bool
@@ -185,22 +186,22 @@ func feedNameOf(with []string, anyOf bool, without, sources []string) string {
 	case len(with) == 0:
 		return "all"
 	}
-	not := ""
+	var not strings.Builder
 	for _, id := range without {
-		not += "!" + id
+		not.WriteString("!" + id)
 	}
 	if !anyOf {
 		if len(with)+len(without) > maxFeedIDs {
 			return ""
 		}
-		return strings.Join(with, "+") + not
+		return strings.Join(with, "+") + not.String()
 	}
 	if len(with)*(1+len(without)) > maxFeedIDs {
 		return ""
 	}
 	parts := make([]string, len(with))
 	for i, id := range with {
-		parts[i] = id + not
+		parts[i] = id + not.String()
 	}
 	slices.Sort(parts)
 	return strings.Join(parts, ",")
@@ -257,7 +258,7 @@ func (s *Server) addresses(out *built, name, q string) {
 	}
 	out.Main, out.Others = all[0], all[1:]
 	out.Search = searchURL(base, q)
-	out.Local = isLocal(base)
+	out.Local, out.Private = isLocal(base), s.lib.Private()
 	// Readers on this device have the scheme feed:, where any is installed.
 	out.Readers = []reader{{Name: "Open in a reader", URL: template.URL("feed:" + out.Main.URL)}} //nolint:gosec // our own address
 	if out.Local {
@@ -270,7 +271,7 @@ func (s *Server) addresses(out *built, name, q string) {
 
 // readerSites take the address of a feed at the end of theirs.
 var readerSites = []struct{ name, address string }{
-	{"Feedly", "https://feedly.com/i/discover/sources/search/feed/"},
+	{"Feedly", "https://feedly.com/i/subscription/feed/"},
 	{"Inoreader", "https://www.inoreader.com/?add_feed="},
 	{"NewsBlur", "https://www.newsblur.com/?url="},
 	{"The Old Reader", "https://theoldreader.com/feeds/subscribe?url="},

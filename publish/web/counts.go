@@ -43,7 +43,7 @@ func (s *Server) count(ctx context.Context, q string, facets bool) (store.Search
 // parseQuery reads a query; an empty one asks for everything.
 func parseQuery(q string) (*query.Query, error) {
 	if strings.TrimSpace(q) == "" {
-		return nil, nil //nolint:nilnil // nil asks for everything, see store.Index
+		return nil, nil // nil asks for everything, see store.Index
 	}
 	return query.Parse(q)
 }
@@ -53,7 +53,7 @@ func parseQuery(q string) (*query.Query, error) {
 func (s *Server) overview(ctx context.Context, site *Site) (*overview, error) {
 	state, ok := s.lib.IndexState()
 	if !ok {
-		return nil, nil //nolint:nilnil // nothing to count with
+		return nil, nil // nothing to count with
 	}
 	var key strings.Builder
 	for _, t := range site.Topics {
@@ -61,7 +61,7 @@ func (s *Server) overview(ctx context.Context, site *Site) (*overview, error) {
 	}
 	o, err := s.overviews.get(key.String(), state.Cursor, func() (*overview, error) { return s.newOverview(ctx, site) })
 	if notCounted(err) {
-		return nil, nil //nolint:nilerr,nilnil // the page says that it cannot count
+		return nil, nil //nolint:nilerr // the page says that it cannot count
 	}
 	return o, err
 }
@@ -159,11 +159,11 @@ type topicOverview struct {
 func (s *Server) topicOverview(ctx context.Context, id string) (*topicOverview, error) {
 	state, ok := s.lib.IndexState()
 	if !ok {
-		return nil, nil //nolint:nilnil // nothing to count with
+		return nil, nil // nothing to count with
 	}
 	o, err := s.topicOverviews.get(id, state.Cursor, func() (*topicOverview, error) { return s.newTopicOverview(ctx, id) })
 	if notCounted(err) {
-		return nil, nil //nolint:nilerr,nilnil // the page says that it cannot count
+		return nil, nil //nolint:nilerr // the page says that it cannot count
 	}
 	return o, err
 }
