@@ -262,3 +262,25 @@ func (w *world) atomID(path string) string {
 	s, _, _ = strings.Cut(s, "</id>")
 	return s
 }
+
+// A service that asks for tokens shows its pages to who has one, lets no shared cache
+// keep them, and says where the token goes in the address of a feed.
+func TestPagesOfPrivateService(t *testing.T) {
+	cfg := testConfig()
+	cfg.Access = "token"
+	w := newWorld(t, cfg, testTopics())
+	w.fill("one", 3, "iran")
+	token, err := AddToken(t.Context(), w.store, "reader", nil, start)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range []string{"/", "/topics/iran", "/search", "/status"} {
+		if rec := w.get(p, "Accept", "text/html"); rec.Code != http.StatusUnauthorized || strings.Contains(rec.Body.String(), "Iran") {
+			t.Errorf("%s without a token: %d", p, rec.Code)
+		}
+	}
+	rec := w.get("/?topic=iran", "Authorization", "Bearer "+token)
+	if rec.Code != http.StatusOK || !strings.HasPrefix(rec.Header().Get("Cache-Control"), "private") || !strings.Contains(rec.Body.String(), "/t/TOKEN") {
+		t.Errorf("%d %v", rec.Code, rec.Header())
+	}
+}

@@ -202,7 +202,7 @@ const wide = `(() => {
   return out.slice(0, 5);
 })()`
 
-// axe is the accessibility checker, as a script.
+// axe is the accessibility checker, as a script; empty where it is not installed.
 func axe(t *testing.T) string {
 	t.Helper()
 	path := os.Getenv("CHANCERY_AXE")
@@ -210,8 +210,10 @@ func axe(t *testing.T) string {
 		path = "axe.min.js"
 	}
 	script, err := os.ReadFile(path)
-	if err != nil {
+	if err != nil && inCI() {
 		lacking(t, "axe-core (CHANCERY_AXE names its axe.min.js)")
+	} else if err != nil {
+		t.Log("not checked with axe-core: CHANCERY_AXE does not name its axe.min.js; .ci/run installs it")
 	}
 	return string(script)
 }
