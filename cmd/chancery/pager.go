@@ -122,7 +122,7 @@ func (g *pager) Write(b []byte) (int, error) {
 // start runs the pager. It is the person's to end, so a signal or the end of the
 // command does not.
 func (g *pager) start() error {
-	cmd := exec.Command("sh", "-c", g.command) //nolint:noctx // see above
+	cmd := exec.Command("sh", "-c", g.command)
 	cmd.Stdout, cmd.Stderr, cmd.Env = g.out, os.Stderr, g.env
 	in, err := cmd.StdinPipe()
 	if err != nil {

@@ -191,8 +191,8 @@ func (e *Env) search(ctx context.Context, text string, o searchOptions) error {
 		err = e.find(ctx, x, q, text, o)
 		done()
 	}
-	var none *noIndexError
-	if !errors.As(err, &none) {
+	none, ok := errors.AsType[*noIndexError](err)
+	if !ok {
 		return err
 	}
 	if option := o.index(); option != "" {

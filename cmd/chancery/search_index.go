@@ -161,9 +161,9 @@ type finder struct {
 // while nothing was printed.
 func (s *finder) page(ctx context.Context) (store.SearchPage, error) {
 	p, err := s.x.Search(ctx, s.q, s.so)
-	var dear *store.CostError
+	_, dear := errors.AsType[*store.CostError](err)
 	switch {
-	case errors.As(err, &dear):
+	case dear:
 		return p, failWith(exitFailed, fmt.Errorf("%w; or --scan, which reads every item", err))
 	case errors.Is(err, store.ErrBadCursor):
 		return p, dataError("--cursor is of no page of this search: the query and all options but --limit must be the same")

@@ -165,10 +165,10 @@ func facetText(f *store.Facets, columns int) string {
 // bar; where the bars are of days or months, one more line for their course.
 func histogramText(bars []store.HistogramBar, columns int) string {
 	years := map[int]int{}
-	most, most1 := 0, 0
+	most, highest := 0, 0
 	for _, h := range bars {
 		years[h.From.Year()] += h.Count
-		most1 = max(most1, h.Count)
+		highest = max(highest, h.Count)
 	}
 	first, last := bars[0].From.Year(), bars[len(bars)-1].From.Year()
 	for _, n := range years {
@@ -179,18 +179,20 @@ func histogramText(bars []store.HistogramBar, columns int) string {
 	if columns == 0 {
 		width = 40
 	}
+	name := "years"
 	for y := first; y <= last; y++ {
 		bar := strings.Repeat("▇", (years[y]*width+most-1)/most)
-		b.WriteString(strings.TrimRight(fmt.Sprintf("%-11s%4d %6d %s", map[bool]string{true: "years"}[y == first], y, years[y], bar), " ") + "\n")
+		b.WriteString(strings.TrimRight(fmt.Sprintf("%-11s%4d %6d %s", name, y, years[y], bar), " ") + "\n")
+		name = ""
 	}
 	if unit := bars[0].Unit; unit != "year" {
 		steps := []rune(" ▁▂▃▄▅▆▇█")
 		line := make([]rune, len(bars))
 		for i, h := range bars {
-			line[i] = steps[(h.Count*(len(steps)-1)+most1-1)/most1]
+			line[i] = steps[(h.Count*(len(steps)-1)+highest-1)/highest]
 		}
 		layout := map[string]string{"day": "2006-01-02", "month": "2006-01"}[unit]
-		name := unit + "s"
+		name = unit + "s"
 		per := len(line)
 		if columns > 0 {
 			per = max(10, columns-11-len(layout)-1)
