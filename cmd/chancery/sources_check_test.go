@@ -29,6 +29,7 @@ func publishers(t *testing.T) *httptest.Server {
 	mux.HandleFunc("/ok", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Etag", `"v1"`)
 		w.Header().Set("Cache-Control", "max-age=7200")
+		w.Header()["Date"] = nil // to the second: an answer would be up to one old
 		if r.Header.Get("If-None-Match") == `"v1"` {
 			w.WriteHeader(http.StatusNotModified)
 			return
