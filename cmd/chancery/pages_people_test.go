@@ -105,6 +105,9 @@ func TestSubscriber(t *testing.T) {
 	}
 	b.run(chromedp.Click(chromedp.CSS(`#result button[data-copy]`)))
 	b.until(`document.querySelector("#result button[data-copy]").textContent === "Copied"`)
+	if got := eval[string](b, `document.getElementById("said").textContent`); got != "The address is copied." {
+		t.Errorf("who listens hears %q", got)
+	}
 	if got := eval[string](b, `document.querySelector(".readers a").getAttribute("href")`); got != "feed:"+want {
 		t.Errorf("the button for readers leads to %q", got)
 	}

@@ -70,6 +70,7 @@ func (s *Server) home(w http.ResponseWriter, r *http.Request) {
 	for _, l := range append(append([]Listing{}, site.Topics...), site.Feeds...) {
 		fr.Feeds = append(fr.Feeds, s.link(l.Name, l.Title, l.Formats)...)
 	}
+	fr.JSON = s.lib.Base() + apiRoot + "/topics"
 	fr.Wide, fr.Script = true, true
 	fr.Body = p
 	s.show(w, r, "home", fr)

@@ -188,7 +188,7 @@ func (s *Server) search(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	fr.Code = code
+	fr.Code, fr.JSON = code, p.JSON
 	if p.Saved != nil {
 		for _, a := range p.Saved.Feeds {
 			fr.Feeds = append(fr.Feeds, feedLink{Title: "Search: " + shorten(p.Q, 60) + " (" + a.Name + ")", Short: a.Name, Type: a.Type, URL: a.URL})

@@ -2,6 +2,11 @@
 // What pages do better with a script. All of them work without it: the address of a
 // feed can be selected, and the builder is a form.
 
+// say tells those who listen what has changed, and no more than that.
+function say(text) {
+  document.getElementById("said").textContent = text;
+}
+
 // Copy buttons: data-copy names the field.
 function copiers(root) {
   for (const button of root.querySelectorAll("button[data-copy]")) {
@@ -15,6 +20,7 @@ function copiers(root) {
         document.execCommand("copy"); // without https there is no clipboard
       }
       button.textContent = "Copied";
+      say("The address is copied.");
       setTimeout(() => { button.textContent = "Copy"; }, 2000);
     });
   }
@@ -40,6 +46,7 @@ function live(form) {
       result.replaceChildren(...page.getElementById(result.id).childNodes);
       if (open) result.querySelector("details")?.setAttribute("open", "");
       copiers(result);
+      say(result.querySelector("h3, .note")?.textContent ?? "");
       history.replaceState(null, "", url);
     } catch (e) {
       if (e.name !== "AbortError") form.requestSubmit();
