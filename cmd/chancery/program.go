@@ -289,11 +289,11 @@ func (p *program) logger(level slog.Level) (*slog.Logger, error) {
 	asJSON := func(w io.Writer) slog.Handler { return slog.NewJSONHandler(w, o) }
 	f, ok := p.err.(*os.File)
 	onJournal := ok && systemd.OnJournal(f, p.getenv("JOURNAL_STREAM"))
-	lines := func(make func(io.Writer) slog.Handler) *slog.Logger {
+	lines := func(of func(io.Writer) slog.Handler) *slog.Logger {
 		if onJournal {
-			return slog.New(systemd.Prefixed(p.err, make))
+			return slog.New(systemd.Prefixed(p.err, of))
 		}
-		return slog.New(make(p.err))
+		return slog.New(of(p.err))
 	}
 	switch format := p.flags.logFormat; {
 	case format == "text", format == "" && !onJournal:

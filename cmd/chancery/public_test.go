@@ -6,11 +6,13 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"strings"
 	"testing"
 	"time"
 
+	"chancery/cmd/chancery/limit"
 	"chancery/store"
 )
 
@@ -61,6 +63,34 @@ func TestSecurityHeaders(t *testing.T) {
 		}
 	}
 }
+
+// BenchmarkBounds is what counting, headers and the bound of a client add to a
+// request, beside an answer of nothing.
+func BenchmarkBounds(b *testing.B) {
+	d := &daemon{meters: newMeters(), rate: limit.NewRate(1e6, 1e6)}
+	nothing := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotModified) })
+	r := httptest.NewRequestWithContext(b.Context(), http.MethodGet, "/feeds/iran.atom", nil)
+	for name, h := range map[string]http.Handler{"bare": nothing, "bounded": d.meters.counted(secured(d.bounded(nothing)))} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				h.ServeHTTP(&discard{}, r)
+			}
+		})
+	}
+}
+
+// discard is an answer that nobody reads.
+type discard struct{ h http.Header }
+
+func (d *discard) Header() http.Header {
+	if d.h == nil {
+		d.h = http.Header{}
+	}
+	return d.h
+}
+func (d *discard) Write(b []byte) (int, error) { return len(b), nil }
+func (d *discard) WriteHeader(int)             {}
 
 // awaitItems waits until the archive has items and the feeds have seen them.
 func awaitItems(t *testing.T, d *daemon) {

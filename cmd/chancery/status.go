@@ -37,8 +37,7 @@ func (p *program) statusCommand() *cobra.Command {
 	return c
 }
 
-// statusReport is the object of `status --json`. It is documented in
-// docs/operating.md; keys are only added.
+// statusReport is the object of `status --json`. Keys are only added.
 type statusReport struct {
 	Version string `json:"version"`
 	// Health is "ok", "attention" (a person is needed) or "bad" (readers or the

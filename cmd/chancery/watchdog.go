@@ -112,7 +112,7 @@ func answersHTTP(ctx context.Context, l net.Listener) error {
 		if errors.Is(err, os.ErrDeadlineExceeded) || ctx.Err() != nil {
 			return fmt.Errorf("%s takes no connections: %w", address, err)
 		}
-		return nil // a firewall's or the unit's rule: no sign that the listener hangs
+		return nil //nolint:nilerr // a firewall's or the unit's rule: no sign that the listener hangs
 	}
 	defer c.Close()
 	if deadline, ok := ctx.Deadline(); ok {
