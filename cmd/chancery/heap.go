@@ -1,10 +1,12 @@
 package main
 
 import (
+	"context"
 	"os"
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
+	"time"
 )
 
 // heapFloor is how large the daemon's heap may grow before it is collected, however
@@ -48,4 +50,58 @@ func pace(live uint64) int {
 		return 100
 	}
 	return int(heapFloor*100/live) - 100
+}
+
+const (
+	// restLook is how often the daemon looks whether it rests, and quietLooks how
+	// often in a row it must, before its memory is given back: a round of polls makes
+	// no pauses that long.
+	restLook   = 3 * time.Second
+	quietLooks = 2
+	// quietBytes is what may be allocated between two looks by a daemon that rests.
+	quietBytes = 1 << 20
+	// worthBack is from how much memory on it is worth a collection to give it back.
+	worthBack = 32 << 20
+)
+
+// restHeap gives memory back to the system whenever the daemon has come to rest:
+// after a round of polls the heap is as large as the round made it, and without
+// allocations nothing would collect it. It runs until ctx ends.
+func restHeap(ctx context.Context) error {
+	tick := time.NewTicker(restLook)
+	defer tick.Stop()
+	rest := rest{}
+	sample := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}, {Name: "/memory/classes/heap/objects:bytes"}, {Name: "/memory/classes/heap/free:bytes"}, {Name: "/gc/heap/live:bytes"}}
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		metrics.Read(sample)
+		held := sample[1].Value.Uint64() + sample[2].Value.Uint64()
+		if rest.now(sample[0].Value.Uint64(), held-min(held, sample[3].Value.Uint64())) {
+			debug.FreeOSMemory()
+		}
+	}
+}
+
+// rest is what restHeap saw before.
+type rest struct {
+	allocated uint64 // all in all, at the look before
+	quiet     int    // looks in a row
+}
+
+// now reports whether this is the moment to give memory back: allocated is what was
+// allocated since the start, spare what is held and not known to live. It says so
+// once each time the daemon comes to rest.
+func (r *rest) now(allocated, spare uint64) bool {
+	busy := allocated-r.allocated > quietBytes
+	r.allocated = allocated
+	if busy {
+		r.quiet = 0
+		return false
+	}
+	r.quiet++
+	return r.quiet == quietLooks && spare > worthBack
 }

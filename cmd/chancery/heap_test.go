@@ -21,3 +21,28 @@ func TestHeapPace(t *testing.T) {
 		t.Errorf("with GOGC set, the pace became %d %%", got)
 	}
 }
+
+// Memory is given back once each time the daemon comes to rest, if it is worth it.
+func TestRest(t *testing.T) {
+	r := rest{}
+	for i, look := range []struct {
+		allocated, spare uint64
+		want             bool
+	}{
+		{100 << 20, 90 << 20, false}, // a round
+		{100 << 20, 90 << 20, false}, // the first quiet look
+		{100 << 20, 90 << 20, true},
+		{100 << 20, 90 << 20, false}, // once is enough
+		{101 << 20, 90 << 20, false}, // a few requests are no round
+		{140 << 20, 90 << 20, false},
+		{140 << 20, 1 << 20, false},
+		{140 << 20, 1 << 20, false}, // nothing to give
+		{190 << 20, 40 << 20, false},
+		{190 << 20, 40 << 20, false},
+		{190 << 20, 40 << 20, true},
+	} {
+		if got := r.now(look.allocated, look.spare); got != look.want {
+			t.Errorf("look %d: %v, want %v", i+1, got, look.want)
+		}
+	}
+}

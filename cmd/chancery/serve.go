@@ -342,6 +342,7 @@ func (d *daemon) run(ctx context.Context, c *Config) error {
 	group.Go(func() error { return d.signals(ctx, signals) })
 	group.Go(func() error { return d.watch(ctx) })
 	group.Go(func() error { return d.care(ctx) })
+	group.Go(func() error { return restHeap(ctx) })
 	group.Go(func() error { return d.measure(ctx) })
 
 	listening := []any{"public", addressOf(d.public), "data", d.dir, "pid", os.Getpid()}
