@@ -25,7 +25,9 @@ for arch in "$@"; do
 	mkdir "dist/$name"
 	cp -Rp dist/root/. "dist/$name/"
 	mkdir "dist/$name/systemd"
-	cp packaging/chancery.service packaging/chancery.socket packaging/sysusers.conf "dist/$name/systemd/"
+	cp packaging/chancery.service packaging/chancery.socket packaging/sysusers.conf packaging/address-guard.conf "dist/$name/systemd/"
+	mkdir "dist/$name/monitoring"
+	cp packaging/prometheus-alerts.yaml packaging/grafana-dashboard.json "dist/$name/monitoring/"
 	tar --sort=name --mtime="@$SOURCE_DATE_EPOCH" --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX -C dist -cf - "$name" |
 		gzip -9n >"dist/$name.tar.gz"
 	rm -rf "dist/$name"
