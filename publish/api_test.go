@@ -511,8 +511,12 @@ func (w *world) pages(path, list string) []string {
 func TestAPIPages(t *testing.T) {
 	w, _ := rich(t, testConfig())
 	for _, c := range []struct{ path, list string }{
-		{"/api/v1/items?by=arrival&order=oldest", "items"}, {"/api/v1/items?by=date", "items"}, {"/api/v1/items?source=one", "items"},
-		{"/api/v1/items?topic=iran&order=oldest", "items"}, {"/api/v1/search?q=", "hits"}, {"/api/v1/search?q=tehran&order=relevance", "hits"},
+		{"/api/v1/items?by=arrival&order=oldest", "items"},
+		{"/api/v1/items?by=date", "items"},
+		{"/api/v1/items?source=one", "items"},
+		{"/api/v1/items?topic=iran&order=oldest", "items"},
+		{"/api/v1/search?q=", "hits"},
+		{"/api/v1/search?q=tehran&order=relevance", "hits"},
 		{"/api/v1/sources?", "sources"},
 	} {
 		all := w.pages(with(c.path, "limit", "100"), c.list)

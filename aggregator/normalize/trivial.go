@@ -139,10 +139,8 @@ func misspelled(x, y []byte) bool {
 	if len(a) < 6 || len(b)-len(a) > 1 || a[0] != b[0] {
 		return false
 	}
-	for _, r := range b {
-		if unicode.IsDigit(r) {
-			return false
-		}
+	if slices.ContainsFunc(b, unicode.IsDigit) {
+		return false
 	}
 	i := 0
 	for i < len(a) && a[i] == b[i] {

@@ -38,12 +38,12 @@ func closeIndex(x *index.Index) error {
 // runIndex keeps an index up to date until ctx ends. What stops it, as a full disk,
 // stops nothing else: searches find what is in the index already, and it is tried
 // again until there is room (CONFORMANCE OPS-26).
-func runIndex(ctx context.Context, x *index.Index, log *slog.Logger) error {
+func runIndex(ctx context.Context, x *index.Index, log *slog.Logger) {
 	for wait := time.Second; ; wait = min(2*wait, time.Minute) {
 		began := time.Now()
 		err := x.Run(ctx)
 		if ctx.Err() != nil {
-			return nil
+			return
 		}
 		if time.Since(began) > time.Minute {
 			wait = time.Second
@@ -51,7 +51,7 @@ func runIndex(ctx context.Context, x *index.Index, log *slog.Logger) error {
 		log.LogAttrs(ctx, slog.LevelError, "index stands still", slog.Any("error", err), slog.Duration("again", wait))
 		select {
 		case <-ctx.Done():
-			return nil
+			return
 		case <-time.After(wait):
 		}
 	}

@@ -130,7 +130,7 @@ func (m *meters) counted(h http.Handler) http.Handler {
 
 // kindOf says in a word of a closed set what a path asks for.
 func kindOf(path string) string {
-	if at := strings.Index(path, "/feeds/"); at >= 0 {
+	if strings.Contains(path, "/feeds/") {
 		for _, format := range []string{"atom", "rss", "json"} {
 			if strings.HasSuffix(path, "."+format) {
 				return format

@@ -88,7 +88,8 @@ func newSite(t testing.TB, o siteOptions) *site {
 			done <- nil
 			return
 		}
-		done <- runIndex(ctx, words, log)
+		runIndex(ctx, words, log)
+		done <- nil
 	}()
 	t.Cleanup(func() {
 		srv.Close()

@@ -28,7 +28,7 @@ func TestPlaces(t *testing.T) {
 		{name: "socket by flag", flagSocket: "/f.sock", control: "/c.sock", env: "STATE_DIRECTORY=/s CHANCERY_SOCKET=/e.sock", data: "/s", socket: "/f.sock"},
 	} {
 		env := map[string]string{}
-		for _, kv := range strings.Fields(c.env) {
+		for kv := range strings.FieldsSeq(c.env) {
 			k, v, _ := strings.Cut(kv, "=")
 			env[k] = v
 		}

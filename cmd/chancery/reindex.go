@@ -49,7 +49,7 @@ func (e *Env) reindexInside(ctx context.Context) (store.IndexState, error) {
 	if x == nil {
 		return store.IndexState{}, failWith(exitIO, errors.New("the daemon could not open its full-text index at its start; its log says why"))
 	}
-	if err := x.Reindex(); err != nil {
+	if err := x.Reindex(ctx); err != nil {
 		return store.IndexState{}, err
 	}
 	p := e.progress("indexed", "records")
@@ -76,7 +76,7 @@ func (e *Env) reindexOwn(ctx context.Context) (store.IndexState, error) {
 		return store.IndexState{}, err
 	}
 	p := e.progress("indexed", "records")
-	err = x.Reindex()
+	err = x.Reindex(ctx)
 	if err == nil {
 		err = x.CatchUp(ctx, p.show)
 	}

@@ -85,7 +85,7 @@ func sameWords(words []string, term []query.Word) bool {
 		return false
 	}
 	for i, w := range term {
-		if w.Text != words[i] && !(w.Prefix && strings.HasPrefix(words[i], w.Text)) {
+		if w.Text != words[i] && (!w.Prefix || !strings.HasPrefix(words[i], w.Text)) {
 			return false
 		}
 	}

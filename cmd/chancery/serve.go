@@ -323,7 +323,10 @@ func (d *daemon) run(ctx context.Context, c *Config) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return d.supervise(ctx, g) })
 	if d.index != nil {
-		group.Go(func() error { return runIndex(ctx, d.index, d.log.With("part", "index")) })
+		group.Go(func() error {
+			runIndex(ctx, d.index, d.log.With("part", "index"))
+			return nil
+		})
 	}
 	if err := g.publisher.Ready(ctx); err != nil { // the listeners are open: who comes early waits
 		return errors.Join(ended(ctx, err), group.Wait())

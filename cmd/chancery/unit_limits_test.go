@@ -57,7 +57,7 @@ func TestAddressGuard(t *testing.T) {
 	rules := map[string][]netip.Prefix{}
 	for line := range strings.Lines(string(b)) {
 		if key, value, ok := strings.Cut(strings.TrimSpace(line), "="); ok && !strings.HasPrefix(line, "#") {
-			for _, p := range strings.Fields(value) {
+			for p := range strings.FieldsSeq(value) {
 				rules[key] = append(rules[key], netip.MustParsePrefix(p))
 			}
 		}
@@ -65,19 +65,19 @@ func TestAddressGuard(t *testing.T) {
 	in := func(key, addr string) bool {
 		return slices.ContainsFunc(rules[key], func(p netip.Prefix) bool { return p.Contains(netip.MustParseAddr(addr)) })
 	}
-	for _, addr := range strings.Fields(`0.1.2.3 10.1.2.3 100.64.0.1 100.127.255.254 127.0.0.2 169.254.169.254 172.16.0.1 172.31.255.254 192.0.0.8 192.0.2.1
+	for addr := range strings.FieldsSeq(`0.1.2.3 10.1.2.3 100.64.0.1 100.127.255.254 127.0.0.2 169.254.169.254 172.16.0.1 172.31.255.254 192.0.0.8 192.0.2.1
 		192.88.99.1 192.168.1.1 198.18.0.1 198.19.255.254 198.51.100.1 203.0.113.1 224.0.0.1 239.255.255.250 240.0.0.1 255.255.255.255
 		:: ::127.0.0.1 64:ff9b::a00:1 64:ff9b:1::1 100::1 2001::1 2001:db8::1 2002:a00:1:: 3fff::1 5f00::1 fc00::1 fd00::1 fe80::1 fec0::1 ff02::1`) {
 		if !in("IPAddressDeny", addr) || in("IPAddressAllow", addr) {
 			t.Errorf("%s is not denied", addr)
 		}
 	}
-	for _, addr := range strings.Fields("127.0.0.1 ::1 127.0.0.53") {
+	for addr := range strings.FieldsSeq("127.0.0.1 ::1 127.0.0.53") {
 		if !in("IPAddressAllow", addr) {
 			t.Errorf("%s is not allowed", addr)
 		}
 	}
-	for _, addr := range strings.Fields("1.1.1.1 8.8.8.8 100.63.255.255 172.32.0.1 192.0.1.1 223.255.255.255 2606:4700::1111 2a00:1450::1") {
+	for addr := range strings.FieldsSeq("1.1.1.1 8.8.8.8 100.63.255.255 172.32.0.1 192.0.1.1 223.255.255.255 2606:4700::1111 2a00:1450::1") {
 		if in("IPAddressDeny", addr) {
 			t.Errorf("%s is denied", addr)
 		}

@@ -39,7 +39,7 @@ func (e *Env) removeUnused(ctx context.Context) {
 		return
 	}
 	for _, s := range sources {
-		if s.Source.Origin != originConfig {
+		if s.Origin != originConfig {
 			return
 		}
 	}

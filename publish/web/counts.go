@@ -61,7 +61,7 @@ func (s *Server) overview(ctx context.Context, site *Site) (*overview, error) {
 	}
 	o, err := s.overviews.get(key.String(), state.Cursor, func() (*overview, error) { return s.newOverview(ctx, site) })
 	if notCounted(err) {
-		return nil, nil //nolint:nilerr // the page says that it cannot count
+		return nil, nil // the page says that it cannot count
 	}
 	return o, err
 }
@@ -163,7 +163,7 @@ func (s *Server) topicOverview(ctx context.Context, id string) (*topicOverview, 
 	}
 	o, err := s.topicOverviews.get(id, state.Cursor, func() (*topicOverview, error) { return s.newTopicOverview(ctx, id) })
 	if notCounted(err) {
-		return nil, nil //nolint:nilerr // the page says that it cannot count
+		return nil, nil // the page says that it cannot count
 	}
 	return o, err
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"html/template"
 	"net/http"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -309,12 +308,8 @@ func (s *Server) origin(r *http.Request, it *feed.Item, site Site) (*origin, err
 			src = site.Sources[i].Source
 		}
 	}
-	u, err := url.Parse(doc.URL)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" {
-		o.File = true // its name is the operator's business
-		return o, nil
-	}
 	src.URL, src.Moved = doc.URL, ""
 	o.URL = PublicURL(&src)
+	o.File = !isWeb(doc.URL) // its name is the operator's business
 	return o, nil
 }

@@ -173,12 +173,12 @@ func Open(ctx context.Context, dir string, o Options) (_ *Store, err error) {
 // made after the first volume, so an archive was here, and a new one must not take its
 // place.
 func lostVolumes(dir string) error {
-	_, cat := os.Stat(filepath.Join(dir, "catalog.bolt"))
-	_, led := os.Stat(filepath.Join(dir, "ledger.bolt"))
-	if cat != nil && led != nil {
-		return nil
+	for _, name := range []string{"catalog.bolt", "ledger.bolt"} {
+		if _, err := os.Stat(filepath.Join(dir, name)); err == nil {
+			return damaged(volumePath(dir, 1), fmt.Errorf("volumes are missing: put them back, or restore a backup elsewhere; to begin anew, move %s away", dir))
+		}
 	}
-	return damaged(volumePath(dir, 1), fmt.Errorf("volumes are missing: put them back, or restore a backup elsewhere; to begin anew, move %s away", dir))
+	return nil
 }
 
 func (s *Store) openLedger() (err error) {

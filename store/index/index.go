@@ -325,7 +325,10 @@ func (x *Index) Apply(ctx context.Context, records []store.Record, upTo store.Cu
 
 // Reindex makes the index anew from the log, while the one there is serves on. It
 // asks [Index.Run] to do so; IndexState tells how far it is.
-func (x *Index) Reindex() error {
+func (x *Index) Reindex(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.closed {

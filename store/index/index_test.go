@@ -266,7 +266,7 @@ func TestReindex(t *testing.T) {
 	x := openDir(t, dir, w)
 	follow(t, x)
 	<-w.idle
-	if err := x.Reindex(); err != nil {
+	if err := x.Reindex(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if n := total(t, x, "camp"); n != 30 {

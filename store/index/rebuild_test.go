@@ -21,7 +21,7 @@ func TestServesWhileRebuilding(t *testing.T) {
 	if err := x.CatchUp(t.Context(), nil); err != nil {
 		t.Fatal(err)
 	}
-	if err := x.Reindex(); err != nil {
+	if err := x.Reindex(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	x.archive = w // five records at a time from here on
