@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"flag"
 	"fmt"
@@ -37,6 +38,7 @@ func runArchive(ctx context.Context, args []string, out io.Writer) error {
 	posts := flags.Int("posts", 1_000_000, "how many posts to make")
 	seed := flags.Uint64("seed", 1, "of the posts")
 	dir := flags.String("dir", "", "keep the archive there, and use it if it is there; default: a temporary folder")
+	most := flags.Int("fill", 0, "take in so many of the posts and not all; the archive is measured as it is then")
 	deep := flags.Bool("deep", false, "verify the whole archive as well")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -54,7 +56,7 @@ func runArchive(ctx context.Context, args []string, out io.Writer) error {
 	}
 	a := &archiveBench{dir: *dir, known: map[feed.SourceID][]feed.Digest{}}
 	a.out, a.b, a.r = out, newBlogosphere(*seed, *posts), rand.New(rand.NewPCG(*seed, 98))
-	if err := a.fill(ctx); err != nil {
+	if err := a.fill(ctx, cmp.Or(*most, *posts)); err != nil {
 		return err
 	}
 	if err := a.open(ctx); err != nil {
@@ -124,7 +126,7 @@ func (a *archiveBench) documentsOf(from, to int) []store.Batch {
 
 // fill takes in the posts that the archive has not, four documents at a time. The
 // making of posts does not count.
-func (a *archiveBench) fill(ctx context.Context) (err error) {
+func (a *archiveBench) fill(ctx context.Context, posts int) (err error) {
 	s, err := bolt.Open(ctx, a.dir, bolt.Options{})
 	if err != nil {
 		return err
@@ -148,7 +150,7 @@ func (a *archiveBench) fill(ctx context.Context) (err error) {
 	var took []time.Duration
 	from := int(st.Items) / window * window
 	_ = a.documentsOf(0, min(window, a.b.posts)) // whose entries are asked for later
-	for n := from; n < a.b.posts; n += window {
+	for n := from; n < posts; n += window {
 		if err := ctx.Err(); err != nil {
 			return context.Cause(ctx)
 		}
@@ -161,8 +163,8 @@ func (a *archiveBench) fill(ctx context.Context) (err error) {
 		used += cpu() - before
 		took = append(took, d...)
 	}
-	if from < a.b.posts {
-		a.figure("drafts handed over already parsed, with documents", float64(a.b.posts-from)/used.Seconds(), "items/CPU-s", 4000, true)
+	if from < posts {
+		a.figure("drafts handed over already parsed, with documents", float64(posts-from)/used.Seconds(), "items/CPU-s", 4000, true)
 		a.figure("commit of a document, four at a time, p99", millis(quantile(took, 0.99)), "ms", 50, false)
 	}
 	return nil
