@@ -186,9 +186,14 @@ func (s *site) get(_ context.Context, address string) (Page, error) {
 	return Page{URL: address, Hops: hops, Body: []byte(body)}, nil
 }
 
-func read(p Page) (Info, bool) {
-	rest, ok := strings.CutPrefix(string(p.Body), "FEED ")
-	return Info{Title: "a feed", Self: rest}, ok
+func read(p Page) (Info, error) {
+	if rest, ok := strings.CutPrefix(string(p.Body), "FEED "); ok {
+		return Info{Title: "a feed", Self: rest}, nil
+	}
+	if strings.HasPrefix(string(p.Body), "<") {
+		return Info{}, ErrPage
+	}
+	return Info{}, errors.New("not a feed")
 }
 
 // From what is typed to what is proposed, in as few requests as there must be.
@@ -203,6 +208,7 @@ func TestFind(t *testing.T) { // F-137 F-138 F-141
 		"https://bare.example/":     "<html>", "https://bare.example/rss.xml": "FEED ", "https://bare.example/atom.xml": "FEED ",
 		"https://bare.example/robots.txt": "User-agent: *\nDisallow: /feed\nDisallow: /atom.xml$",
 		"https://none.example/":           "<html>",
+		"https://pdf.example/":            "%PDF",
 	}}
 	known := []store.Source{{ID: "gone", URL: "https://blog.example/feed", Removed: true}, {ID: "blog", URL: "http://www.blog.example/feed/"}}
 	for _, c := range []struct {
@@ -223,6 +229,7 @@ func TestFind(t *testing.T) { // F-137 F-138 F-141
 			"https://none.example/atom.xml", "https://none.example/rss.xml", "https://none.example/index.xml", "https://none.example/feed.json",
 		}, true},
 		{"missing.example", "", "", false, []string{"https://missing.example/"}, true},
+		{"pdf.example", "", "", true, []string{"https://pdf.example/"}, true},
 	} {
 		s.asked = nil
 		r, err := Find(t.Context(), c.input, Options{Get: s.get, Read: read, Guess: c.guess, Product: "chancery", Sources: known})
@@ -235,6 +242,9 @@ func TestFind(t *testing.T) { // F-137 F-138 F-141
 		if err == nil && len(r.Said) == 0 {
 			t.Errorf("%s: nothing said", c.input)
 		}
+	}
+	if r, err := Find(t.Context(), "pdf.example", Options{Get: s.get, Read: read}); err == nil || err.Error() != "https://pdf.example/: not a feed" || len(r.Said) > 0 {
+		t.Errorf("a document that is neither a feed nor a page: %v, said %q", err, r.Said)
 	}
 	r, err := Find(t.Context(), "blog.example", Options{Get: s.get, Read: read})
 	if err != nil || len(r.Others) != 2 || r.Others[0].URL != "https://blog.example/atom" || r.Others[1].Kind != Comments {

@@ -29,8 +29,9 @@ type Info struct {
 type Options struct {
 	// Get asks one address; the page may be a feed. Required.
 	Get func(ctx context.Context, address string) (Page, error)
-	// Read tells a feed from anything else. Required.
-	Read func(p Page) (Info, bool)
+	// Read tells a feed from anything else: the error says why it is none, and is
+	// ErrPage for a web page. Required.
+	Read func(p Page) (Info, error)
 	// Guess permits asking for well-known addresses when a page declares none
 	// (CONFORMANCE F-137).
 	Guess bool
@@ -57,6 +58,9 @@ type Result struct {
 // ErrNone: there is no feed, and none is declared.
 var ErrNone = errors.New("no feed found")
 
+// ErrPage is what Options.Read says of a web page.
+var ErrPage = errors.New("a web page")
+
 // maxTried is how many declared candidates are asked for until one is a feed.
 const maxTried = 3
 
@@ -77,14 +81,24 @@ func Find(ctx context.Context, input string, o Options) (Result, error) {
 	if page.URL != address {
 		say("%s leads to %s", address, page.URL)
 	}
-	if info, ok := o.Read(page); ok {
+	info, notFeed := o.Read(page)
+	if notFeed == nil {
 		say("%s is a feed", page.URL)
 		r.Feed, r.Info = Candidate{URL: address, Title: info.Title, From: "itself"}, info
 		r.exists(o.Sources, append(page.Hops, address, page.URL, info.Self)...)
 		return r, nil
 	}
 	candidates := Candidates(page.Body, page.URL, page.Header)
-	say("%s is a page that declares %d feeds", page.URL, len(candidates))
+	switch {
+	case len(candidates) == 0 && !errors.Is(notFeed, ErrPage): // a picture, a feed that is cut off
+		return r, fmt.Errorf("%s: %w", page.URL, notFeed)
+	case len(candidates) == 0:
+		say("%s is a page that declares no feed", page.URL)
+	case len(candidates) == 1:
+		say("%s is a page that declares a feed", page.URL)
+	default:
+		say("%s is a page that declares %d feeds", page.URL, len(candidates))
+	}
 	for i, c := range candidates {
 		if i == maxTried {
 			break
@@ -97,8 +111,8 @@ func Find(ctx context.Context, input string, o Options) (Result, error) {
 			}
 			continue
 		}
-		info, ok := o.Read(got)
-		if !ok {
+		info, err := o.Read(got)
+		if err != nil {
 			say("%s is declared as a feed and is none", c.URL)
 			continue
 		}
@@ -165,7 +179,7 @@ func (r *Result) guess(ctx context.Context, page string, o Options, say func(str
 			say("%s: %v", a, err)
 			continue
 		}
-		if info, ok := o.Read(got); ok {
+		if info, err := o.Read(got); err == nil {
 			say("%s is a feed", a)
 			r.Feed, r.Info = Candidate{URL: a, Title: info.Title, From: "guess"}, info
 			r.exists(o.Sources, append(got.Hops, a, got.URL, info.Self)...)

@@ -9,6 +9,7 @@ import (
 
 	"chancery/aggregator/discover"
 	"chancery/aggregator/fetch"
+	"chancery/feed"
 	"chancery/feed/html"
 	"chancery/feed/parse"
 	"chancery/store"
@@ -98,6 +99,12 @@ func (e *Env) discover(ctx context.Context, w *works, input string, guess bool) 
 			if err != nil {
 				return discover.Page{}, err
 			}
+			if wall := fetch.Wall(resp.Status, resp.Header, resp.Body); wall != "" && fetch.IsHTML(resp.Body) {
+				return discover.Page{}, &fetch.Error{
+					Class: fetch.Blocked, URL: resp.URL, Status: resp.Status, Wall: wall,
+					Text: "a bot wall answered in place of the page (" + wall + ")",
+				}
+			}
 			if len(resp.Body) == 0 {
 				return discover.Page{}, fmt.Errorf("%s: the answer is empty (status %d, no body)", resp.URL, resp.Status)
 			}
@@ -107,16 +114,21 @@ func (e *Env) discover(ctx context.Context, w *works, input string, guess bool) 
 			}
 			return p, nil
 		},
-		Read: func(p discover.Page) (discover.Info, bool) {
-			d, err := parse.Open(p.Body, parse.Options{ContentType: p.Header.Get("Content-Type"), URL: p.URL})
-			if err != nil {
-				return discover.Info{}, false
-			}
-			f, err := d.Feed(func(int) bool { return false })
-			if err != nil {
-				return discover.Info{}, false
-			}
-			return discover.Info{Title: html.Plain(f.Title), Self: f.Self, Site: f.URL}, true
-		},
+		Read: readFeed,
 	})
+}
+
+// readFeed tells a feed from anything else that an address answers.
+func readFeed(p discover.Page) (discover.Info, error) {
+	d, err := parse.Open(p.Body, parse.Options{ContentType: p.Header.Get("Content-Type"), URL: p.URL})
+	if err == nil {
+		var f *feed.Feed
+		if f, err = d.Feed(func(int) bool { return false }); err == nil {
+			return discover.Info{Title: html.Plain(f.Title), Self: f.Self, Site: f.URL}, nil
+		}
+	}
+	if fetch.IsHTML(p.Body) {
+		err = discover.ErrPage
+	}
+	return discover.Info{}, err
 }

@@ -98,6 +98,8 @@ func TestSourcesCheckTells(t *testing.T) {
 		}
 	}
 	tells(run("sources", "check", s.URL+"/wall"), "a bot wall answered in place of the page (Cloudflare challenge)", "only the publisher can let us in", "not subscribed\n", "exit 69")
+	tells(run("sources", "add", s.URL+"/wall"), "a bot wall answered in place of the page (Cloudflare challenge)", "exit 69")
+	tells(run("sources", "add", s.URL+"/text"), "not a feed: neither XML nor JSON", "exit 65")
 	tells(run("sources", "check", s.URL+"/ok"), "answer     200 from", `ETag "v1"`, "fresh      for 2h0m0s (max-age)", "5 entries", "schedule   never polled", "exit 0")
 	for range 2 {
 		run("poll", "--all")
