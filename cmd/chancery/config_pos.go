@@ -47,7 +47,15 @@ func inText(doc, path string, offset int) (p position, ok bool) {
 	if end > len(doc) || strings.Contains(doc[start:end], "\r") || !raw && strings.Contains(doc[start:end], `\`) {
 		return p, false
 	}
-	return position{strings.Count(doc[:end], "\n") + 1, end - strings.LastIndexByte(doc[:end], '\n')}, true
+	return placeAt(doc, end), true
+}
+
+// placeAt is the place of a byte of a document. The library knows the line and the
+// column of a syntax error, too, but the line behind it where the fault is the end of
+// one, and the column of the line before where a key is there twice.
+func placeAt(doc string, offset int) position {
+	before := doc[:min(max(offset, 0), len(doc))]
+	return position{strings.Count(before, "\n") + 1, len(before) - strings.LastIndexByte(before, '\n')}
 }
 
 type posScanner struct {

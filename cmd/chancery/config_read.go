@@ -71,7 +71,7 @@ func readConfig(file string, doc []byte) (*Config, *configReader, error) {
 	var tree map[string]any
 	if _, err := toml.Decode(string(doc), &tree); err != nil {
 		if pe, ok := errors.AsType[toml.ParseError](err); ok {
-			return nil, nil, configFaults{{file, position{pe.Position.Line, pe.Position.Col}, pe.Message}}
+			return nil, nil, configFaults{{file, placeAt(string(doc), pe.Position.Start), pe.Message}}
 		}
 		return nil, nil, configFaults{{file: file, text: err.Error()}}
 	}

@@ -172,9 +172,17 @@ func TestConfigWarnings(t *testing.T) {
 
 // What is no TOML is refused at the place where it stops being it.
 func TestConfigSyntax(t *testing.T) {
-	_, err := parseConfig("c.toml", []byte("[fetch]\ncontact = \"x\ntimeout = \"3s\"\n"))
-	if err == nil || !strings.HasPrefix(err.Error(), "c.toml:2:13: ") {
-		t.Errorf("got %v, want a fault at c.toml:2:13", err)
+	for doc, want := range map[string]string{
+		"[fetch]\ncontact = \"x\ntimeout = \"3s\"\n":                   "c.toml:2:13: ",
+		"[fetch\ncontact = \"x\"\n":                                    "c.toml:1:7: ",
+		"[server]\naccess = \"public\"\n  access = \"token\"\n":        "c.toml:3:3: ",
+		"[fetch]\ncontact = \"é\nx\"\n":                                "c.toml:2:14: ",
+		"[fetch]\ncontact = \"\"\"\n\n":                                "c.toml:3:1: ",
+		"[publish]\ngone = [\n  \"a\",\n  \"b\"\n  \"c\"]\n[notify]\n": "c.toml:5:3: ",
+	} {
+		if _, err := parseConfig("c.toml", []byte(doc)); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%q: got %v, want a fault at %s", doc, err, want)
+		}
 	}
 }
 
