@@ -120,6 +120,9 @@ func (p *program) restoreCommand() *cobra.Command {
 			if err != nil {
 				return restoring(args[0], err)
 			}
+			if !hasKey(dir) {
+				_, _ = fmt.Fprintf(p.err, "chancery: the key that signs checkpoints is in no backup: put your copy of %s into %s before the first start, or a new one is made\n", checkpointKey, dir)
+			}
 			_, err = fmt.Fprintf(p.out, "%s: %d records, %d items, %d revisions, %d documents, verified\n", dir, r.Records, r.Items, r.Revisions, r.Documents)
 			return err
 		}),

@@ -109,6 +109,15 @@ func publicKey(name, key string) (string, error) {
 	return note.NewEd25519VerifierKey(name, ed25519.NewKeyFromSeed(seed[1:]).Public().(ed25519.PublicKey))
 }
 
+// hasKey reports whether there is a key that newCheckpointer would find.
+func hasKey(dir string) bool {
+	if credential(checkpointKey) != "" {
+		return true
+	}
+	_, err := os.Stat(filepath.Join(dir, checkpointKey))
+	return err == nil
+}
+
 // sign gives a head as a signed note.
 func (c *checkpointer) sign(h store.TreeHead) (string, error) {
 	b, err := note.Sign(&note.Note{Text: h.String()}, c.signer)
@@ -127,7 +136,7 @@ func (c *checkpointer) check(ctx context.Context, text []byte, key string) (stor
 	}
 	n, err := note.Open(text, note.VerifierList(verifier))
 	if err != nil {
-		return store.TreeHead{}, failWith(exitData, fmt.Errorf("the signature is not of %s: %w", key, err))
+		return store.TreeHead{}, failWith(exitData, fmt.Errorf("the signature is not of %s: %w; --key names another public key", key, err))
 	}
 	old, err := store.ParseTreeHead(n.Text)
 	if err != nil {
@@ -156,11 +165,22 @@ func (c *checkpointer) check(ctx context.Context, text []byte, key string) (stor
 	return old, nil
 }
 
-// checkFile is check for a file that was named.
+// checkFile is check for a file that was named. It makes no key: one that is made
+// now has signed nothing.
 func (e *Env) checkFile(ctx context.Context, name, key string) error {
-	c, err := newCheckpointer(ctx, e.Archive, e.DataDir)
-	if err != nil {
-		return err
+	t, ok := e.Archive.(store.Trust)
+	if !ok {
+		return errNoTrust
+	}
+	c := &checkpointer{archive: t}
+	if key == "" {
+		if !hasKey(e.DataDir) {
+			return dataError("%s: there is no %s in %s to check the signature with: put a copy of the one that signed there, or name its public half with --key", name, checkpointKey, e.DataDir)
+		}
+		var err error
+		if c, err = newCheckpointer(ctx, e.Archive, e.DataDir); err != nil {
+			return err
+		}
 	}
 	f, err := e.Files.Open(name)
 	if err != nil {
