@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,15 +15,11 @@ import (
 func (p *program) manCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "man DIR",
-		Short: "Write the manual pages into a directory",
+		Short: "Write the manual pages into a directory, which is made if it is not there",
 		Args:  exactly("DIR"),
 		RunE: p.local(func(_ context.Context, args []string) error {
-			st, err := os.Stat(args[0])
-			if err != nil {
+			if err := os.MkdirAll(args[0], 0o755); err != nil {
 				return err
-			}
-			if !st.IsDir() {
-				return &fs.PathError{Op: "man", Path: args[0], Err: fmt.Errorf("is not a directory")}
 			}
 			return writeManual(p.root(), args[0]) //nolint:contextcheck // cobra carries the context to the commands
 		}),

@@ -75,6 +75,15 @@ func (e *Env) poll(ctx context.Context, names []string, all bool) (aggregator.Su
 	if err != nil {
 		return aggregator.Summary{}, err
 	}
+	for _, id := range ids {
+		s, err := e.Archive.Source(ctx, id)
+		if err != nil {
+			return aggregator.Summary{}, fmt.Errorf("source %s: %w", id, err)
+		}
+		if s.Address() == "" {
+			return aggregator.Summary{}, dataError("source %s came with saved documents and has no address to poll; \"chancery sources set %s --url URL\" gives it one", id, id)
+		}
+	}
 	return w.aggregator.Poll(ctx, aggregator.PollOptions{Sources: ids, All: all})
 }
 
@@ -137,7 +146,7 @@ func (e *Env) printSummary(s aggregator.Summary, asJSON bool, verb string) error
 	}
 	what := fmt.Sprintf("%s: %d fetched, %d not modified, %d failed", plural(s.Sources, "source"), s.Fetched, s.NotModified, s.Failed)
 	if s.Documents > 0 || verb == "imported" {
-		what = fmt.Sprintf("%s, %d failed", plural(s.Documents, "document"), s.Failed)
+		what = fmt.Sprintf("%s, %d failed", plural(max(0, s.Documents-s.Failed), "document"), s.Failed)
 		if s.Added > 0 {
 			what += fmt.Sprintf("; %s added", plural(s.Added, "source"))
 		}

@@ -305,6 +305,9 @@ func (p *program) sourcesSetCommand() *cobra.Command {
 		if err := e.Archive.Change(ctx, []store.Edit{edit}); err != nil {
 			return err
 		}
+		if src.Address() == "" {
+			return e.printf("%s set; it has no address and is not polled\n", src.ID)
+		}
 		return e.printf("%s set; polled at %s\n", src.ID, src.Address())
 	})
 	return c

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -116,5 +117,5 @@ func (e *Env) tag(ctx context.Context, name string, topic feed.TopicID, is, abou
 	if err := e.Archive.Change(ctx, []store.Edit{edit}); err != nil {
 		return err
 	}
-	return e.printf("%s: %s\n", name, topicsText(tags))
+	return e.printf("%s: %s\n", name, cmp.Or(topicsText(tags), "no topic"))
 }
