@@ -296,8 +296,7 @@ func (p *parser) primary() (Node, error) {
 		return p.group()
 	}
 	w := p.peek()
-	switch w {
-	case "AND", "OR", "NOT", "NEAR":
+	if w == "AND" || w == "OR" || w == "NOT" || w == "NEAR" || strings.HasPrefix(w, "NEAR/") {
 		return nil, p.fail(p.i, p.found(), operand+`; an operator as a word is written in quotes`)
 	}
 	if name, _, ok := strings.Cut(w, ":"); ok && isName(name) {

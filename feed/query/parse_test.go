@@ -84,6 +84,8 @@ func TestSyntaxErrors(t *testing.T) {
 		{`"a b`, `line 1, column 5: found the end of the query, expected a closing quote`},
 		{`a NEAR b`, `line 1, column 3: found "NEAR", expected NEAR/n with n from 1 to 1000`},
 		{`a NEAR/0 b`, `line 1, column 3`},
+		{`NEAR/8 a`, `line 1, column 1: found "NEAR/8", expected a word`},
+		{`a (NEAR/8 b)`, `line 1, column 4: found "NEAR/8", expected a word`},
 		{`lang:fa NEAR/3 b`, `line 1, column 1: found a condition before NEAR`},
 		{`a NEAR/3 b NEAR/3 c`, `line 1, column 12: found "NEAR/3", expected an operator other than NEAR`},
 		{`a^x`, `line 1, column 2: found "^", expected ^ and a weight`},
