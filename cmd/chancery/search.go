@@ -183,6 +183,7 @@ func (e *Env) search(ctx context.Context, text string, o searchOptions) error {
 	if err != nil {
 		return err
 	}
+	e.noteUnknownTopics(q)
 	if o.scan {
 		return e.read(ctx, q, text, o)
 	}

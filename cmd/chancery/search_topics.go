@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	"chancery/aggregator/topic"
@@ -30,6 +31,25 @@ func (s *finder) hint(ctx context.Context) error {
 		s.e.note("the topic %s looks for this, too: %q has %s, in any of its spellings and languages", id, text, plural(p.Total, "item"))
 	}
 	return nil
+}
+
+// noteUnknownTopics says which topics a search asks for that are not there: it finds
+// nothing then, or what a topic of before still has.
+func (e *Env) noteUnknownTopics(q *query.Query) {
+	known := make([]string, len(e.Config.Topics))
+	for i, t := range e.Config.Topics {
+		known[i] = string(t.ID)
+	}
+	query.Walk(q.Root, func(n query.Node) bool {
+		if t, ok := n.(*query.Tagged); ok && !contains(known, string(t.Topic)) {
+			text := fmt.Sprintf("there is no topic %s in the configuration", t.Topic)
+			if near := nearest(string(t.Topic), known); near != "" {
+				text += fmt.Sprintf(" (did you mean %s?)", near)
+			}
+			e.note("%s", text)
+		}
+		return true
+	})
 }
 
 // topicsFor lists the topics that have all words of a query, which must be nothing
