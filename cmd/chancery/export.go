@@ -12,6 +12,7 @@ import (
 	"chancery/feed/itemjson"
 	"chancery/feed/opml"
 	"chancery/feed/query"
+	"chancery/publish/web"
 	"chancery/store"
 )
 
@@ -83,7 +84,7 @@ func (e *Env) exportTo(ctx context.Context, q *query.Query, text, format string)
 		}
 		of := make(map[feed.SourceID]itemjson.Source, len(sources))
 		for _, s := range sources {
-			of[s.ID] = itemjson.Source{Title: titles[s.ID], URL: s.URL, Site: s.Site}
+			of[s.ID] = itemjson.Source{Title: titles[s.ID], URL: web.PublicURL(&s.Source), Site: s.Site} // exports are handed on
 		}
 		w = &lineWriter{e: e, titles: titles, marshal: func(it *feed.Item, _ string) ([]byte, error) {
 			return itemjson.Export(it, of[it.Source])

@@ -12,6 +12,7 @@ import (
 	"chancery/feed/html"
 	"chancery/feed/itemjson"
 	"chancery/publish/render"
+	"chancery/publish/web"
 )
 
 // itemWriter writes items in a format, one by one.
@@ -141,7 +142,7 @@ func (e *Env) feedWriter(ctx context.Context, f render.Format, head feedHead) (*
 	bySource := make(map[feed.SourceID]render.Source, len(sources))
 	for _, s := range sources {
 		bySource[s.ID] = render.Source{
-			ID: s.ID, Title: cmp.Or(s.Title, string(s.ID)), Site: s.Site, Feed: s.Address(), Language: s.Language, Content: s.Content,
+			ID: s.ID, Title: cmp.Or(s.Title, string(s.ID)), Site: s.Site, Feed: web.PublicURL(&s.Source), Language: s.Language, Content: s.Content,
 		}
 	}
 	names := map[feed.TopicID]string{}
