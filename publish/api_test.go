@@ -616,8 +616,11 @@ func TestAPIProblems(t *testing.T) {
 // PUB-59, PUB-61 to PUB-63 for the API: validators, 304, HEAD, gzip, other origins.
 func TestAPIHeaders(t *testing.T) {
 	w, _ := rich(t, testConfig())
-	const p = "/api/v1/search?q=tehran&facets=true"
+	const p = "/api/v1/search?q=tehran&facets=true&limit=2" // with a next page: its cursor is in the answer
 	rec := w.get(p)
+	if !strings.Contains(rec.Body.String(), `"next":`) {
+		t.Errorf("no next page: %s", rec.Body)
+	}
 	tag := rec.Header().Get("Etag")
 	if h := rec.Header(); tag == "" || h.Get("Access-Control-Allow-Origin") != "*" || !strings.Contains(h.Get("Access-Control-Expose-Headers"), "Link") ||
 		!strings.Contains(h.Get("Cache-Control"), "public") || h.Get("X-Robots-Tag") != "noindex" {

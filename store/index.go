@@ -76,7 +76,7 @@ type SearchOptions struct {
 	Snippets    bool // fill Hit.Title and Hit.Text
 	Facets      bool // fill SearchPage.Facets
 	// Now is what relative dates and the recency of ranking count back from; zero is
-	// the present.
+	// the present, to the minute.
 	Now time.Time
 }
 

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"chancery/feed"
+	"chancery/feed/query"
 	"chancery/store"
 )
 
@@ -42,6 +43,20 @@ func (s *search) fingerprint() uint64 {
 	return h.Sum64()
 }
 
+// datesMove reports whether the answer depends on what time it is. Where it does not, the
+// same search has the same cursors, and a page with them the same ETag.
+func (s *search) datesMove() bool {
+	moves := s.o.Order == store.Relevance
+	if s.q != nil {
+		query.Walk(s.q.Root, func(n query.Node) bool {
+			w, ok := n.(*query.When)
+			moves = moves || ok && w.Last > 0
+			return !moves
+		})
+	}
+	return moves
+}
+
 func (s *search) cursorAt(at uint32) string {
 	fx := s.v.fixed(at)
 	var score float32
@@ -49,7 +64,10 @@ func (s *search) cursorAt(at uint32) string {
 		score = s.scores[at]
 	}
 	var number uint32
-	n, now, total := uint32(s.n), uint64(s.now.UnixNano()), uint32(s.page.Total)
+	n, now, total := uint32(s.n), uint64(0), uint32(s.page.Total)
+	if s.datesMove() {
+		now = uint64(s.now.UnixNano())
+	}
 	if s.o.Steady && s.o.Order != store.Relevance {
 		n, now, total = 0, 0, 0 // and no file has the number 0
 	} else {
@@ -82,7 +100,7 @@ func parseCursor(text string, s *search) (*cursor, error) {
 	}
 	copy(c.id[:], b[40:])
 	if le.Uint64(b[16:]) == 0 {
-		c.now = s.now // a steady one
+		c.now = s.now // what it is does not matter
 	}
 	if c.search != s.fingerprint() {
 		return nil, fmt.Errorf("%.40q: %w", text, store.ErrBadCursor)

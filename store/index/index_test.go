@@ -388,6 +388,33 @@ func TestSteadyCursor(t *testing.T) {
 	}
 }
 
+// A search that does not ask what time it is has the same cursor whenever it is
+// asked, so that a page of it has the same ETag; one that does keeps the time.
+func TestCursorOfTheSameSearch(t *testing.T) {
+	w := newWatched(t, 30)
+	x := openDir(t, t.TempDir(), w)
+	follow(t, x)
+	<-w.idle
+	now := time.Now()
+	for _, c := range []struct {
+		query string
+		order store.SearchOrder
+		same  bool
+	}{
+		{"camp", store.Newest, true},
+		{"camp", store.Oldest, true},
+		{"camp published:>=1990", store.Newest, true},
+		{"camp", store.Relevance, false},
+		{"camp published:9000d", store.Newest, false},
+	} {
+		one := ask(t, x, c.query, store.SearchOptions{Order: c.order, Limit: 7, Now: now}).Next
+		two := ask(t, x, c.query, store.SearchOptions{Order: c.order, Limit: 7, Now: now.Add(time.Hour)}).Next
+		if one == "" || (one == two) != c.same {
+			t.Errorf("%s, %v: cursors %q and %q, the same: want %v", c.query, c.order, one, two, c.same)
+		}
+	}
+}
+
 // A cursor of another search is refused, whatever it is.
 func TestBadCursor(t *testing.T) {
 	w := newWatched(t, 30)

@@ -42,7 +42,7 @@ const maxChecked = 500
 // Search implements store.Index.
 func (x *Index) Search(ctx context.Context, q *query.Query, o store.SearchOptions) (store.SearchPage, error) {
 	if o.Now.IsZero() {
-		o.Now = time.Now()
+		o.Now = time.Now().Truncate(time.Minute) // so that what is asked twice is answered alike
 	}
 	if o.Order > store.Relevance {
 		return store.SearchPage{}, fmt.Errorf("order %d is none", o.Order)
