@@ -227,7 +227,7 @@ func TestSourcePage(t *testing.T) {
 	w, _ := rich(t, testConfig())
 	body, text := w.page("/sources/one", http.StatusOK)
 	has(t, "source", text, "The one blog", "Subscribe to it", "Coverage", "Rhythm", "By hour, UTC", "By day of the week", "Talks in Tehran, day 4")
-	has(t, "source", body, `<svg class="timeline"`, `class="span"`, `type="application/atom&#43;xml"`, "source%3Aone")
+	has(t, "source", body, `<svg class="timeline"`, `class="span"`, `type="application/atom&#43;xml"`, "source%3A%3Done")
 	sickBody, sick := w.page("/sources/sick", http.StatusOK)
 	has(t, "a sick source", sick, "failing", "Its name is not known to the network", "3 times in a row")
 	if strings.Contains(sick, "/var/lib") || strings.Contains(sickBody, "user:pw") {

@@ -200,6 +200,12 @@ func (w *When) Bounds(now time.Time) (from, to time.Time) {
 // their fields.
 func (t *Term) Key() string { return t.key }
 
+// sourceID is the id that source:=ID asks for: the source of this id, and no other
+// whose id or title has the same words.
+func (t *Term) sourceID() (id string, ok bool) {
+	return t.Text, t.Field == Source && t.Kind == Exact && feed.ValidID(t.Text)
+}
+
 // newTerm folds what was written. It fails where nothing is left to look for.
 func newTerm(kind Kind, field Field, written string) (*Term, error) {
 	t := &Term{Kind: kind, Field: field, Text: written}
@@ -229,7 +235,9 @@ func newTerm(kind Kind, field Field, written string) (*Term, error) {
 		t.Kind = Phrase // CONTRACT part 3: a bare word that folds to several tokens is a phrase
 	}
 	b := append(make([]byte, 0, len(written)+8), byte('0'+t.Kind))
-	if t.Kind == Exact {
+	if id, ok := t.sourceID(); ok {
+		b = append(append(b, "source "...), id...)
+	} else if t.Kind == Exact {
 		b = append(b, exactForm(written)...)
 	} else {
 		for _, w := range t.Words {

@@ -187,12 +187,16 @@ func (d *Doc) place(t *Term, f Field, w *words, at int) (Place, bool) {
 }
 
 // Accepts reports whether the words at p, which are those of t when folded, are
-// a place of t: as written where t is exact, and within one author or category.
+// a place of t: as written where t is exact, and within one author or category; the
+// whole id where t is the id of a source.
 // It is for matchers that find words another way.
 func (d *Doc) Accepts(t *Term, p Place) bool {
 	s := d.fields[p.Field].text
 	if (p.Field == Author || p.Field == Category || p.Field == Source) && strings.Contains(s[p.Start:p.End], "\n") {
 		return false
+	}
+	if id, ok := t.sourceID(); ok && p.Field == Source {
+		return p.Start == 0 && string(d.Facts.Source) == id
 	}
 	return t.Kind != Exact || t.key[1:] == exactForm(s[p.Start:p.End]) && standsAlone(s, p.Start, p.End)
 }

@@ -96,6 +96,10 @@ func TestMatch(t *testing.T) {
 		{`source:lobelog`, true},
 		{`source:"foreign policy"`, true},
 		{`source:other`, false},
+		{`source:=lobelog`, true}, // the id
+		{`source:=lobe`, false},
+		{`source:="Foreign Policy"`, true}, // the title
+		{`source:="foreign policy"`, false},
 		{`category:"human rights"`, true},
 		{`category:"rights middle"`, false},
 		{`"human rights"`, false},

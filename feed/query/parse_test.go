@@ -39,6 +39,7 @@ func TestPrint(t *testing.T) {
 		{`TITLE:(iran OR "a b"^2)`, `title:iran OR title:"a b"^2`},
 		{`url:nejatngo.org`, `url:"nejatngo.org"`},
 		{`author:=Luban source:lobelog category:"Human Rights"`, `author:=Luban AND source:lobelog AND category:"Human Rights"`},
+		{`source:=new-house source:="new-house" source:="New House"`, `source:=new-house AND source:=new-house AND source:="New House"`},
 		{`lang:fa-IR topic:mek about:iran`, `lang:fa AND topic:mek AND about:iran`},
 		{`published:2009-01..2009-02-01 seen:>=2009 published:7d`, `published:2009-01..2009-02-01 AND seen:>=2009 AND published:7d`},
 		{`is:revised is:duplicate has:enclosure`, `is:revised AND is:duplicate AND has:enclosure`},

@@ -20,6 +20,9 @@ func String(n Node) string {
 // String is the term as a query writes it.
 func (t *Term) String() string {
 	s := t.Text
+	if _, ok := t.sourceID(); ok {
+		return "source:=" + s
+	}
 	if t.Kind == Phrase || t.Kind == Exact && (len(t.Words) > 1 || !plain(s)) {
 		s = `"` + s + `"`
 	}

@@ -233,7 +233,7 @@ func builtQuery(with []string, anyOf bool, without, sources, langs []string, wor
 	for _, id := range without {
 		parts = append(parts, "-topic:"+id)
 	}
-	either("source:", sources)
+	either("source:=", sources)
 	either("lang:", langs)
 	if words != nil {
 		text := words.String()

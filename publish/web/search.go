@@ -343,7 +343,7 @@ func (s *Server) facets(p *searchBody, q *query.Query, f *store.Facets, site *Si
 	slices.Reverse(years)
 	all := []facet{
 		list("Topics", "topic:", f.Topics, func(id string) string { return topics[id] }),
-		list("Sources", "source:", f.Sources, func(id string) string { return cmp.Or(s.lib.Source(feed.SourceID(id)).Title, id) }),
+		list("Sources", "source:=", f.Sources, func(id string) string { return cmp.Or(s.lib.Source(feed.SourceID(id)).Title, id) }),
 		list("Languages", "lang:", f.Languages, languageName),
 		list("Years", "published:", years, func(y string) string { return y }),
 	}

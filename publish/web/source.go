@@ -54,7 +54,7 @@ func (s *Server) source(w http.ResponseWriter, r *http.Request) {
 		URL: PublicURL(&src.Source), Site: publicSite(&src.Source), Health: healthOf(src, now), Polled: polled(src), Due: due(src), History: h,
 	}
 	p.Months = newChart("months", "Posts over time", h.Bars, func(b store.HistogramBar) string {
-		return s.lib.Base() + "/search?q=" + url.QueryEscape("source:"+string(src.ID)+" published:"+barDate(b))
+		return s.lib.Base() + "/search?q=" + url.QueryEscape("source:="+string(src.ID)+" published:"+barDate(b))
 	})
 	p.Hours, p.Days = rhythm(h)
 	p.Line = newTimeline(h, src.State.Gaps, now)
