@@ -68,6 +68,10 @@ func TestWhichFeeds(t *testing.T) {
 			t.Errorf("/feeds/%s.atom: %d, want 404", name, rec.Code)
 		}
 	}
+	// A person who tries an address is told how they are made.
+	if body := w.get("/feeds/iran.xml", "Accept", "text/html").Body.String(); !strings.Contains(body, ".atom, .rss or .json") {
+		t.Errorf("the page of a feed that is not there does not say how addresses are made:\n%s", body)
+	}
 }
 
 // Another order of ids leads to the canonical one; equal expressions are one.

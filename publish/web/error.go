@@ -37,3 +37,11 @@ func (s *Server) sayError(w http.ResponseWriter, r *http.Request, code int, what
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	s.show(w, r, "error", fr)
 }
+
+// adviceFor says what an address where nothing is may lack.
+func adviceFor(path string) string {
+	if strings.HasPrefix(path, "/feeds/") {
+		return "The address of a feed is /feeds/, the id of a topic or several with + , or ! between, and .atom, .rss or .json. The front page makes such addresses."
+	}
+	return "An address may have a letter too many. Ids of posts have 26 letters and digits. The search finds what is here."
+}

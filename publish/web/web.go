@@ -267,7 +267,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	switch {
 	case errors.Is(err, ErrNotFound), errors.Is(err, store.ErrNotFound):
 		h.Set("Cache-Control", "public, max-age=60")
-		s.sayError(w, r, http.StatusNotFound, ErrNotFound.Error(), "An address may have a letter too many. Ids of posts have 26 letters and digits. The search finds what is here.")
+		s.sayError(w, r, http.StatusNotFound, ErrNotFound.Error(), adviceFor(r.URL.Path))
 	case errors.Is(err, ErrGone):
 		h.Set("Cache-Control", "public, max-age=3600")
 		s.sayError(w, r, http.StatusGone, ErrGone.Error(), "It was taken down, and the archive keeps nothing of it but the fact.")
