@@ -1,0 +1,334 @@
+package bolt
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"chancery/feed"
+	"chancery/store"
+)
+
+func (s *Store) catalogPath() string { return filepath.Join(s.dir, "catalog.bolt") }
+
+func openCatalogDB(path string, readOnly bool) (db *bbolt.DB, err error) {
+	defer guard(path, &err)
+	db, err = bbolt.Open(path, 0o644, &bbolt.Options{
+		Timeout: time.Second, PageSize: 4096, ReadOnly: readOnly,
+		FreelistType: bbolt.FreelistMapType, InitialMmapSize: mapSize(64 << 30), // the free list: as with volumes
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, system(err))
+	}
+	db.AllocSize = 1 << 20
+	return db, nil
+}
+
+// errStale: the catalog must be made anew. The text says why.
+var errStale = errors.New("catalog cannot be used")
+
+// checkCatalog reports whether an opened catalog is of this archive and what it has seen.
+func checkCatalog(db *bbolt.DB, archive [16]byte) (end uint64, err error) {
+	err = view(db, "catalog", func(tx *bbolt.Tx) error {
+		meta := tx.Bucket(bucketMeta)
+		switch {
+		case meta == nil:
+			return fmt.Errorf("%w: it is empty", errStale)
+		case getUint(meta.Get(keyFormat)) != catalogFormat:
+			return fmt.Errorf("%w: its format is %d, this program's %d", errStale, getUint(meta.Get(keyFormat)), catalogFormat)
+		case string(meta.Get(keyArchive)) != string(archive[:]):
+			return fmt.Errorf("%w: it is of another archive", errStale)
+		}
+		c, err := newCatalogTx(tx, nil)
+		if err != nil {
+			return fmt.Errorf("%w: %w", errStale, err)
+		}
+		end = c.end
+		return nil
+	})
+	return end, err
+}
+
+// checkLost looks at the records that a catalog lacks: it can be made whole if they
+// can be read again, else Ping says what is wrong.
+func (s *Store) checkLost(db *bbolt.DB) error {
+	return view(db, "catalog", func(tx *bbolt.Tx) error {
+		c, err := newCatalogTx(tx, nil)
+		if err != nil {
+			return err
+		}
+		if s.mended(lostIn(tx)) {
+			return fmt.Errorf("%w: it lacks records that can be read", errStale)
+		}
+		if err := c.whole(); err != nil {
+			s.damage.CompareAndSwap(nil, &err)
+		}
+		return nil
+	})
+}
+
+// openCatalog opens the catalog, makes it anew if it must, replays what it has not
+// seen, and loads what is held in memory.
+func (s *Store) openCatalog(ctx context.Context) error {
+	last, err := s.vols[len(s.vols)-1].last()
+	if err != nil {
+		return err
+	}
+	s.end = last
+	path := s.catalogPath()
+	if !s.opts.ReadOnly {
+		_ = os.Remove(path + ".new") // unfinished, of a rebuild or a compaction
+	}
+	marker := path + ".damaged"
+	db, end, why := (*bbolt.DB)(nil), uint64(0), error(nil)
+	if _, serr := os.Stat(path); serr != nil {
+		why = fmt.Errorf("%w: it is missing", errStale)
+	} else if _, merr := os.Stat(marker); merr == nil {
+		why = fmt.Errorf("%w: it was found damaged", errStale)
+	} else if db, why = openCatalogDB(path, s.opts.ReadOnly); why == nil {
+		end, why = checkCatalog(db, s.vols[0].archive)
+		if why == nil {
+			why = s.checkLost(db)
+		}
+	}
+	if why != nil && !errors.Is(why, errStale) && !errors.Is(why, store.ErrCorrupt) {
+		if db != nil {
+			_ = db.Close()
+		}
+		return why
+	}
+	if why == nil && end > last {
+		_ = db.Close()
+		return damaged("log", fmt.Errorf("it ends with record %d, but the catalog has seen %d: volumes are missing or of an older copy; "+
+			"put them back, or remove %s to go on without", last, end, path))
+	}
+	if why == nil && s.opts.ReadOnly && end < last {
+		why = fmt.Errorf("%w: it has not seen the last records", errStale)
+	}
+	if why != nil {
+		if db != nil {
+			_ = db.Close()
+		}
+		if last > 0 {
+			s.log.WarnContext(ctx, "making the catalog anew", "why", why.Error(), "records", last)
+		}
+		if s.opts.ReadOnly {
+			if s.temp, err = os.MkdirTemp("", "chancery-catalog-"); err != nil {
+				return err
+			}
+			path = filepath.Join(s.temp, "catalog.bolt")
+		}
+		if db, err = s.rebuild(ctx, path, last); err != nil {
+			return err
+		}
+		_ = os.Remove(marker)
+		end = last
+	}
+	s.cat = db
+	if s.mem, err = loadMemory(db); err != nil {
+		return err
+	}
+	if end < last {
+		return s.replay(ctx, "replay", db, s.mem, last)
+	}
+	return nil
+}
+
+// createCatalog makes an empty catalog.
+func createCatalog(path string, archive [16]byte) (*bbolt.DB, error) {
+	db, err := openCatalogDB(path, false)
+	if err != nil {
+		return nil, err
+	}
+	err = db.Update(func(tx *bbolt.Tx) error {
+		meta, err := tx.CreateBucketIfNotExists(bucketMeta)
+		if err != nil {
+			return err
+		}
+		for _, name := range catalogBuckets {
+			if _, err := tx.CreateBucketIfNotExists(name); err != nil {
+				return err
+			}
+		}
+		return errors.Join(meta.Put(keyFormat, binary.AppendUvarint(nil, catalogFormat)), meta.Put(keyArchive, archive[:]))
+	})
+	if err != nil {
+		_ = db.Close()
+		return nil, fmt.Errorf("%s: %w", path, system(err))
+	}
+	return db, nil
+}
+
+// rebuild makes the catalog from the log, beside the old one, and puts it in place
+// when it is whole.
+func (s *Store) rebuild(ctx context.Context, path string, last uint64) (*bbolt.DB, error) {
+	tmp := path + ".new"
+	_ = os.Remove(tmp)
+	db, err := createCatalog(tmp, s.vols[0].archive)
+	if err != nil {
+		return nil, err
+	}
+	// Until it is in place it is nobody's loss.
+	db.NoSync = true
+	err = s.replay(ctx, "rebuild", db, newMemory(), last)
+	if err == nil {
+		err = db.Sync()
+	}
+	err = errors.Join(err, db.Close())
+	if err == nil {
+		err = os.Rename(tmp, path)
+	}
+	if err == nil {
+		err = syncDir(filepath.Dir(path))
+	}
+	if err != nil {
+		_ = os.Remove(tmp)
+		return nil, fmt.Errorf("rebuild of the catalog: %w", system(err))
+	}
+	return openCatalogDB(path, false)
+}
+
+func newMemory() *memory {
+	return &memory{
+		sources: map[feed.SourceID]*known{}, names: map[uint32]feed.SourceID{},
+		topics: map[feed.TopicID]uint16{}, labels: map[uint16]feed.TopicID{},
+	}
+}
+
+func loadMemory(db *bbolt.DB) (*memory, error) {
+	m := newMemory()
+	err := view(db, "catalog", func(tx *bbolt.Tx) error {
+		c, err := newCatalogTx(tx, m)
+		if err != nil {
+			return err
+		}
+		err = c.b[bSources].ForEach(func(k, v []byte) error {
+			var row storedSource
+			if err := json.Unmarshal(v, &row); err != nil {
+				return damaged(fmt.Sprintf("catalog: source %q", k), err)
+			}
+			s := &known{num: row.Num, source: row.Source}
+			if b := c.b[bState].Get(k); b != nil {
+				if s.state, err = decodeState(b); err != nil {
+					return damaged(fmt.Sprintf("catalog: state of %q", k), err)
+				}
+			}
+			if b := c.b[bCounts].Get(num4(row.Num)); len(b) == 8 {
+				s.items = int64(binary.BigEndian.Uint64(b))
+			}
+			m.sources[feed.SourceID(k)] = s
+			m.names[row.Num] = feed.SourceID(k)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		return c.b[bTopics].ForEach(func(k, v []byte) error {
+			if len(v) != 2 {
+				return damaged(fmt.Sprintf("catalog: topic %q", k), errShort)
+			}
+			n := binary.BigEndian.Uint16(v)
+			m.topics[feed.TopicID(k)] = n
+			m.labels[n] = feed.TopicID(k)
+			return nil
+		})
+	})
+	return m, err
+}
+
+// replayBatch is how many records one commit of a replay takes.
+const replayBatch = 2000
+
+// replay applies records that a catalog has not seen, up to last.
+func (s *Store) replay(ctx context.Context, what string, db *bbolt.DB, mem *memory, last uint64) error {
+	for {
+		done := false
+		if err := ctxErr(ctx); err != nil {
+			return err
+		}
+		err := s.updateCatalog(db, mem, func(c *catalogTx) error {
+			for range replayBatch {
+				if c.end >= last {
+					done = true
+					return nil
+				}
+				err := s.replayOne(c, c.end+1)
+				if errors.Is(err, store.ErrCorrupt) && what != "replay" { // anew: what can be read shall be
+					if s.ofLog(err) {
+						s.noteDamage(err)
+					}
+					err = c.passOver(c.end + 1)
+				}
+				if err != nil {
+					return err
+				}
+			}
+			s.opts.Progress(what, int64(c.end), int64(last))
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		if done {
+			s.opts.Progress(what, int64(last), int64(last))
+			return nil
+		}
+	}
+}
+
+func (s *Store) replayOne(c *catalogTx, seq uint64) error {
+	v, err := s.volume(seq)
+	if err != nil {
+		return err
+	}
+	b, err := v.get(seq)
+	if err != nil {
+		return err
+	}
+	f, err := unframe(seq, b)
+	if err != nil {
+		return damaged(v.where(seq), err)
+	}
+	h, err := decodeHeader(seq, f.kind, f.head)
+	if err != nil {
+		return damaged(v.where(seq), err)
+	}
+	if err := c.apply(&h, f.head, func() ([]byte, error) { return v.plain(seq, f) }); err != nil {
+		return err
+	}
+	return c.grow(seq, f.kind, f.head, h.time)
+}
+
+// updateCatalog runs f in a write transaction of a catalog alone.
+func (s *Store) updateCatalog(db *bbolt.DB, mem *memory, f func(c *catalogTx) error) (err error) {
+	defer guard("catalog", &err)
+	tx, err := db.Begin(true)
+	if err != nil {
+		return system(err)
+	}
+	defer func() { _ = tx.Rollback() }() // does nothing after a commit
+	c, err := newCatalogTx(tx, mem)
+	if err != nil {
+		return err
+	}
+	if err := f(c); err != nil {
+		return err
+	}
+	if err := c.finish(); err != nil {
+		return system(err)
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("catalog: %w", system(err))
+	}
+	s.mu.Lock()
+	c.merge()
+	s.mu.Unlock()
+	return nil
+}
