@@ -4,29 +4,18 @@ import (
 	"bytes"
 	"encoding/csv"
 	"os"
-	"path/filepath"
 	"strconv"
 	"testing"
 
 	"chancery/feed"
+	"chancery/feed/feedtest"
 	"chancery/store"
 )
-
-// shared finds a file of the reference material that lies beside the repository,
-// or skips the test.
-func shared(t *testing.T, elem ...string) string {
-	t.Helper()
-	path := filepath.Join(append([]string{"..", "..", "shared"}, elem...)...)
-	if _, err := os.Stat(path); err != nil {
-		t.Skipf("the reference material is not beside the repository: %v", err)
-	}
-	return path
-}
 
 // Each captured feed is taken in with as many items as were counted in it, and
 // taking all in again adds nothing and edits nothing.
 func TestRealFeeds(t *testing.T) {
-	list, err := os.ReadFile(shared(t, "corpus", "real-feeds", "PROVENANCE.tsv"))
+	list, err := os.ReadFile(feedtest.Reference(t, "corpus", "real-feeds", "PROVENANCE.tsv"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,7 +28,7 @@ func TestRealFeeds(t *testing.T) {
 	a, m := bench(t, &site{})
 	var first Summary
 	for _, row := range rows[1:] {
-		body, err := os.ReadFile(shared(t, "corpus", "real-feeds", row[0]))
+		body, err := os.ReadFile(feedtest.Reference(t, "corpus", "real-feeds", row[0]))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -63,7 +52,7 @@ func TestRealFeeds(t *testing.T) {
 	}
 	var again Summary
 	for _, row := range rows[1:] {
-		body, err := os.ReadFile(shared(t, "corpus", "real-feeds", row[0]))
+		body, err := os.ReadFile(feedtest.Reference(t, "corpus", "real-feeds", row[0]))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -88,7 +77,7 @@ func TestRealFeeds(t *testing.T) {
 // The post that the project started from, carried by two blogs under different
 // ids, is one story in two sources.
 func TestSeedPostIsOneStory(t *testing.T) {
-	text, err := os.ReadFile(shared(t, "seed", "post.txt"))
+	text, err := os.ReadFile(feedtest.Reference(t, "seed", "post.txt"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -57,6 +58,26 @@ type SourceState struct {
 	Source
 	State PollState
 	Items int64 // in the archive
+}
+
+// Word is the state in a word: removed, imported (there is nothing to poll),
+// disabled, new (not polled yet), or the condition that polling found, "ok" if none.
+func (s *SourceState) Word() string {
+	switch {
+	case s.Removed:
+		return "removed"
+	case s.URL == "":
+		return "imported"
+	case s.Disabled && s.State.Condition != "" && s.State.Condition != "ok":
+		return s.State.Condition
+	case s.Disabled && s.Origin == "import":
+		return "imported"
+	case s.Disabled:
+		return "disabled"
+	case s.State.Polled.IsZero():
+		return "new"
+	}
+	return cmp.Or(s.State.Condition, "ok")
 }
 
 // PollState is what is remembered of a source from poll to poll. The engine

@@ -11,31 +11,8 @@ import (
 	"time"
 
 	"chancery/feed"
+	"chancery/feed/feedtest"
 )
-
-// shared finds the reference material beside the repository, or skips.
-func shared(t testing.TB, path string) string {
-	t.Helper()
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			break
-		}
-		up := filepath.Dir(dir)
-		if up == dir {
-			t.Skip("no go.mod above the test")
-		}
-		dir = up
-	}
-	full := filepath.Join(dir, "..", "shared", path)
-	if _, err := os.Stat(full); err != nil {
-		t.Skipf("the reference material is not there: %v", err)
-	}
-	return full
-}
 
 // readTrace finds the dates of a document's entries: the first date in each. It
 // need not be a parser, because a date that is missed hardly moves a rhythm.
@@ -76,7 +53,7 @@ func firstDate(entry string) (time.Time, bool) {
 // the mean, than a fixed interval, on the rhythms of real feeds; and loses fewer.
 func TestSimulation(t *testing.T) { // F-80
 	t.Parallel()
-	files, err := filepath.Glob(filepath.Join(shared(t, "corpus/real-feeds"), "*"))
+	files, err := filepath.Glob(filepath.Join(feedtest.Reference(t, "corpus/real-feeds"), "*"))
 	if err != nil {
 		t.Fatal(err)
 	}

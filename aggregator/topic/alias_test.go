@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"chancery/feed"
+	"chancery/feed/feedtest"
 	"chancery/feed/query"
 )
 
@@ -13,7 +14,7 @@ import (
 // nearly all strong ones in the languages that matter, each in a title of its own.
 // What is left out is left out for a reason: plain words and common surnames.
 func TestKnownNames(t *testing.T) {
-	b, err := os.ReadFile(shared(t, "topics-aliases.tsv"))
+	b, err := os.ReadFile(feedtest.Reference(t, "topics-aliases.tsv"))
 	if err != nil {
 		t.Fatal(err)
 	}

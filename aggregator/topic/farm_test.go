@@ -15,6 +15,7 @@ import (
 
 	"chancery/aggregator/topic"
 	"chancery/feed"
+	"chancery/feed/feedtest"
 	"chancery/feed/query"
 )
 
@@ -59,7 +60,7 @@ func (f *Farm) Each(visit func(p *Post, feedTitle, title string)) {
 // buildFarm compiles a copy of the synthetic farm with the two files above.
 func buildFarm(t *testing.T) string {
 	t.Helper()
-	src := shared(t, "feedfarm")
+	src := feedtest.Reference(t, "feedfarm")
 	dir := t.TempDir()
 	if err := os.CopyFS(dir, os.DirFS(src)); err != nil {
 		t.Fatal(err)

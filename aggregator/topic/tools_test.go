@@ -11,13 +11,14 @@ import (
 
 	"chancery/aggregator/topic"
 	"chancery/feed"
+	"chancery/feed/feedtest"
 	"chancery/feed/query"
 )
 
 // The post that this project began with is about all three topics; one on MEK
 // inhibitors is about none of them.
 func TestSeedPost(t *testing.T) {
-	b, err := os.ReadFile(shared(t, "seed/post.txt"))
+	b, err := os.ReadFile(feedtest.Reference(t, "seed/post.txt"))
 	if err != nil {
 		t.Fatal(err)
 	}

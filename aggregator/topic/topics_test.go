@@ -10,6 +10,7 @@ import (
 
 	"chancery/aggregator/topic"
 	"chancery/feed"
+	"chancery/feed/feedtest"
 )
 
 // defaults are the rules of topics.toml. The file is read by hand, as only the
@@ -112,26 +113,6 @@ func readRules(s string) ([]topic.Rule, error) {
 	return rules, nil
 }
 
-// shared is a file of the reference material that lies beside the repository.
-func shared(t testing.TB, name string) string {
-	t.Helper()
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			break
-		}
-		dir = filepath.Dir(dir)
-	}
-	path := filepath.Join(filepath.Dir(dir), "shared", name)
-	if _, err := os.Stat(path); err != nil {
-		t.Skipf("needs ../shared/%s beside the repository", name)
-	}
-	return path
-}
-
 // The default topics compile and keep their promises.
 func TestDefaultTopics(t *testing.T) {
 	s := compile(t, defaults(t)...)
@@ -164,7 +145,7 @@ func measure(t *testing.T, s *topic.Set, path string) topic.Report {
 
 // The goal on the 64 texts for development: F1 of 0.95 for each topic.
 func TestDevelopmentTexts(t *testing.T) {
-	path := shared(t, "corpus/topics-dev.jsonl")
+	path := feedtest.Reference(t, "corpus/topics-dev.jsonl")
 	r := measure(t, compile(t, defaults(t)...), path)
 	for id, f := range r.Topics {
 		if f.F1 < 0.95 {

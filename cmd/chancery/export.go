@@ -125,7 +125,7 @@ func (e *Env) writeOPML(ctx context.Context, w io.Writer) error {
 	}
 	l := &opml.List{Title: "Subscriptions of " + e.Config.Publish.Title, OwnerName: e.Config.Publish.Owner, DateModified: time.Now().UTC()}
 	for _, s := range sources {
-		if state := stateOf(s); state == "removed" || state == "imported" {
+		if state := s.Word(); state == "removed" || state == "imported" {
 			continue
 		}
 		title := s.Title

@@ -128,7 +128,7 @@ func (s *survey) put(put func(name string, v float64, labels ...string)) {
 		states[state] = true
 		put(mSources, float64(s.States[state]), state)
 	}
-	for state, n := range s.States { // of a closed set all the same: stateOf's
+	for state, n := range s.States { // of a closed set all the same: Word's
 		if !states[state] {
 			put(mSources, float64(n), state)
 		}

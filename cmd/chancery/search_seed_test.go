@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"chancery/cmd/chancery/control"
+	"chancery/feed/feedtest"
 	"chancery/store"
 )
 
@@ -37,9 +38,9 @@ func says(t *testing.T, args ...string) (results, notes string) {
 // its topic in another script, by its subject and year, and by words of its title
 // near each other.
 func TestArchivistFindsThePost(t *testing.T) {
-	text, err := os.ReadFile("../../../shared/seed/post.txt")
+	text, err := os.ReadFile(feedtest.Reference(t, "seed", "post.txt"))
 	if err != nil {
-		t.Skip("the post is not beside the repository: ", err)
+		t.Fatal(err)
 	}
 	title, body, _ := strings.Cut(strings.TrimSpace(string(text)), "\n")
 	var item bytes.Buffer

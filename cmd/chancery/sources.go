@@ -80,27 +80,6 @@ func (p *program) sourcesCommand() *cobra.Command {
 	)
 }
 
-// stateOf is the state of a source in a word.
-func stateOf(s store.SourceState) string {
-	switch {
-	case s.Removed:
-		return "removed"
-	case s.URL == "":
-		return "imported"
-	case s.Disabled && s.State.Condition != "" && s.State.Condition != "ok":
-		return s.State.Condition
-	case s.Disabled && s.Origin == "import":
-		return "imported"
-	case s.Disabled:
-		return "disabled"
-	case s.State.Polled.IsZero():
-		return "new"
-	case s.State.Condition == "":
-		return "ok"
-	}
-	return s.State.Condition
-}
-
 // sourceLine is a source as `sources list --json` and `status --json` print it.
 type sourceLine struct {
 	ID        feed.SourceID `json:"id"`
@@ -131,7 +110,7 @@ func lineOf(s store.SourceState) sourceLine {
 	}
 	return sourceLine{
 		ID: s.ID, Title: s.Title, URL: s.URL, Moved: s.Moved, Site: s.Site, Language: s.Language, Origin: s.Origin,
-		State: stateOf(s), Class: s.State.Class, Items: s.Items,
+		State: s.Word(), Class: s.State.Class, Items: s.Items,
 		Polled: at(s.State.Polled), Succeeded: at(s.State.Succeeded), Changed: at(s.State.Changed), NextDue: at(s.State.NextDue),
 		Why: s.State.Why, Failures: s.State.Failures, Error: s.State.LastError,
 	}
@@ -160,7 +139,7 @@ func (e *Env) listSources(ctx context.Context, asJSON, all bool) error {
 		if s.State.LastError != "" {
 			address += "  (" + oneLine(s.State.LastError, 100) + ")"
 		}
-		rows = append(rows, []string{string(s.ID), stateOf(s), fmt.Sprint(s.Items), timeText(s.State.Polled), s.Origin, printable(address)})
+		rows = append(rows, []string{string(s.ID), s.Word(), fmt.Sprint(s.Items), timeText(s.State.Polled), s.Origin, printable(address)})
 	}
 	return e.table(rows)
 }

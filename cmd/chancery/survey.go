@@ -21,7 +21,7 @@ type survey struct {
 	At      time.Time
 	Stats   store.Stats
 	Sources []store.SourceState
-	States  map[string]int // sources by state, as stateOf says
+	States  map[string]int // sources by state, as SourceState.Word says
 	Disk    diskSpace
 
 	Polled  int           // sources that are polled at all
@@ -68,7 +68,7 @@ func surveyOf(ctx context.Context, archive store.Store, dir string, now time.Tim
 	host := func(src store.Source) string { return fetch.HostKey(src.Address()) }
 	hosts.Seed(s.Sources, host)
 	for _, src := range s.Sources {
-		s.States[stateOf(src)]++
+		s.States[src.Word()]++
 		if src.Removed || src.Disabled || src.URL == "" {
 			continue
 		}

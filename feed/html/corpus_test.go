@@ -11,33 +11,10 @@ import (
 	"testing"
 
 	"chancery/feed"
+	"chancery/feed/feedtest"
 
 	"golang.org/x/net/html/charset"
 )
-
-// corpus is a folder of the reference material beside the repository; the test
-// is skipped where there is none.
-func corpus(t testing.TB, name string) string {
-	t.Helper()
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			break
-		}
-		if dir == filepath.Dir(dir) {
-			t.Fatal("no go.mod above the working directory")
-		}
-		dir = filepath.Dir(dir)
-	}
-	path := filepath.Join(filepath.Dir(dir), "shared", "corpus", name)
-	if _, err := os.Stat(path); err != nil {
-		t.Skipf("the reference corpus %s is not beside the repository", name)
-	}
-	return path
-}
 
 // texts are the texts of a feed document, whatever they are: the character data
 // of every element, the strings of JSON, and the document itself read as HTML.
@@ -118,7 +95,7 @@ func TestSanitizeCases(t *testing.T) {
 		}
 		return nil
 	}
-	if err := filepath.WalkDir(corpus(t, "suites"), walk); err != nil {
+	if err := filepath.WalkDir(feedtest.Reference(t, "corpus", "suites"), walk); err != nil {
 		t.Fatal(err)
 	}
 	if files == 0 {
@@ -165,7 +142,7 @@ func TestSanitizeRealPosts(t *testing.T) {
 		}
 		return nil
 	}
-	if err := filepath.WalkDir(corpus(t, "real-feeds"), walk); err != nil {
+	if err := filepath.WalkDir(feedtest.Reference(t, "corpus", "real-feeds"), walk); err != nil {
 		t.Fatal(err)
 	}
 	t.Logf("%d posts, %d with fewer words", posts, lost)

@@ -6,12 +6,14 @@ import (
 	"path/filepath"
 	"testing"
 
+	"chancery/feed/feedtest"
+
 	"github.com/mmcdole/gofeed"
 )
 
 // realFeeds are the captured documents, for figures.
 func realFeeds(b *testing.B) (docs [][]byte, size int64) {
-	names, err := filepath.Glob(filepath.Join(shared(b, "corpus", "real-feeds"), "*.*"))
+	names, err := filepath.Glob(filepath.Join(feedtest.Reference(b, "corpus", "real-feeds"), "*.*"))
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -11,38 +11,14 @@ import (
 	"testing"
 
 	"chancery/feed"
+	"chancery/feed/feedtest"
 	feedhtml "chancery/feed/html"
 )
-
-// shared is a path in the folder of reference material beside the repository. The
-// test is skipped where that is absent.
-func shared(t testing.TB, path ...string) string {
-	t.Helper()
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			break
-		}
-		up := filepath.Dir(dir)
-		if up == dir {
-			t.Fatal("no go.mod above the test")
-		}
-		dir = up
-	}
-	p := filepath.Join(append([]string{filepath.Dir(dir), "shared"}, path...)...)
-	if _, err := os.Stat(p); err != nil {
-		t.Skipf("the reference corpus is not beside the repository: %v", err)
-	}
-	return p
-}
 
 // Every captured feed is read, no item of it is lost, and what comes out is sane:
 // links absolute, dates plausible, no entry without anything.
 func TestRealFeeds(t *testing.T) {
-	dir := shared(t, "corpus", "real-feeds")
+	dir := feedtest.Reference(t, "corpus", "real-feeds")
 	file, err := os.Open(filepath.Join(dir, "PROVENANCE.tsv"))
 	if err != nil {
 		t.Fatal(err)

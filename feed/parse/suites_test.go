@@ -20,6 +20,7 @@ import (
 	"golang.org/x/net/html/atom"
 
 	"chancery/feed"
+	"chancery/feed/feedtest"
 )
 
 // suiteCase is a line of expectations.jsonl: what another project's test expects
@@ -42,12 +43,12 @@ type suiteCase struct {
 // rules, at least 85 % where they do, and in no suite less than gofeed alone
 // gives in the same run (P-02, P-60, F-107; FIGURES).
 func TestSuites(t *testing.T) {
-	file, err := os.Open(shared(t, "corpus", "suites", "expectations.jsonl"))
+	file, err := os.Open(feedtest.Reference(t, "corpus", "suites", "expectations.jsonl"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	root := shared(t, "corpus", "suites")
+	root := feedtest.Reference(t, "corpus", "suites")
 	type score struct{ ours, theirs, all int }
 	suites := map[string]*score{}
 	total := map[bool]*score{false: {}, true: {}}

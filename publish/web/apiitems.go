@@ -116,6 +116,11 @@ func (s *Server) itemsOf(ctx context.Context, heads []store.Head) (map[feed.Item
 	for i := range heads {
 		ids[i] = heads[i].ID
 	}
+	return s.itemsBy(ctx, ids)
+}
+
+// itemsBy reads items whole, by id.
+func (s *Server) itemsBy(ctx context.Context, ids []feed.ItemID) (map[feed.ItemID]*feed.Item, error) {
 	items, err := s.lib.Items(ctx, ids, store.AllFields)
 	if err != nil {
 		return nil, err

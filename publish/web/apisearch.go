@@ -132,13 +132,9 @@ func (s *Server) itemsOfHits(ctx context.Context, hits []store.Hit) ([]*feed.Ite
 			ids = append(ids, h.ID)
 		}
 	}
-	items, err := s.lib.Items(ctx, ids, store.AllFields)
+	by, err := s.itemsBy(ctx, ids)
 	if err != nil {
 		return nil, err
-	}
-	by := make(map[feed.ItemID]*feed.Item, len(items))
-	for i := range items {
-		by[items[i].ID] = &items[i]
 	}
 	out := make([]*feed.Item, len(hits))
 	for i, h := range hits {

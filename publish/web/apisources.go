@@ -147,7 +147,7 @@ var listSources = operation{
 		out := sourcesPage{Sources: []sourceJSON{}}
 		for i := range site.Sources {
 			src := &site.Sources[i]
-			if src.ID <= after || a.given("state") && stateOf(src) != a.text("state") {
+			if src.ID <= after || a.given("state") && src.Word() != a.text("state") {
 				continue
 			}
 			if len(out.Sources) == a.number("limit") {

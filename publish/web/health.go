@@ -27,29 +27,12 @@ type health struct {
 	Text  string `json:"text"` // a sentence
 }
 
-// stateOf is the state of a source in a word.
-func stateOf(s *store.SourceState) string {
-	switch {
-	case s.URL == "":
-		return "imported"
-	case s.Disabled && s.State.Condition != "" && s.State.Condition != "ok":
-		return s.State.Condition
-	case s.Disabled && s.Origin == "import":
-		return "imported"
-	case s.Disabled:
-		return "disabled"
-	case s.State.Polled.IsZero():
-		return "new"
-	}
-	return cmp.Or(s.State.Condition, "ok")
-}
-
 // longFailing is from when on a failure is no hiccup any more.
 const longFailing = 3 * 24 * time.Hour
 
 func healthOf(s *store.SourceState, now time.Time) health {
 	st := &s.State
-	h := health{State: stateOf(s)}
+	h := health{State: s.Word()}
 	switch h.State {
 	case "ok":
 		h.Level, h.Text = fine, "Answers well."

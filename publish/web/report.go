@@ -163,7 +163,7 @@ func (p *pollingReport) add(src *store.SourceState, now time.Time) time.Duration
 	if st.NotBefore.After(now) {
 		p.Heeded++
 	}
-	if c := stateOf(src); c == "limited" || c == "blocked" {
+	if c := src.Word(); c == "limited" || c == "blocked" {
 		p.Refusing++
 	}
 	if st.Polled.After(p.LastPoll.Time) {

@@ -30,6 +30,25 @@ type searchForm struct {
 
 // address is the page of the search that f asks for.
 func (f searchForm) address(base string) string {
+	v := f.values()
+	if f.Copies {
+		v.Set("copies", "1")
+	}
+	return base + "/search?" + v.Encode()
+}
+
+// inAPI is the same search as the API answers it.
+func (f searchForm) inAPI(base string) string {
+	v := f.values()
+	v.Set("facets", "true")
+	if !f.All && !f.Copies {
+		v.Set("fold", "true")
+	}
+	return base + apiRoot + "/search?" + v.Encode()
+}
+
+// values are the parameters that the page and the API call alike.
+func (f searchForm) values() url.Values {
 	v := url.Values{"q": {f.Q}}
 	if f.order != store.Newest {
 		v.Set("order", f.Order)
@@ -40,34 +59,10 @@ func (f searchForm) address(base string) string {
 	if f.All {
 		v.Set("all_versions", "true")
 	}
-	if f.Copies {
-		v.Set("copies", "1")
-	}
 	if f.Cursor != "" {
 		v.Set("cursor", f.Cursor)
 	}
-	return base + "/search?" + v.Encode()
-}
-
-// inAPI is the same search as the API answers it.
-func (f searchForm) inAPI(base string) string {
-	v := url.Values{"q": {f.Q}, "facets": {"true"}}
-	if f.order != store.Newest {
-		v.Set("order", f.Order)
-	}
-	if f.AsOf != "" {
-		v.Set("as_of", f.AsOf)
-	}
-	if f.All {
-		v.Set("all_versions", "true")
-	}
-	if !f.All && !f.Copies {
-		v.Set("fold", "true")
-	}
-	if f.Cursor != "" {
-		v.Set("cursor", f.Cursor)
-	}
-	return base + apiRoot + "/search?" + v.Encode()
+	return v
 }
 
 // with is f for another query, from its first page on.

@@ -4,13 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"chancery/feed"
+	"chancery/feed/feedtest"
 	"chancery/feed/query"
 	"chancery/store"
 	"chancery/store/storetest"
@@ -238,13 +238,9 @@ func TestBounds(t *testing.T) {
 
 // The post that the project started from is found under each of its names.
 func TestSeedPost(t *testing.T) {
-	dir, err := os.Getwd()
+	b, err := os.ReadFile(feedtest.Reference(t, "seed", "post.txt"))
 	if err != nil {
 		t.Fatal(err)
-	}
-	b, err := os.ReadFile(filepath.Join(dir, "..", "..", "..", "shared", "seed", "post.txt"))
-	if err != nil {
-		t.Skip("the seed post is not there: ", err)
 	}
 	title, body, _ := strings.Cut(string(b), "\n")
 	w := newWatched(t, 40)
