@@ -152,7 +152,8 @@ func hintFor(err error) string {
 	case errors.Is(err, store.ErrFull):
 		return "nothing of the last batch was stored; make room on the disk and run the command again"
 	case errors.Is(err, store.ErrCorrupt) && statusOf(err) == exitIO:
-		return `"chancery verify --deep" lists what is damaged; a backup can be put beside with "chancery restore"`
+		return `"chancery verify --deep" lists what is damaged; where not even that can open it, ` +
+			`"chancery --data ELSEWHERE restore FILE" puts a backup in place`
 	case errors.Is(err, store.ErrNewer):
 		return "use the version of chancery that wrote it, or a newer one"
 	}

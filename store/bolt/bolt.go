@@ -214,14 +214,9 @@ func createLedger(path string) error {
 }
 
 func openLedgerDB(path string, readOnly bool) (*bbolt.DB, error) {
-	db, err := bbolt.Open(path, 0o600, &bbolt.Options{
-		Timeout: time.Second, ReadOnly: readOnly, FreelistType: bbolt.FreelistMapType, InitialMmapSize: mapSize(1 << 30),
+	return openDB(path, 0o600, &bbolt.Options{
+		ReadOnly: readOnly, FreelistType: bbolt.FreelistMapType, InitialMmapSize: mapSize(1 << 30),
 	})
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, system(err))
-	}
-	db.AllocSize = 1 << 20
-	return db, nil
 }
 
 // release closes what is open.

@@ -3,9 +3,11 @@ package bolt
 import (
 	"errors"
 	"fmt"
+	"os"
 	"runtime/debug"
 	"strings"
 	"syscall"
+	"time"
 
 	"go.etcd.io/bbolt"
 	berrors "go.etcd.io/bbolt/errors"
@@ -65,6 +67,31 @@ func guard(where string, err *error) {
 		panic(r)
 	}
 	*err = fmt.Errorf("%w: %s: %v", store.ErrCorrupt, where, r)
+}
+
+// openDB opens a database file. Damage that bbolt panics at is store.ErrCorrupt, and
+// leaves no lock behind.
+func openDB(path string, mode os.FileMode, o *bbolt.Options) (db *bbolt.DB, err error) {
+	var file *os.File
+	o.Timeout = time.Second
+	o.OpenFile = func(name string, flag int, perm os.FileMode) (f *os.File, err error) {
+		file, err = os.OpenFile(name, flag, perm)
+		return file, err
+	}
+	defer func() {
+		if err != nil && file != nil {
+			// A panic leaves it open, locked and mapped, and what is mapped stays locked.
+			_ = syscall.Flock(int(file.Fd()), syscall.LOCK_UN)
+			_ = file.Close()
+		}
+	}()
+	defer guard(path, &err)
+	db, err = bbolt.Open(path, mode, o)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, system(err))
+	}
+	db.AllocSize = 1 << 20
+	return db, nil
 }
 
 // view runs f in a read transaction.

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"time"
 
 	"go.etcd.io/bbolt"
 
@@ -18,17 +17,11 @@ import (
 
 func (s *Store) catalogPath() string { return filepath.Join(s.dir, "catalog.bolt") }
 
-func openCatalogDB(path string, readOnly bool) (db *bbolt.DB, err error) {
-	defer guard(path, &err)
-	db, err = bbolt.Open(path, 0o644, &bbolt.Options{
-		Timeout: time.Second, PageSize: 4096, ReadOnly: readOnly,
+func openCatalogDB(path string, readOnly bool) (*bbolt.DB, error) {
+	return openDB(path, 0o644, &bbolt.Options{
+		PageSize: 4096, ReadOnly: readOnly,
 		FreelistType: bbolt.FreelistMapType, InitialMmapSize: mapSize(64 << 30), // the free list: as with volumes
 	})
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, system(err))
-	}
-	db.AllocSize = 1 << 20
-	return db, nil
 }
 
 // errStale: the catalog must be made anew. The text says why.

@@ -3,7 +3,6 @@ package bolt
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -32,25 +31,6 @@ func allocated(path string) int64 {
 	return fi.Size()
 }
 
-// leafDigest is the digest over the leaf hashes of a volume's records, and how many
-// there are.
-func (v *volume) leafDigest() (d feed.Digest, n uint64, err error) {
-	h := sha256.New()
-	err = v.view(func(tx *bbolt.Tx) error {
-		return tx.Bucket(bucketLog).ForEach(func(k, b []byte) error {
-			f, err := unframe(getSeq(k), b)
-			if err != nil {
-				return damaged(v.where(getSeq(k)), err)
-			}
-			leaf := leafHash(getSeq(k), f.kind, f.head)
-			h.Write(leaf[:])
-			n++
-			return nil
-		})
-	})
-	return feed.Digest(h.Sum(nil)), n, err
-}
-
 // check is a verification under way.
 type check struct {
 	s      *Store
@@ -69,6 +49,8 @@ type check struct {
 	order   []uint64           // of recent, oldest first
 	held    int                // bytes in recent
 	let     map[uint64]bool    // raw records let go by a record of KindExpired
+
+	sealing leafDigest // of the volume whose records are being read
 }
 
 const maxFaults = 100
@@ -84,8 +66,8 @@ func (c *check) fault(format string, args ...any) {
 // Verify implements store.Keeper.
 //
 // Fast: every record's checksum and header, the sequence without gaps, bodies
-// missing only where a takedown says so, the Merkle tree from the leaves against the
-// one that is kept. Deep, besides: every body against its digest, every document put
+// missing only where a takedown says so, each sealed volume against its seal, the Merkle
+// tree from the leaves against the one that is kept. Deep, besides: every body against its digest, every document put
 // together and compared with what was received, and the catalog made anew and
 // compared row by row. Records that come while it runs are not checked.
 func (s *Store) Verify(ctx context.Context, deep bool, progress func(done, total int64)) (store.Report, error) {
@@ -234,6 +216,9 @@ func (c *check) records(ctx context.Context, end uint64, progress func(done, tot
 		if err != nil {
 			return err
 		}
+		if c.sealing.of != v {
+			c.sealing = leafDigest{of: v}
+		}
 		h, f, err := v.read(seq)
 		if err != nil {
 			if !errors.Is(err, store.ErrCorrupt) {
@@ -241,9 +226,14 @@ func (c *check) records(ctx context.Context, end uint64, progress func(done, tot
 			}
 			c.fault("%v", err)
 			c.leaf(tlog.Hash{}) // the tree will not agree, but that was said
+			c.sealing.broken = true
+			c.sealed(v, seq)
 			continue
 		}
-		c.leaf(leafHash(seq, f.kind, f.head))
+		leaf := leafHash(seq, f.kind, f.head)
+		c.leaf(leaf)
+		c.sealing.add(leaf)
+		c.sealed(v, seq)
 		switch f.kind {
 		case store.KindItem:
 			c.report.Items++
@@ -302,6 +292,18 @@ func (c *check) records(ctx context.Context, end uint64, progress func(done, tot
 	}
 	progress(int64(end), int64(end))
 	return nil
+}
+
+// sealed compares a volume whose last record was read with its seal.
+func (c *check) sealed(v *volume, seq uint64) {
+	says, got := v.sealedAs(), &c.sealing
+	switch {
+	case says.records == 0 || seq != says.last || got.broken: // a broken one was named
+	case got.records != says.records:
+		c.fault("%s: has %d records, its seal says %d", v.path, got.records, says.records)
+	case !says.digest.IsZero() && got.sum() != says.digest:
+		c.fault("%s: its records are not those that were sealed", v.path)
+	}
 }
 
 // leaf adds a leaf to the Merkle tree that is computed besides.

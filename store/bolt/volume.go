@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"go.etcd.io/bbolt"
 
@@ -40,10 +39,10 @@ type volume struct {
 	number  uint32
 	first   uint64
 	archive [16]byte
-	sealed  bool
 
-	mu sync.RWMutex // guards db and dicts: a rewrite swaps them
-	db *bbolt.DB
+	mu   sync.RWMutex // guards db and dicts, which a rewrite swaps, and seal
+	seal seal         // of a volume that will not grow
+	db   *bbolt.DB
 	// dicts are by number. One is there before the first record that needs it, and
 	// stays while records read before a rewrite may still be unpacked.
 	dicts  map[uint64]*coders
@@ -72,17 +71,10 @@ func mapSize(n int) int {
 // FIGURES part 2.1: so little is ever freed here that it costs nothing, and without
 // it bbolt scans the whole file at opening, in a goroutine of its own, where a
 // damaged page is a panic that nobody can recover from.
-func openVolumeDB(path string, readOnly bool) (db *bbolt.DB, err error) {
-	defer guard(path, &err)
-	db, err = bbolt.Open(path, 0o644, &bbolt.Options{
-		Timeout: time.Second, PageSize: 64 << 10, ReadOnly: readOnly,
-		FreelistType: bbolt.FreelistMapType, InitialMmapSize: mapSize(4 << 30),
+func openVolumeDB(path string, readOnly bool) (*bbolt.DB, error) {
+	return openDB(path, 0o644, &bbolt.Options{
+		PageSize: 64 << 10, ReadOnly: readOnly, FreelistType: bbolt.FreelistMapType, InitialMmapSize: mapSize(4 << 30),
 	})
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, system(err))
-	}
-	db.AllocSize = 1 << 20
-	return db, nil
 }
 
 // createVolume makes an empty volume, whole or not at all.
@@ -144,7 +136,7 @@ func openVolume(path string, readOnly bool) (*volume, error) {
 		return nil, err
 	}
 	v := &volume{path: path, db: db}
-	err = view(db, path, func(tx *bbolt.Tx) error {
+	err = view(db, path, func(tx *bbolt.Tx) (err error) {
 		meta := tx.Bucket(bucketMeta)
 		if meta == nil || tx.Bucket(bucketLog) == nil {
 			return damaged(path, errors.New("not a volume of an archive"))
@@ -158,7 +150,9 @@ func openVolume(path string, readOnly bool) (*volume, error) {
 		copy(v.archive[:], meta.Get(keyArchive))
 		v.number = uint32(getUint(meta.Get(keyNumber)))
 		v.first = binary.BigEndian.Uint64(meta.Get(keyFirst))
-		v.sealed = meta.Get(keySealed) != nil
+		if v.seal, err = decodeSeal(meta.Get(keySealed)); err != nil {
+			return damaged(path, err)
+		}
 		return v.loadDicts(tx)
 	})
 	if err != nil {
@@ -174,8 +168,12 @@ func (v *volume) close() error {
 	return v.db.Close()
 }
 
-// last is the sequence number of the volume's last record, first−1 if it is empty.
+// last is the sequence number of the volume's last record, first−1 if it is empty. A
+// sealed one says it itself, so that damage to its pages stops nothing else.
 func (v *volume) last() (last uint64, err error) {
+	if s := v.sealedAs(); s.records > 0 {
+		return s.last, nil
+	}
 	last = v.first - 1
 	err = v.view(func(tx *bbolt.Tx) error {
 		if k, _ := tx.Bucket(bucketLog).Cursor().Last(); k != nil {
@@ -326,7 +324,7 @@ func openVolumes(dir string, readOnly bool, log *slog.Logger) (vols []*volume, e
 		return nil, err
 	}
 	slices.Sort(names)
-	for _, name := range names {
+	for i, name := range names {
 		if strings.HasSuffix(name, ".tmp") {
 			if !readOnly {
 				log.Warn("removed an unfinished file", "file", name)
@@ -351,6 +349,17 @@ func openVolumes(dir string, readOnly bool, log *slog.Logger) (vols []*volume, e
 			last, err := vols[len(vols)-2].last()
 			if err != nil {
 				return vols, err
+			}
+			if v.first != last+1 && i == len(names)-1 && v.unfinished(vols[len(vols)-2]) {
+				vols = vols[:len(vols)-1]
+				if err := v.close(); err != nil {
+					return vols, err
+				}
+				if !readOnly {
+					log.Warn("removed an unfinished volume", "file", name)
+					_ = os.Remove(name)
+				}
+				continue
 			}
 			if v.first != last+1 {
 				return vols, damaged(name, fmt.Errorf("begins with record %d, the volume before ends with %d", v.first, last))

@@ -2,12 +2,9 @@ package bolt
 
 import (
 	"context"
-	"encoding/binary"
 	"fmt"
 	"os"
 	"time"
-
-	"go.etcd.io/bbolt"
 
 	"chancery/store"
 )
@@ -379,39 +376,5 @@ func (s *Store) makeDict(v *volume) error {
 	v.mu.Lock()
 	v.setDict(newCoders(v.newest+1, dict))
 	v.mu.Unlock()
-	return nil
-}
-
-// seal ends a volume and begins the next.
-func (s *Store) seal(v *volume) error {
-	last, err := v.last()
-	if err != nil {
-		return err
-	}
-	next, err := createVolume(s.dir, v.number+1, last+1, v.archive)
-	if err != nil {
-		return err
-	}
-	digest, n, err := v.leafDigest()
-	if err != nil {
-		_ = next.close()
-		return err
-	}
-	m := putField(nil, 1, be64(last))
-	m = putField(m, 2, binary.AppendUvarint(nil, n))
-	m = putField(m, 3, digest[:])
-	v.mu.RLock()
-	err = v.db.Update(func(tx *bbolt.Tx) error { return tx.Bucket(bucketMeta).Put(keySealed, m) })
-	v.mu.RUnlock()
-	if err != nil {
-		_ = next.close()
-		return system(err)
-	}
-	s.mu.Lock()
-	s.vols = append(s.vols, next)
-	s.mu.Unlock()
-	v.rewrites++
-	s.plain = 0
-	s.log.Info("sealed a volume", "volume", v.number, "records", n)
 	return nil
 }

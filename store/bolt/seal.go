@@ -1,0 +1,144 @@
+package bolt
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash"
+	"os"
+
+	"go.etcd.io/bbolt"
+	"golang.org/x/mod/sumdb/tlog"
+
+	"chancery/feed"
+	"chancery/store"
+)
+
+// seal is what a volume that will not grow says of itself. The zero value is that of a
+// volume that is not sealed.
+type seal struct {
+	last    uint64      // its last record
+	records uint64      // how many there are
+	digest  feed.Digest // over their leaf hashes; zero: one of them could not be read when it was sealed
+}
+
+func (s seal) encode() []byte {
+	b := putField(nil, 1, be64(s.last))
+	b = putField(b, 2, binary.AppendUvarint(nil, s.records))
+	if !s.digest.IsZero() {
+		b = putField(b, 3, s.digest[:])
+	}
+	return b
+}
+
+func decodeSeal(b []byte) (s seal, err error) {
+	err = fields(b, func(tag uint64, v []byte) error {
+		switch {
+		case tag == 1 && len(v) == 8:
+			s.last = getSeq(v)
+		case tag == 2:
+			s.records = getUint(v)
+		case tag == 3 && len(v) == len(s.digest):
+			copy(s.digest[:], v)
+		}
+		return nil
+	})
+	if err != nil {
+		return s, fmt.Errorf("its seal: %w", err)
+	}
+	return s, nil
+}
+
+// sealedAs is the seal of a volume, the zero value if it has none.
+func (v *volume) sealedAs() seal {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	return v.seal
+}
+
+// unfinished reports whether a volume was begun after another that could then not be
+// sealed, and grew on: nothing is in it.
+func (v *volume) unfinished(before *volume) bool {
+	last, err := v.last()
+	return err == nil && last == v.first-1 && before.sealedAs().records == 0
+}
+
+// leafDigest is the digest over the leaf hashes of a volume's records in the making.
+type leafDigest struct {
+	of      *volume
+	h       hash.Hash
+	records uint64
+	broken  bool // a record could not be read
+}
+
+func (d *leafDigest) add(leaf tlog.Hash) {
+	if d.h == nil {
+		d.h = sha256.New()
+	}
+	d.h.Write(leaf[:])
+	d.records++
+}
+
+func (d *leafDigest) sum() feed.Digest {
+	if d.h == nil || d.broken {
+		return feed.Digest{}
+	}
+	return feed.Digest(d.h.Sum(nil))
+}
+
+// sealOf is the seal that a volume is to have. A record that cannot be read leaves the
+// digest out, so that a volume with one does not grow for ever.
+func (v *volume) sealOf() (s seal, err error) {
+	if s.last, err = v.last(); err != nil {
+		return s, err
+	}
+	s.records = s.last - v.first + 1
+	var d leafDigest
+	err = v.view(func(tx *bbolt.Tx) error {
+		return tx.Bucket(bucketLog).ForEach(func(k, b []byte) error {
+			f, err := unframe(getSeq(k), b)
+			if err != nil {
+				return damaged(v.where(getSeq(k)), err)
+			}
+			d.add(leafHash(getSeq(k), f.kind, f.head))
+			return nil
+		})
+	})
+	switch {
+	case errors.Is(err, store.ErrCorrupt):
+		return s, nil
+	case err == nil && d.records == s.records:
+		s.digest = d.sum()
+	}
+	return s, err
+}
+
+// seal ends a volume and begins the next. When it fails, all is as it was.
+func (s *Store) seal(v *volume) error {
+	end, err := v.sealOf()
+	if err != nil {
+		return err
+	}
+	next, err := createVolume(s.dir, v.number+1, end.last+1, v.archive)
+	if err != nil {
+		return err
+	}
+	v.mu.RLock()
+	err = v.db.Update(func(tx *bbolt.Tx) error { return tx.Bucket(bucketMeta).Put(keySealed, end.encode()) })
+	v.mu.RUnlock()
+	if err != nil {
+		// What is written to the old one from now on must not be followed by this one.
+		return errors.Join(system(err), next.close(), os.Remove(next.path))
+	}
+	s.mu.Lock()
+	s.vols = append(s.vols, next)
+	s.mu.Unlock()
+	v.mu.Lock()
+	v.seal = end
+	v.mu.Unlock()
+	v.rewrites++
+	s.plain = 0
+	s.log.Info("sealed a volume", "volume", v.number, "records", end.records)
+	return nil
+}
