@@ -17,10 +17,7 @@ import (
 // The program that docs/archive-format.md prints checks what prove prints: it finds
 // every proof right, and each wrong when anything of it is changed.
 func TestPrintedChecker(t *testing.T) {
-	python, err := exec.LookPath("python3")
-	if err != nil {
-		t.Skip("no python3 here")
-	}
+	python := tool(t, "python3")
 	doc, err := os.ReadFile("../../docs/archive-format.md")
 	if err != nil {
 		t.Fatal(err)

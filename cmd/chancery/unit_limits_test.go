@@ -24,12 +24,13 @@ import (
 	"chancery/aggregator/blogtest"
 )
 
-// tool gives the path of a program that a test asks, or skips the test.
+// tool gives the path of a program that a test asks; without it the test is skipped,
+// or fails in CI.
 func tool(t *testing.T, name string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)
 	if err != nil {
-		t.Skipf("%s is not here", name)
+		lacking(t, name)
 	}
 	return path
 }

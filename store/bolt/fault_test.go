@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -204,25 +203,5 @@ func TestDamagedPages(t *testing.T) {
 		if whole, err = os.ReadFile(path); err != nil {
 			t.Fatal(err)
 		}
-	}
-}
-
-// OPS-26: a directory that cannot be written is ErrReadOnly or a refusal of the
-// system that names the file; reading is possible.
-func TestReadOnlyDirectory(t *testing.T) {
-	if os.Getuid() == 0 {
-		t.Skip("root may write everywhere")
-	}
-	dir, model := filled(t, bolt.Options{})
-	for _, d := range []string{filepath.Join(dir, "archive"), dir} {
-		if err := os.Chmod(d, 0o555); err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = os.Chmod(d, 0o755) })
-	}
-	s := open(t, dir, bolt.Options{ReadOnly: true})
-	same(t, s, model)
-	if _, err := bolt.Open(t.Context(), filepath.Join(dir, "new"), bolt.Options{}); err == nil || !strings.Contains(err.Error(), "new") {
-		t.Errorf("a new archive there: %v, want an error that names it", err)
 	}
 }
