@@ -162,7 +162,10 @@ func (d *daemon) runNotify(ctx context.Context, line []byte) error {
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return fmt.Errorf("%s: not done within %v", command[0], commandTime)
 	}
-	return fmt.Errorf("%s: %w: %s", command[0], err, oneLine(string(out), 500))
+	if err = withoutPath(err); len(out) > 0 {
+		err = fmt.Errorf("%w: %s", err, oneLine(string(out), 500))
+	}
+	return fmt.Errorf("%s: %w", command[0], err)
 }
 
 // care looks from time to time for what needs a person.

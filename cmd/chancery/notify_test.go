@@ -60,3 +60,24 @@ func TestTeller(t *testing.T) {
 		}
 	}
 }
+
+// A command that fails is named with what it said, and one that is not there with
+// nothing else.
+func TestNotifyFails(t *testing.T) {
+	for _, tt := range []struct {
+		command []string
+		want    string
+	}{
+		{[]string{"/nowhere/mail"}, "/nowhere/mail: no such file or directory"},
+		{[]string{"/bin/sh", "-c", "echo no route; exit 3"}, "/bin/sh: exit status 3: no route"},
+		{[]string{"/bin/sh", "-c", "exit 3"}, "/bin/sh: exit status 3"},
+	} {
+		c := defaultConfig()
+		c.Notify.Command = tt.command
+		var d daemon
+		d.current.Store(&generation{config: c})
+		if err := d.runNotify(t.Context(), []byte("{}\n")); err == nil || err.Error() != tt.want {
+			t.Errorf("%q: %v, want %s", tt.command, err, tt.want)
+		}
+	}
+}
