@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"chancery/cmd/chancery/control"
 	"chancery/cmd/chancery/systemd"
@@ -54,7 +55,11 @@ func (p *program) run(ctx context.Context) int {
 	if err == nil {
 		return exitDone
 	}
+	_, flagged := errors.AsType[*pflag.NotExistError](err)
 	err = inWords(err)
+	if flagged && strings.Contains(cmd.Use, "QUERY") {
+		err = fmt.Errorf("%w; a query that begins with - stands behind --", err)
+	}
 	if _, marked := errors.AsType[*exitError](err); !p.began && !marked {
 		err = usageError("%w\nrun \"%s --help\" for what it takes", err, cmd.CommandPath())
 	}
