@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -107,3 +108,35 @@ func ask(t *testing.T, h http.Handler, method, target string, change func(*http.
 
 // errFullForTest is the error of a full disk, as the archive gives it.
 var errFullForTest = fmt.Errorf("%w: write v1: no space left on device", store.ErrFull)
+
+// OPS-05: while a reload lets polls under way end, nobody schedules, and that is no
+// fault; but not for ever.
+func TestWatchdogWhileReloading(t *testing.T) {
+	d, _ := runDaemon(t, nil)
+	scheduler := func() error {
+		for _, p := range d.probes() {
+			if p.part == "scheduler" {
+				return answers(t.Context(), 50*time.Millisecond, p.ask)
+			}
+		}
+		return errors.New("nobody asks the scheduler")
+	}
+	idle := *d.polling.Load()
+	w, err := newWorks(idle.config, d.archive, d.web, d.log, nil) // does not run
+	if err != nil {
+		t.Fatal(err)
+	}
+	idle.works = w
+	d.polling.Store(&idle)
+	if scheduler() == nil {
+		t.Error("a scheduler that does not run answers")
+	}
+	d.changing.Store(time.Now().Unix())
+	if err := scheduler(); err != nil {
+		t.Errorf("during a reload: %v", err)
+	}
+	d.changing.Store(time.Now().Add(-2 * changePatience).Unix())
+	if scheduler() == nil {
+		t.Error("a reload that does not end counts as progress")
+	}
+}

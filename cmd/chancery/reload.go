@@ -15,12 +15,14 @@ import (
 func (d *daemon) supervise(ctx context.Context, g *generation) error {
 	for {
 		d.polling.Store(g)
+		d.changing.Store(0)
 		parts, stop := context.WithCancel(ctx)
 		group, partsCtx := errgroup.WithContext(parts)
 		group.Go(func() error { return ended(partsCtx, g.works.aggregator.Run(partsCtx)) })
 		group.Go(func() error { return ended(partsCtx, g.publisher.Run(partsCtx)) })
 		group.Go(func() error { return d.serveWhenReady(partsCtx, g) })
 		next, err := d.awaitReload(partsCtx)
+		d.changing.Store(time.Now().Unix())
 		stop()
 		if werr := group.Wait(); werr != nil {
 			return werr

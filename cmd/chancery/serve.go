@@ -77,6 +77,7 @@ type daemon struct {
 	control       *net.UnixListener
 	current       atomic.Pointer[generation] // that readers have
 	polling       atomic.Pointer[generation] // that polls; the one before current for a moment
+	changing      atomic.Int64               // since when, in Unix seconds, polls of a generation end for the next one; 0: they don't
 	reloads       chan chan error            // asks the supervisor for a reload
 	retagging     sync.Mutex                 // held by a retag of the archive: one at a time
 	load          func() (*Config, error)

@@ -21,12 +21,16 @@ const statusEvery = 10 * time.Second
 // patience is how long a part may take to answer a probe before it counts as hung.
 const patience = 10 * time.Second
 
+// changePatience is how long a reload may be without a scheduler: polls under way
+// have 15 s to end, then the publisher writes what it keeps.
+const changePatience = 30 * time.Second
+
 // watch feeds the watchdog as long as scheduler, archive and listener make progress
 // (CONFORMANCE OPS-05), and keeps the service manager's sentence up to date.
 func (d *daemon) watch(ctx context.Context) error {
 	every := statusEvery
 	if d.notify.Watchdog > 0 {
-		// Four looks in its time: one that fails, as during a reload, costs nothing.
+		// Four looks in its time: one that fails costs nothing.
 		every = min(every, d.notify.Watchdog/4)
 	}
 	tick := time.NewTicker(every)
@@ -80,7 +84,12 @@ func (d *daemon) probes() []probe {
 			}
 			return err
 		}},
-		{"scheduler", func(ctx context.Context) error { return d.polling.Load().works.aggregator.Answer(ctx) }},
+		{"scheduler", func(ctx context.Context) error {
+			if since := d.changing.Load(); since != 0 && time.Since(time.Unix(since, 0)) < changePatience {
+				return nil // a reload: nobody schedules while polls under way end
+			}
+			return d.polling.Load().works.aggregator.Answer(ctx)
+		}},
 		{"listener", func(ctx context.Context) error { return answersHTTP(ctx, d.public) }},
 	}
 }
