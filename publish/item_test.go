@@ -112,7 +112,7 @@ func TestItemEvidence(t *testing.T) {
 	path := "/items/" + ids["edited"].String()
 	body, text := w.page(path, http.StatusOK)
 	has(t, path, body, "<mark>Camp Ashraf</mark>", "<mark>Iraq</mark>", `id="why-mek"`)
-	has(t, path, text, `"camp ashraf" × 2, title`, "what the post is about", "of 1 needed")
+	has(t, path, text, `"camp ashraf" × 2, title`, "what the post is about: score 2, where 4 is needed")
 	if prose := body[strings.Index(body, `<div class="prose"`):strings.Index(body, "</article>")]; strings.Contains(prose, "<mark>") {
 		t.Error("the text is marked without being asked")
 	}
@@ -214,9 +214,12 @@ func TestHugePosts(t *testing.T) {
 		if rec.Code != http.StatusOK || rec.Body.Len() > 100<<10 {
 			t.Errorf("%s: %d, %d bytes sent", target, rec.Code, rec.Body.Len())
 		}
+		if body, _ := w.page(target, http.StatusOK); strings.Count(body, "Wort") > 1000 {
+			t.Errorf("%s has all of a title that is none: %d bytes", target, len(body))
+		}
 	}
 	_, text := w.page(path, http.StatusOK)
-	has(t, "a huge post", text, "too long for a page")
+	has(t, "a huge post", text, "too long for a page", "The title goes on")
 	_, diff := w.page(path+"/diff?from=1&to=2", http.StatusOK)
 	has(t, "a huge difference", diff, "The JSON has the whole difference")
 }
@@ -226,7 +229,10 @@ func TestHugePosts(t *testing.T) {
 func TestSourcePage(t *testing.T) {
 	w, _ := rich(t, testConfig())
 	body, text := w.page("/sources/one", http.StatusOK)
-	has(t, "source", text, "The one blog", "Subscribe to it", "Coverage", "Rhythm", "By hour, UTC", "By day of the week", "Talks in Tehran, day 4")
+	has(t, "source", text, "The one blog", "Subscribe to it", "Coverage", "Rhythm", "By hour, UTC", "By day of the week", "Talks in Tehran, day 4", "Language not said")
+	if strings.Contains(body, `/sources/one" dir="auto"`) {
+		t.Error("each line says whose page it is on")
+	}
 	has(t, "source", body, `<svg class="timeline"`, `class="span"`, `type="application/atom&#43;xml"`, "source%3A%3Done")
 	sickBody, sick := w.page("/sources/sick", http.StatusOK)
 	has(t, "a sick source", sick, "failing", "Its name is not known to the network", "3 times in a row")
@@ -274,6 +280,13 @@ func TestStatusPage(t *testing.T) {
 	if strings.Contains(fine, "Worth a look") {
 		t.Error(fine)
 	}
+	files := newWorld(t, testConfig(), ruled())
+	files.change(store.Edit{Kind: store.KindSource, Source: &store.Source{ID: "file", Title: "From a file"}})
+	files.add(post{source: "file", guid: "1", title: "A", text: "x", at: start.AddDate(-1, 0, 0)})
+	_, imported := files.page("/status", http.StatusOK)
+	has(t, "an archive of files", imported, "Nothing is polled: no source is asked for new posts.")
+	_, unread := files.page("/sources/file", http.StatusOK)
+	has(t, "a source that is not read", unread, "Its posts came into the archive from")
 	empty := newWorld(t, testConfig(), ruled())
 	_, none := empty.page("/status", http.StatusOK)
 	has(t, "an empty archive", none, "Nothing is polled: there are no sources yet.", "There are no sources yet.")

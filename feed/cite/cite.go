@@ -64,7 +64,11 @@ func (w Work) archived() string {
 }
 
 // Text is the citation in the author-title-date order of ISO 690, on one line.
-func Text(w Work) string {
+func Text(w Work) string { return strings.Join(Parts(w), " ") }
+
+// Parts are what [Text] joins with spaces: author, title, source and the rest, each of
+// which may be written in the other direction than those beside it.
+func Parts(w Work) []string {
 	var parts []string
 	if list := w.authors(); len(list) > 0 {
 		parts = append(parts, strings.TrimSuffix(strings.Join(list, ", "), ".")+".")
@@ -73,7 +77,7 @@ func Text(w Work) string {
 	if u := w.url(); u != "" {
 		parts = append(parts, u+".")
 	}
-	return strings.Join(append(parts, w.archived()+"."), " ")
+	return append(parts, w.archived()+".")
 }
 
 // ended is a sentence with a stop, if it has none of its own.

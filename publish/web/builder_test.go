@@ -125,6 +125,10 @@ func TestCharts(t *testing.T) {
 	if c.Summary != "1\u202f001 posts from November 2008 to February 2009; most in January 2009 (1\u202f000)." {
 		t.Error(c.Summary)
 	}
+	day := chartOf("version", "c", "x", []store.HistogramBar{{From: at(2009, 3, 2), Unit: "day", Count: 2}}, nil)
+	if day.Summary != "2 versions on 2 March 2009." || !day.Flat() || c.Flat() {
+		t.Errorf("%q, flat %v", day.Summary, day.Flat())
+	}
 	drawn := c.Drawn()
 	if drawn[1].H < 1 || drawn[2].H != 100 || drawn[2].Y != 0 || drawn[3].H != 0 || c.ViewBox() != "0 0 40 100" {
 		t.Errorf("%+v", drawn)

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -17,6 +18,7 @@ type Chart struct {
 	Title   string // "Posts a month"
 	Summary string // what it shows, in a sentence; newChart writes one
 	Small   bool   // without axis and table, for a list
+	Noun    string // what is counted, one of it; empty is "post"
 	Bars    []Bar  // in order of time, without a gap
 }
 
@@ -33,7 +35,12 @@ type Bar struct {
 // newChart makes a chart of a histogram. url, if not nil, gives what a bar leads
 // to.
 func newChart(id, title string, bars []store.HistogramBar, url func(store.HistogramBar) string) Chart {
-	c := Chart{ID: id, Title: title}
+	return chartOf("", id, title, bars, url)
+}
+
+// chartOf is newChart of something else than posts.
+func chartOf(noun, id, title string, bars []store.HistogramBar, url func(store.HistogramBar) string) Chart {
+	c := Chart{ID: id, Title: title, Noun: noun}
 	for _, b := range bars {
 		bar := Bar{Label: barLabel(b), Short: barShort(b), Count: b.Count, From: b.From, Unit: b.Unit}
 		if url != nil && b.Count > 0 {
@@ -89,11 +96,29 @@ func (c *Chart) sentence() string {
 	case total == 0:
 		return "No posts."
 	case len(c.Bars) == 1:
-		return fmt.Sprintf("%s in %s.", plural(total, "post", "posts"), c.Bars[0].Label)
+		return fmt.Sprintf("%s %s.", c.Counted(total), c.Bars[0].during())
 	}
-	return fmt.Sprintf("%s from %s to %s; most in %s (%s).", plural(total, "post", "posts"),
-		c.Bars[0].Label, c.Bars[len(c.Bars)-1].Label, c.Bars[most].Label, grouped(c.Bars[most].Count))
+	return fmt.Sprintf("%s from %s to %s; most %s (%s).", c.Counted(total),
+		c.Bars[0].Label, c.Bars[len(c.Bars)-1].Label, c.Bars[most].during(), grouped(c.Bars[most].Count))
 }
+
+// Counted is a number of what the chart counts.
+func (c Chart) Counted(n int) string {
+	noun := cmp.Or(c.Noun, "post")
+	return plural(n, noun, noun+"s")
+}
+
+// during is when a bar is, in a sentence.
+func (b *Bar) during() string {
+	if b.Unit == "day" {
+		return "on " + b.Label
+	}
+	return "in " + b.Label
+}
+
+// Flat reports whether there is nothing to compare, so that a drawing would say no more
+// than the sentence.
+func (c Chart) Flat() bool { return len(c.Bars) < 2 }
 
 // Max is the highest count.
 func (c Chart) Max() int {

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"slices"
@@ -56,7 +57,7 @@ func (s *Server) revisions(w http.ResponseWriter, r *http.Request) {
 		}
 		p.Versions = append(p.Versions, row)
 	}
-	fr.Title = "Versions of " + p.Heading + " · " + fr.Site
+	fr.Title = "Versions of " + shorten(p.Heading, longTabTitle) + " · " + fr.Site
 	fr.JSON = p.Path + "/revisions.json"
 	fr.Body = p
 	s.show(w, r, "revisions", fr)
@@ -65,12 +66,12 @@ func (s *Server) revisions(w http.ResponseWriter, r *http.Request) {
 // heading is a title for an item that may have none.
 func heading(it *feed.Item) string {
 	if t := html.Neutral(html.Plain(it.Title)); t != "" {
-		return t
+		return shorten(t, longHeading)
 	}
 	if t := html.Excerpt(versions.Body(it), 80); t != "" {
 		return t
 	}
-	return "Untitled"
+	return cmp.Or(shorten(plainLine(it.URL), longTitle), "Untitled")
 }
 
 // diffData is the data of the page with the difference of two versions.
@@ -155,7 +156,7 @@ func (s *Server) diff(w http.ResponseWriter, r *http.Request) {
 		p.Cut = p.Cut || left <= 0
 		p.Fields = append(p.Fields, diffField{Name: fieldTitles[f.Name], Same: int(100 * versions.Share(f.Changes)), Rows: rows})
 	}
-	fr.Title = fmt.Sprintf("Version %d and %d of %s · %s", from, to, p.Heading, fr.Site)
+	fr.Title = fmt.Sprintf("Version %d and %d of %s · %s", from, to, shorten(p.Heading, longTabTitle), fr.Site)
 	fr.Wide = true
 	fr.JSON = fmt.Sprintf("%s/diff.json?from=%d&to=%d", p.Path, from, to)
 	fr.Body = p

@@ -64,7 +64,7 @@ func healthOf(s *store.SourceState, now time.Time) health {
 			h.Level = trouble
 		}
 	}
-	if st.Failures > 0 && h.Level != resting {
+	if st.Failures > 0 && h.Level != resting && h.State != "leaving" { // that state says it all
 		h.Text += " " + classText(st.Class, st.LastStatus)
 		if st.Failures > 1 && !st.FirstFailure.IsZero() {
 			h.Text += fmt.Sprintf(" Since %s, %s times in a row.", day(st.FirstFailure), grouped(st.Failures))

@@ -24,6 +24,7 @@ type itemPage struct {
 	Item    *feed.Item
 	Path    string // of the item's page
 	Heading []piece
+	Long    bool // the title goes on
 	Content template.HTML
 	Short   bool // only a summary may be shown
 	Cut     bool // the content is too long for a page; Plain is its beginning
@@ -36,7 +37,7 @@ type itemPage struct {
 	Versions        []versionRow
 	AlsoAt          []alsoAt
 	Origin          *origin
-	Cite            string
+	Cite            []string // the parts of the citation
 	Digest          string
 }
 
@@ -178,7 +179,7 @@ func (s *Server) itemPage(w http.ResponseWriter, r *http.Request, it *feed.Item)
 	form := r.URL.Query()
 	p := itemPage{
 		Item: it, Path: s.pageOf(it.ID), Digest: it.Digest.String(), Old: it.Revision < it.Revisions, Short: render.Restricted(it, src),
-		Shown: form.Get("images") == "1", Marked: form.Get("why"), Cite: cite.Text(s.work(it)),
+		Shown: form.Get("images") == "1", Marked: form.Get("why"), Cite: cite.Parts(s.work(it)),
 	}
 	// Nothing is loaded from elsewhere for a page, unless its reader asks (SEC-18).
 	policy := html.DefaultPolicy()
@@ -196,11 +197,12 @@ func (s *Server) itemPage(w http.ResponseWriter, r *http.Request, it *feed.Item)
 	doc := query.NewDoc(it, src.Title)
 	p.Why = s.why(doc, it, e.Topics)
 	content := e.HTML
-	p.Heading = []piece{{Text: e.Heading()}}
+	heading := shorten(e.Heading(), longHeading)
+	p.Heading, p.Long = []piece{{Text: heading}}, heading != e.Heading()
 	if p.Marked != "" {
 		terms := termsOf(p.Why, p.Marked)
 		content = markHTML(content, terms, doc.Lang)
-		p.Heading = markLine(e.Heading(), terms, doc.Lang)
+		p.Heading = markLine(heading, terms, doc.Lang)
 	}
 	p.Content = template.HTML(reachable(content)) //nolint:gosec // sanitized by feed/html: elements and attributes of a short list
 	if it.Revisions > 1 {
@@ -217,7 +219,7 @@ func (s *Server) itemPage(w http.ResponseWriter, r *http.Request, it *feed.Item)
 		s.fail(w, r, err)
 		return
 	}
-	fr.Title = e.Heading() + " · " + fr.Site
+	fr.Title = shorten(heading, longTabTitle) + " · " + fr.Site
 	fr.Images = p.Shown
 	fr.JSON = p.Path + ".json"
 	fr.Body = p

@@ -96,6 +96,7 @@ var pageFuncs = template.FuncMap{
 	"short":    func(digest string) string { return strings.TrimPrefix(digest, "sha256:")[:12] + "…" },
 	"number":   grouped[int],
 	"posts":    func(n int) string { return plural(n, "post", "posts") },
+	"language": languageName,
 	"versions": func(n int) string { return plural(n, "version", "versions") },
 	"sources":  func(n int) string { return plural(n, "blog", "blogs") },
 	"about":    about,

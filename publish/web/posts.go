@@ -38,8 +38,13 @@ type piece struct {
 	Mark bool
 }
 
-// longTitle is how much of a title a list shows: more is not a title.
-const longTitle = 240
+// How much of a title is shown in a list, at the top of a page and by the browser: more
+// is not a title, and is in the JSON.
+const (
+	longTitle    = 240
+	longHeading  = 600
+	longTabTitle = 120
+)
 
 // shorten cuts s to n characters at most.
 func shorten(s string, n int) string {
@@ -136,7 +141,7 @@ func (s *Server) found(r *http.Request, hits []store.Hit, versions bool) ([]post
 			}
 		}
 		if len(p.Pieces) == 0 && p.Title == "" {
-			p.Title = "(no title)"
+			p.Title = heading(it)
 		}
 		if h.AlsoAt > 0 {
 			p.Copies, p.AlsoAt = s.copies(it, h.AlsoAt)

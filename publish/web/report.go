@@ -221,6 +221,9 @@ func (r *report) judge(lag time.Duration, bad int) {
 	switch {
 	case r.Polling.Polled == 0:
 		r.Verdict = "Nothing is polled: there are no sources yet."
+		if r.Archive.Items > 0 {
+			r.Verdict = "Nothing is polled: no source is asked for new posts."
+		}
 		if r.Level == fine {
 			r.Level = doubt
 		}

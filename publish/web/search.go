@@ -227,7 +227,11 @@ func (s *Server) answer(r *http.Request, p *searchBody, site *Site) (code int, e
 	p.Filters = s.filters(p, q, site)
 	if page.Facets != nil {
 		p.Facets = s.facets(p, q, page.Facets, site)
-		p.Chart = newChart("course", "Over time", page.Facets.Histogram, func(b store.HistogramBar) string {
+		noun := ""
+		if p.All {
+			noun = "version"
+		}
+		p.Chart = chartOf(noun, "course", "Over time", page.Facets.Histogram, func(b store.HistogramBar) string {
 			return p.with(narrowed(q, "published:"+barDate(b))).address(base)
 		})
 	}

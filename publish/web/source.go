@@ -62,6 +62,9 @@ func (s *Server) source(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
+	for i := range p.Posts {
+		p.Posts[i].Source, p.Posts[i].SourcePage = "", "" // the page says it
+	}
 	fr.Title = title + " · " + fr.Site
 	fr.Feeds = s.link(p.Listing.Name, title, allFormats)
 	fr.JSON = s.lib.Base() + "/sources/" + string(src.ID) + ".json"

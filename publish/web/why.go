@@ -20,7 +20,7 @@ type reasons struct {
 	About     bool
 	Manual    bool
 	Score     float64
-	Threshold float64
+	Threshold float64 // from which score on it mentions the topic, or is about it; 0 is not known
 	// Stale: today's rule would not tag it; the tag is of an older one, or the rule is
 	// gone.
 	Stale bool
@@ -62,7 +62,9 @@ func (s *Server) why(d *query.Doc, it *feed.Item, topics []render.Topic) []*reas
 			w.Stale = !w.Manual
 			continue
 		}
-		w.Threshold = rule.Threshold
+		if w.Threshold = rule.Threshold; w.About {
+			w.Threshold = rule.About
+		}
 		// A rule has no relative dates, so there is no present.
 		m, ok := rule.Query.Match(d, time.Time{})
 		if !ok || m.Score < rule.Threshold {
