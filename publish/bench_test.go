@@ -12,11 +12,11 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
 	"chancery/feed"
+	"chancery/feed/feedtest"
 	"chancery/publish/render"
 )
 
@@ -41,15 +41,6 @@ func benchWorld(b testing.TB) *world {
 	}
 	w.add(posts...)
 	return w
-}
-
-// cpu is the time that this process has used, user and system.
-func cpu() time.Duration {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		panic(err)
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // serve measures CPU a request of a handler over one connection of loopback. The
@@ -92,7 +83,7 @@ func serve(b *testing.B, h http.Handler, request string) {
 		size += len(fmt.Sprintf("Content-Length: %d\r\n", len(first)))
 	}
 	buf := make([]byte, size)
-	before := cpu()
+	before := feedtest.CPU(b)
 	for b.Loop() {
 		if _, err := c.Write(req); err != nil {
 			b.Fatal(err)
@@ -101,7 +92,7 @@ func serve(b *testing.B, h http.Handler, request string) {
 			b.Fatal(err)
 		}
 	}
-	b.ReportMetric(float64((cpu()-before).Nanoseconds())/1000/float64(b.N), "cpu-µs/op")
+	b.ReportMetric(float64((feedtest.CPU(b)-before).Nanoseconds())/1000/float64(b.N), "cpu-µs/op")
 	if r.Buffered() > 0 {
 		b.Fatalf("%d bytes more than expected: the sizes are wrong", r.Buffered())
 	}
@@ -150,7 +141,7 @@ func BenchmarkRender(b *testing.B) {
 	first := f.snap.Load().ids[0]
 	for _, format := range render.Formats {
 		b.Run(format.String(), func(b *testing.B) {
-			before := cpu()
+			before := feedtest.CPU(b)
 			for b.Loop() {
 				f.snap.Store(nil)
 				w.pub.pages.clear()
@@ -159,7 +150,7 @@ func BenchmarkRender(b *testing.B) {
 					b.Fatal(rec.Code)
 				}
 			}
-			b.ReportMetric(float64((cpu()-before).Microseconds())/1000/float64(b.N), "cpu-ms/op")
+			b.ReportMetric(float64((feedtest.CPU(b)-before).Microseconds())/1000/float64(b.N), "cpu-ms/op")
 		})
 	}
 }
@@ -182,13 +173,13 @@ func BenchmarkArrival(b *testing.B) {
 	}
 	text := "<p>" + strings.Repeat("residents of camp ashraf must leave, said a spokesman of the government. ", 40) + "</p>"
 	n := 0
-	before := cpu()
+	before := feedtest.CPU(b)
 	for b.Loop() {
 		n++
 		w.now = w.now.Add(time.Minute)
 		w.add(post{source: "two", guid: fmt.Sprint(n), title: "New", text: text, topics: []feed.TopicID{"iran", "t1"}, at: w.now})
 	}
-	b.ReportMetric(float64((cpu()-before).Microseconds())/1000/float64(b.N), "cpu-ms/op")
+	b.ReportMetric(float64((feedtest.CPU(b)-before).Microseconds())/1000/float64(b.N), "cpu-ms/op")
 	dirty := 0
 	for _, f := range w.pub.state.Load().all() {
 		f.mu.Lock()

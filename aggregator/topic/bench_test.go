@@ -4,12 +4,11 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 
 	"chancery/aggregator/topic"
 	"chancery/feed"
+	"chancery/feed/feedtest"
 	"chancery/feed/query"
 	"chancery/feed/text"
 )
@@ -76,15 +75,6 @@ func phraseRules(words []string, n int, half bool) []topic.Rule {
 	return rules
 }
 
-// cpu is the processor time that the process has used.
-func cpu(b *testing.B) time.Duration {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		b.Fatal(err)
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
-}
-
 // BenchmarkTag reports MB of text a CPU second, everything included that tagging
 // a prepared item takes: folding, finding, conditions, scores.
 func BenchmarkTag(b *testing.B) {
@@ -115,13 +105,13 @@ func BenchmarkTag(b *testing.B) {
 			}
 			pass()
 			b.ResetTimer()
-			start := cpu(b)
+			start := feedtest.CPU(b)
 			n := 0
 			for b.Loop() {
 				pass()
 				n++
 			}
-			b.ReportMetric(float64(size)*float64(n)/1e6/(cpu(b)-start).Seconds(), "MB/CPU-s")
+			b.ReportMetric(float64(size)*float64(n)/1e6/(feedtest.CPU(b)-start).Seconds(), "MB/CPU-s")
 			b.ReportMetric(float64(tags)/float64(len(posts)), "tags/post")
 		})
 	}
@@ -136,21 +126,21 @@ func BenchmarkDefaultTopics(b *testing.B) {
 		b.Fatal(err)
 	}
 	size := 0
-	start := cpu(b)
+	start := feedtest.CPU(b)
 	for b.Loop() {
 		for _, p := range posts {
 			size += len(p)
 			s.Tag(query.NewTextDoc("", p, "en"))
 		}
 	}
-	b.ReportMetric(float64(size)/1e6/(cpu(b)-start).Seconds(), "MB/CPU-s")
+	b.ReportMetric(float64(size)/1e6/(feedtest.CPU(b)-start).Seconds(), "MB/CPU-s")
 }
 
 // BenchmarkCompile is the time to build a set of 50,000 terms, parsing included.
 func BenchmarkCompile(b *testing.B) {
 	_, words := corpus()
 	rules := phraseRules(words, 50_000, false)
-	start := cpu(b)
+	start := feedtest.CPU(b)
 	n := 0
 	for b.Loop() {
 		if _, err := topic.Compile(rules); err != nil {
@@ -158,21 +148,21 @@ func BenchmarkCompile(b *testing.B) {
 		}
 		n++
 	}
-	b.ReportMetric((cpu(b)-start).Seconds()/float64(n), "CPU-s/op")
+	b.ReportMetric((feedtest.CPU(b)-start).Seconds()/float64(n), "CPU-s/op")
 }
 
 // BenchmarkFold is folding alone, to a new string.
 func BenchmarkFold(b *testing.B) {
 	posts, _ := corpus()
 	size := 0
-	start := cpu(b)
+	start := feedtest.CPU(b)
 	for b.Loop() {
 		for _, p := range posts {
 			size += len(p)
 			text.Fold(p)
 		}
 	}
-	b.ReportMetric(float64(size)/1e6/(cpu(b)-start).Seconds(), "MB/CPU-s")
+	b.ReportMetric(float64(size)/1e6/(feedtest.CPU(b)-start).Seconds(), "MB/CPU-s")
 }
 
 // BenchmarkNewDoc is what preparing an item costs that says no language: plain
@@ -180,13 +170,13 @@ func BenchmarkFold(b *testing.B) {
 func BenchmarkNewDoc(b *testing.B) {
 	post := strings.Repeat("<p>The minister said that talks with the delegation would go on, and that none of them has been told of it.</p>", 23) // 2.5 KB
 	it := &feed.Item{Entry: feed.Entry{Title: feed.Text{Value: "A title of the post"}, Content: feed.Text{Type: feed.HTML, Value: post}}}
-	start := cpu(b)
+	start := feedtest.CPU(b)
 	n := 0
 	for b.Loop() {
 		query.NewDoc(it, "")
 		n++
 	}
-	b.ReportMetric((cpu(b)-start).Seconds()*1e6/float64(n), "CPU-µs/op")
+	b.ReportMetric((feedtest.CPU(b)-start).Seconds()*1e6/float64(n), "CPU-µs/op")
 }
 
 // BenchmarkRetag is 100,000 items after one rule of three changed: what `topics
@@ -207,7 +197,7 @@ func BenchmarkRetag(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	start := cpu(b)
+	start := feedtest.CPU(b)
 	n := 0
 	for b.Loop() {
 		for i := range 100_000 {
@@ -215,5 +205,5 @@ func BenchmarkRetag(b *testing.B) {
 		}
 		n++
 	}
-	b.ReportMetric((cpu(b)-start).Seconds()/float64(n), "CPU-s/op")
+	b.ReportMetric((feedtest.CPU(b)-start).Seconds()/float64(n), "CPU-s/op")
 }

@@ -9,9 +9,10 @@ import (
 	"os"
 	"slices"
 	"strconv"
-	"syscall"
 	"testing"
 	"time"
+
+	"chancery/feed/feedtest"
 )
 
 // costOfPages are the pages of which issue 9 bounds the cost, each with some variety, so
@@ -67,9 +68,9 @@ func TestPagesCost(t *testing.T) {
 		r.Header.Set("Accept-Encoding", "gzip")
 		r.Header.Set("Accept", "text/html")
 		rec := httptest.NewRecorder()
-		before := cpuUsed(t)
+		before := feedtest.CPU(t)
 		s.handler.ServeHTTP(rec, r)
-		cpu = cpuUsed(t) - before
+		cpu = feedtest.CPU(t) - before
 		if rec.Code != http.StatusOK {
 			t.Errorf("%s: %d %s", path, rec.Code, rec.Body)
 		}
@@ -103,10 +104,3 @@ func TestPagesCost(t *testing.T) {
 }
 
 func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
-
-// cpuUsed is the CPU time of this process.
-func cpuUsed(t testing.TB) time.Duration {
-	var u syscall.Rusage
-	must(t, syscall.Getrusage(syscall.RUSAGE_SELF, &u))
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
-}

@@ -8,12 +8,12 @@ import (
 	"math"
 	"math/rand/v2"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"chancery/aggregator/topic"
 	"chancery/feed"
+	"chancery/feed/feedtest"
 	"chancery/store"
 	"chancery/store/bolt"
 )
@@ -59,14 +59,6 @@ func madePosts(n int) []store.Draft {
 	return drafts
 }
 
-func cpuSeconds(b *testing.B) float64 {
-	var ru syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &ru); err != nil {
-		b.Fatal(err)
-	}
-	return time.Duration(ru.Utime.Nano() + ru.Stime.Nano()).Seconds()
-}
-
 // BenchmarkRetagArchive is `topics retag` of an archive of 100,000 items on disk
 // after one of the three default rules changed: reading, tagging and writing.
 func BenchmarkRetagArchive(b *testing.B) {
@@ -110,7 +102,7 @@ func BenchmarkRetagArchive(b *testing.B) {
 	drafts = nil
 	retag(ctx, b, e, true) // the drafts came in without topics
 	n := 0
-	start := cpuSeconds(b)
+	start := feedtest.CPU(b)
 	for b.Loop() {
 		n++
 		c.Topics[0].Match += fmt.Sprintf(` OR "a new name"^%d`, 3+n)
@@ -118,7 +110,7 @@ func BenchmarkRetagArchive(b *testing.B) {
 		out.Reset()
 		retag(ctx, b, e, false)
 	}
-	b.ReportMetric((cpuSeconds(b)-start)/float64(n), "CPU-s/op")
+	b.ReportMetric((feedtest.CPU(b)-start).Seconds()/float64(n), "CPU-s/op")
 	b.Log(out.String())
 }
 

@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"runtime"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"chancery/feed"
+	"chancery/feed/feedtest"
 )
 
 // attackSize is the size limit of a decoded document (F-97).
@@ -94,7 +94,7 @@ func TestAttacks(t *testing.T) {
 // attack reads a document of a shape and holds it to its bounds.
 func attack(t *testing.T, a attackShape, size int) {
 	body := a.document(size)
-	took, used, err := cost(body)
+	took, used, err := cost(t, body)
 	t.Logf("%v, %d MB, %v", took.Round(time.Millisecond), used>>20, err)
 	if err != nil && !isNamed(err) {
 		t.Errorf("unnamed error %v", err)
@@ -102,7 +102,7 @@ func attack(t *testing.T, a attackShape, size int) {
 	if limit := 200 * time.Millisecond; took > limit && raceFactor == 1 {
 		// A busy machine can be slow once; the shape is slow if it is slow again.
 		for range 4 {
-			again, _, _ := cost(body)
+			again, _, _ := cost(t, body)
 			took = min(took, again)
 		}
 		if took > limit {
@@ -116,24 +116,15 @@ func attack(t *testing.T, a attackShape, size int) {
 
 // cost reads a document and gives the processor's time, which other work on the
 // machine stretches less than the clock's, and the bytes allocated.
-func cost(body []byte) (time.Duration, uint64, error) {
+func cost(t *testing.T, body []byte) (time.Duration, uint64, error) {
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
-	start := processorTime()
+	start := feedtest.CPU(t)
 	_, err := read(body)
-	took := processorTime() - start
+	took := feedtest.CPU(t) - start
 	runtime.ReadMemStats(&after)
 	return took, after.TotalAlloc - before.TotalAlloc, err
-}
-
-// processorTime is what this process has used, in user and system mode.
-func processorTime() time.Duration {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		return 0
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 func read(body []byte) (*feed.Feed, error) {
@@ -158,7 +149,7 @@ func TestLinear(t *testing.T) {
 			best := func(body []byte) time.Duration {
 				least := time.Hour
 				for range 7 {
-					took, _, _ := cost(body)
+					took, _, _ := cost(t, body)
 					least = min(least, took)
 				}
 				return least

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"chancery/feed"
+	"chancery/feed/feedtest"
 	"chancery/store"
 	"chancery/store/bolt"
 	"chancery/store/storetest"
@@ -96,7 +97,7 @@ func BenchmarkAppend(b *testing.B) {
 			}
 		}
 		b.StartTimer()
-		cpu := cpuTime()
+		cpu := feedtest.CPU(b)
 		var wg sync.WaitGroup
 		next := make(chan store.Batch)
 		for range 4 {
@@ -113,7 +114,7 @@ func BenchmarkAppend(b *testing.B) {
 		}
 		close(next)
 		wg.Wait()
-		b.ReportMetric(float64(docs*20)/(cpuTime()-cpu).Seconds(), "items/CPU-s")
+		b.ReportMetric(float64(docs*20)/(feedtest.CPU(b)-cpu).Seconds(), "items/CPU-s")
 	}
 	st, err := s.Stats(b.Context())
 	if err != nil {
@@ -143,7 +144,7 @@ func BenchmarkKnown(b *testing.B) {
 		}
 	}
 	n := 0
-	cpu := cpuTime()
+	cpu := feedtest.CPU(b)
 	for b.Loop() {
 		id := ids[n/20%len(ids)]
 		if _, err := s.Known(b.Context(), id, digests[id]); err != nil {
@@ -151,7 +152,7 @@ func BenchmarkKnown(b *testing.B) {
 		}
 		n += 20
 	}
-	b.ReportMetric(float64(n)/(cpuTime()-cpu).Seconds(), "digests/CPU-s")
+	b.ReportMetric(float64(n)/(feedtest.CPU(b)-cpu).Seconds(), "digests/CPU-s")
 }
 
 // BenchmarkNotModified finishes 1,000 polls that brought nothing, 64 at a time.
@@ -167,7 +168,7 @@ func BenchmarkNotModified(b *testing.B) {
 		if err != nil || len(leases) != 1000 {
 			b.Fatalf("%d leases, %v", len(leases), err)
 		}
-		cpu := cpuTime()
+		cpu := feedtest.CPU(b)
 		var wg sync.WaitGroup
 		next := make(chan store.Lease)
 		for range 64 {
@@ -184,6 +185,6 @@ func BenchmarkNotModified(b *testing.B) {
 		}
 		close(next)
 		wg.Wait()
-		b.ReportMetric(float64((cpuTime()-cpu).Microseconds())/1000, "CPU-µs/poll")
+		b.ReportMetric(float64((feedtest.CPU(b)-cpu).Microseconds())/1000, "CPU-µs/poll")
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"chancery/feed"
+	"chancery/feed/feedtest"
 	"chancery/feed/parse"
 	"chancery/store"
 	"chancery/store/bolt"
@@ -81,13 +82,13 @@ func BenchmarkFarm(b *testing.B) {
 			batches = append(batches, batch)
 		}
 		b.StartTimer()
-		cpu := cpuTime()
+		cpu := feedtest.CPU(b)
 		for _, batch := range batches {
 			if _, err := s.Append(b.Context(), batch); err != nil {
 				b.Fatal(err)
 			}
 		}
-		used := cpuTime() - cpu
+		used := feedtest.CPU(b) - cpu
 		st, err := s.Stats(b.Context())
 		if err != nil {
 			b.Fatal(err)
