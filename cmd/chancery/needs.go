@@ -125,18 +125,15 @@ func (s *survey) network() *need {
 	if !reached.IsZero() && s.At.Sub(reached) < time.Hour && 10*len(s.Failing) < 9*s.Polled {
 		return nil
 	}
+	last := "none was ever reached"
+	if !reached.IsZero() {
+		last = "the last was reached at " + timeText(reached)
+	}
 	return &need{
 		Event: "network", Since: reached, Worst: true,
-		Text: fmt.Sprintf("%d of %d sources fail, the last was reached %s", len(s.Failing), s.Polled, sinceText(reached)),
+		Text: fmt.Sprintf("%d of %d sources fail, %s", len(s.Failing), s.Polled, last),
 		Do:   "look at this machine's network, name resolution and clock before you look at the sources",
 	}
-}
-
-func sinceText(t time.Time) string {
-	if t.IsZero() {
-		return "never"
-	}
-	return "at " + timeText(t)
 }
 
 // archiveNeed is the need of an archive that cannot be used as it should.

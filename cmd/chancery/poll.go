@@ -142,7 +142,7 @@ func (e *Env) printSummary(s aggregator.Summary, asJSON bool, verb string) error
 		if f.Source != "" {
 			who = fmt.Sprintf("%s (%s)", f.Source, f.URL)
 		}
-		e.note("%s: %s", printable(who), printable(withoutPrefix(f.Error, f.URL, "open "+f.URL, "source "+string(f.Source), string(f.Source))))
+		e.note("%s: %s", printable(who), printable(withoutPrefix(f.Error, f.URL, errorAddress(f.URL), "open "+f.URL, "source "+string(f.Source), string(f.Source))))
 	}
 	what := fmt.Sprintf("%s: %d fetched, %d not modified, %d failed", plural(s.Sources, "source"), s.Fetched, s.NotModified, s.Failed)
 	if s.Documents > 0 || verb == "imported" {

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -104,6 +105,20 @@ func withoutPrefix(text string, said ...string) string {
 		}
 	}
 	return text
+}
+
+// errorAddress is an address as errors name it: without user and query, which may be
+// secrets.
+func errorAddress(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return address
+	}
+	shown := u.Scheme + "://" + u.Host + u.EscapedPath()
+	if u.RawQuery != "" {
+		shown += "?…"
+	}
+	return shown
 }
 
 // timeText is an instant in UTC as RFC 3339 has it (CONFORMANCE OPS-30), or "-".

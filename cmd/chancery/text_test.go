@@ -53,3 +53,22 @@ func TestNearest(t *testing.T) {
 		}
 	}
 }
+
+// What an error says of its address is not said twice, though it leaves out what may
+// be secret.
+func TestErrorAddress(t *testing.T) {
+	for in, want := range map[string]string{
+		"https://a.example/feed/":               "https://a.example/feed/",
+		"https://a.example/rss/?outputType=xml": "https://a.example/rss/?…",
+		"https://u:pw@a.example/f":              "https://a.example/f",
+		"%zz":                                   "%zz",
+	} {
+		if got := errorAddress(in); got != want {
+			t.Errorf("%s: %s, want %s", in, got, want)
+		}
+	}
+	said := withoutPrefix("https://a.example/f?…: HTTP 404", "https://a.example/f?k=1", errorAddress("https://a.example/f?k=1"))
+	if said != "HTTP 404" {
+		t.Errorf("said %q", said)
+	}
+}
