@@ -37,6 +37,9 @@ type atomWriter struct {
 const atomBatch = 100
 
 func (a *atomWriter) item(found hit) error {
+	if found.item.TakenDown { // there is nothing to read
+		return nil
+	}
 	a.f.feed.Entries = append(a.f.feed.Entries, a.f.entry(&found.item))
 	if len(a.f.feed.Entries) < atomBatch {
 		return nil

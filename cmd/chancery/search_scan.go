@@ -24,7 +24,12 @@ func (e *Env) read(ctx context.Context, q *query.Query, text string, o searchOpt
 			within, cancel = context.WithTimeoutCause(ctx, o.timeout, errSlow)
 			defer cancel()
 		}
-		err := e.scan(within, q, h, titles, visit)
+		err := e.scan(within, q, h, titles, func(found hit) (bool, error) {
+			if found.item.TakenDown { // the index has none of these either
+				return true, nil
+			}
+			return visit(found)
+		})
 		if err != nil && ctx.Err() == nil && errors.Is(context.Cause(within), errSlow) {
 			slow = true
 			return nil
