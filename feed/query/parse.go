@@ -271,11 +271,11 @@ func (p *parser) weighted() (Node, error) {
 	}
 	for p.i < len(p.s) && p.s[p.i] == '^' {
 		w := p.s[p.i+1:]
-		if end := strings.IndexFunc(w, func(r rune) bool { return r != '-' && r != '.' && (r < '0' || r > '9') }); end >= 0 {
+		if end := strings.IndexFunc(w, func(r rune) bool { return r != '-' && r != '.' && !unicode.IsLetter(r) && !unicode.IsDigit(r) }); end >= 0 {
 			w = w[:end]
 		}
 		f, err := strconv.ParseFloat(w, 64)
-		if err != nil || f > MaxWeight || f < -MaxWeight {
+		if err != nil || f > MaxWeight || f < -MaxWeight || strings.ContainsFunc(w, unicode.IsLetter) {
 			return nil, p.fail(p.i, fmt.Sprintf("%.20q", "^"+w), fmt.Sprintf("^ and a weight from -%d to %d, such as ^3 or ^-0.5", MaxWeight, MaxWeight))
 		}
 		p.i += 1 + len(w)
@@ -423,7 +423,8 @@ func (p *parser) term(field Field) (Node, error) {
 		_, n := utf8.DecodeRuneInString(rest)
 		end := strings.IndexAny(rest[n:], `"“”`)
 		if end < 0 {
-			return nil, p.fail(len(p.s), "the end of the query", fmt.Sprintf("a closing quote for the one at byte %d", p.i))
+			open := syntaxError(p.s, p.i, "", "")
+			return nil, p.fail(len(p.s), "the end of the query", fmt.Sprintf("a closing quote for the one of line %d, column %d", open.Line, open.Column))
 		}
 		written = rest[n : n+end]
 		_, m := utf8.DecodeRuneInString(rest[n+end:])
