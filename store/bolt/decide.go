@@ -449,7 +449,7 @@ func (t *txn) decide(in *intake, i int, num uint32, sg sighting, raw uint64, at 
 		h.kind, h.revision, h.tags = store.KindItem, 1, store.Retag(nil, d.Topics)
 		o = store.Outcome{ID: h.item, State: store.New, Revision: 1, Story: h.item}
 		if copyOf.IsZero() && h.sketch.Words > 0 {
-			id, ok, err := t.nearest(num, nanos(it.Effective()), &h.sketch)
+			id, ok, err := t.nearest(num, nanos(it.Effective()), &h.sketch, in.sketchesBut(i))
 			if err != nil {
 				return nil, o, err
 			}

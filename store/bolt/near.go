@@ -2,6 +2,7 @@ package bolt
 
 import (
 	"encoding/binary"
+	"iter"
 	"math"
 	"math/bits"
 	"slices"
@@ -17,6 +18,7 @@ const (
 	nearMost     = 200_000 // posts looked at for one
 	nearEstimate = 0.5     // of the Jaccard similarity: the same post from here on
 	nearContain  = 0.8     // of the containment, where sizes are within a factor of two
+	nearUnsure   = 0.2     // of the similarity: from here on what is usual for the sources is looked at
 )
 
 // dayOf counts days such that those before 1970 sort before.
@@ -180,18 +182,13 @@ func (t *txn) day(day uint32) (*nearDay, error) {
 // nearest finds the post of another source that a new one is a copy of, by what
 // their sketches estimate; false if there is none. The most alike wins, of equals
 // the one that arrived first.
-func (t *txn) nearest(num uint32, effective int64, s *store.Sketch) (id feed.ItemID, ok bool, err error) {
+// What a source has in all its posts is taken out first, of others in the same batch, too.
+func (t *txn) nearest(num uint32, effective int64, s *store.Sketch, others iter.Seq[*store.Sketch]) (id feed.ItemID, ok bool, err error) {
 	a0, a1 := binary.LittleEndian.Uint64(s.Values[:]), binary.LittleEndian.Uint64(s.Values[8:])
 	best := 0.0
 	looked := 0
-	center := dayOf(effective)
-	for i := range 2*nearDays + 1 {
-		// The day itself, then further and further away.
-		off := uint32((i + 1) / 2)
-		day := center + off
-		if i%2 == 0 {
-			day = center - off
-		}
+	usual := habits{t: t, center: dayOf(effective), num: num, others: others}
+	for day := range daysAround(usual.center) {
 		d, err := t.day(day)
 		if err != nil {
 			return id, false, err
@@ -203,7 +200,11 @@ func (t *txn) nearest(num uint32, effective int64, s *store.Sketch) (id feed.Ite
 			if d.words[j] == 0 || d.sources[j] == num {
 				return
 			}
-			if e := estimate(s, d, j); e > best || e == best && ok && compareIDs(d.ids[j], id) < 0 {
+			e, unsure := estimate(s, d, j)
+			if (e > 0 || unsure) && err == nil {
+				e, err = usual.estimate(s, d, j, e)
+			}
+			if e > best || e == best && ok && compareIDs(d.ids[j], id) < 0 {
 				best, id, ok = e, d.ids[j], true
 			}
 		}
@@ -219,6 +220,9 @@ func (t *txn) nearest(num uint32, effective int64, s *store.Sketch) (id feed.Ite
 					look(j)
 				}
 			}
+		}
+		if err != nil {
+			return id, false, err
 		}
 		if looked > nearMost {
 			break
@@ -241,29 +245,51 @@ func sameBytesIn(a, b uint64) int {
 	return bits.OnesCount64(^x)
 }
 
+// daysAround are the days in which copies are looked for: the day itself, then further
+// and further away.
+func daysAround(center uint32) iter.Seq[uint32] {
+	return func(yield func(uint32) bool) {
+		for i := range uint32(2*nearDays + 1) {
+			day := center + (i+1)/2
+			if i%2 == 0 {
+				day = center - (i+1)/2
+			}
+			if !yield(day) {
+				return
+			}
+		}
+	}
+}
+
 // estimate is the similarity of a sketch and another if they are of one post by the
-// rule of FIGURES part 2.3; else 0.
-func estimate(s *store.Sketch, d *nearDay, j int) float64 {
+// rule of FIGURES part 2.3; else 0. It is unsure where they have so much in common that
+// without what is in every post of a source they may be.
+func estimate(s *store.Sketch, d *nearDay, j int) (e float64, unsure bool) {
 	same := sameBytesIn(binary.LittleEndian.Uint64(s.Values[:]), d.first[j][0]) +
 		sameBytesIn(binary.LittleEndian.Uint64(s.Values[8:]), d.first[j][1])
 	if same < 2 {
-		return 0
+		return 0, false
 	}
 	for k := 0; k < len(d.rest[j]); k += 8 {
 		same += sameBytesIn(binary.LittleEndian.Uint64(s.Values[16+k:]), binary.LittleEndian.Uint64(d.rest[j][k:]))
 	}
+	e, jaccard := alike(same, len(s.Values), float64(s.Words), float64(d.words[j]))
+	return e, jaccard >= nearUnsure
+}
+
+// alike is the rule: of n values of two posts some are the same; a and b are the posts'
+// words. jaccard is the estimate, e the same if it is enough, else 0.
+func alike(same, n int, a, b float64) (e, jaccard float64) {
 	// Values cut to 8 bits agree by chance once in 256.
-	const n, chance = float64(len(s.Values)), 1.0 / 256
-	jaccard := (float64(same)/n - chance) / (1 - chance)
-	if jaccard >= nearEstimate {
-		return jaccard
+	const chance = 1.0 / 256
+	jaccard = (float64(same)/float64(n) - chance) / (1 - chance)
+	switch {
+	case jaccard >= nearEstimate:
+		return jaccard, jaccard
+	case jaccard <= 0 || max(a, b) > 2*min(a, b):
+		return 0, jaccard
+	case jaccard/(1+jaccard)*(a+b)/min(a, b) >= nearContain:
+		return jaccard, jaccard
 	}
-	a, b := float64(s.Words), float64(d.words[j])
-	if jaccard <= 0 || max(a, b) > 2*min(a, b) {
-		return 0
-	}
-	if jaccard/(1+jaccard)*(a+b)/min(a, b) >= nearContain {
-		return jaccard
-	}
-	return 0
+	return 0, jaccard
 }
