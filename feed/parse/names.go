@@ -3,6 +3,8 @@ package parse
 import (
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Keys of the namespaces that are read. An element is known by the key of its
@@ -249,4 +251,15 @@ func (n *namer) make(prefix, local, uri string, bound, attr bool) *name {
 		nm.q = key + ":" + low
 	}
 	return nm
+}
+
+// isName reports whether what stands where an element's name would can be one: it
+// is not, in bytes that are no text at all.
+func isName(s []byte) bool {
+	for _, r := range string(s) {
+		if r == utf8.RuneError || !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("-_.:", r) {
+			return false
+		}
+	}
+	return len(s) > 0
 }

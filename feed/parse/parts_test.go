@@ -132,6 +132,10 @@ func TestErrors(t *testing.T) {
 			t.Errorf("%q: an unsupported feed is not ErrNotFeed", doc)
 		}
 	}
+	// What is no text is not called XML for a byte in it that could begin an element.
+	if _, err := Open([]byte("\x1f\x8b\b\x00<S\xb1\x02-m4\x01\xf6p>\x03"), Options{}); err == nil || !strings.HasSuffix(err.Error(), "neither XML nor JSON") {
+		t.Errorf("a compressed document: %v", err)
+	}
 	// A valid but empty feed is none of these (PEERS 37).
 	for _, doc := range []string{`<rss/>`, `<rss version="2.0"><channel/></rss>`, `<feed xmlns="http://www.w3.org/2005/Atom"/>`, `<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"/>`, `{"version":"https://jsonfeed.org/version/1","items":[]}`} {
 		if f, err := readWith([]byte(doc), Options{}); err != nil || len(f.Entries) != 0 {

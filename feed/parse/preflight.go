@@ -238,7 +238,7 @@ func (o *outline) findRoot(w *walker) (int, error) {
 				return t.start, nil
 			}
 			o.fixes |= fixLeadingJunk
-			if first == "" {
+			if first == "" && isName(t.name) {
 				first = clean(t.name[:min(len(t.name), 40)])
 			}
 		case kEnd:
