@@ -146,7 +146,7 @@ func (e *Env) printSummary(s aggregator.Summary, asJSON bool, verb string) error
 	}
 	what := fmt.Sprintf("%s: %d fetched, %d not modified, %d failed", plural(s.Sources, "source"), s.Fetched, s.NotModified, s.Failed)
 	if s.Documents > 0 || verb == "imported" {
-		what = fmt.Sprintf("%s, %d failed", plural(max(0, s.Documents-s.Failed), "document"), s.Failed)
+		what = fmt.Sprintf("%s, %d failed", plural(s.Documents, "document"), s.Failed)
 		if s.Added > 0 {
 			what += fmt.Sprintf("; %s added", plural(s.Added, "source"))
 		}
