@@ -28,40 +28,76 @@ func (r *Rule) view() *ruleView {
 		return nil
 	}
 	v := &ruleView{Threshold: number(r.Threshold), About: number(r.About), Text: r.Text}
-	v.collect(r.Query.Root, 1, false)
+	v.collect(r.Query.Root, 1, standing{})
 	return v
 }
 
-func (v *ruleView) collect(n query.Node, weight float64, not bool) {
+// standing is where in a rule a condition stands.
+type standing struct {
+	not    bool
+	either bool   // it is one of alternatives: what it asks for holds for itself alone
+	where  string // what must hold beside it, in words
+}
+
+func (v *ruleView) collect(n query.Node, weight float64, at standing) {
 	switch n := n.(type) {
 	case *query.And:
-		for _, p := range n.Nodes {
-			v.collect(p, weight, not)
+		nodes := n.Nodes
+		if at.either && !at.not {
+			nodes, at.where = beside(nodes, at.where)
+		}
+		for _, p := range nodes {
+			v.collect(p, weight, at)
 		}
 	case *query.Or:
+		at.either = at.either || !at.not
 		for _, p := range n.Nodes {
-			v.collect(p, weight, not)
+			v.collect(p, weight, at)
 		}
 	case *query.Weighted:
-		v.collect(n.Node, weight*n.Weight, not)
+		v.collect(n.Node, weight*n.Weight, at)
 	case *query.Not:
-		v.collect(n.Node, weight, !not)
+		at.not = !at.not
+		v.collect(n.Node, weight, at)
 	default:
-		v.add(n, weight, not)
+		v.add(n, weight, at)
 	}
 }
 
-func (v *ruleView) add(n query.Node, weight float64, not bool) {
+// beside parts what must hold together in one of the alternatives of a rule into words
+// that count, and the rest as what must hold beside them.
+func beside(nodes []query.Node, where string) (count []query.Node, all string) {
+	for _, n := range nodes {
+		switch n.(type) {
+		case *query.Not, *query.Lang, *query.When, *query.Is:
+			if where != "" {
+				where += ", "
+			}
+			where += inWords(n)
+		default:
+			count = append(count, n)
+		}
+	}
+	if len(count) == 0 {
+		return nodes, ""
+	}
+	return count, where
+}
+
+func (v *ruleView) add(n query.Node, weight float64, at standing) {
 	if len(v.For)+len(v.Needed)+len(v.Against)+len(v.Never) >= ruleTerms {
 		v.More++
 		return
 	}
 	t := ruleTerm{Text: inWords(n)}
-	if weight != 1 && weight != 0 && !not {
+	if at.where != "" {
+		t.Text += " (" + at.where + ")"
+	}
+	if weight != 1 && weight != 0 && !at.not {
 		t.Weight = number(weight)
 	}
 	switch {
-	case not:
+	case at.not:
 		v.Never = append(v.Never, t)
 	case weight < 0:
 		v.Against = append(v.Against, t)
@@ -88,6 +124,10 @@ func inWords(n query.Node) string {
 		return n.Text
 	case *query.Weighted:
 		return inWords(n.Node)
+	case *query.Not:
+		return "not " + inWords(n.Node)
+	case *query.Lang:
+		return "in " + languageName(n.Tag)
 	case *query.Or:
 		var parts []string
 		for i, p := range n.Nodes {
