@@ -137,6 +137,10 @@ func TestEmptyArchive(t *testing.T) {
 			t.Errorf("%s: %d %s", p, rec.Code, rec.Body)
 		}
 	}
+	has(t, "/", w.body("/"), "Nothing is in it yet.")
+	indexed, _ := newIndexedWorld(t, testConfig(), ruled())
+	_, topic := indexed.page("/topics/iran", http.StatusOK)
+	has(t, "a topic", topic, "No posts yet.")
 }
 
 // PUB-84: the list of feeds is OPML that our own reader takes, with every feed.
