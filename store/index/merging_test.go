@@ -25,8 +25,11 @@ func TestSearchWhileMerging(t *testing.T) {
 	}
 	r := rand.New(rand.NewPCG(5, 6))
 	words, begins := map[string]int{}, map[string]int{}
-	partly := 0
-	for n := range 150 {
+	partly, posts := 0, 150
+	if testing.Short() {
+		posts = 40
+	}
+	for n := range posts {
 		seen, seenBegin := map[string]bool{}, map[string]bool{}
 		var b strings.Builder
 		for range 60 {

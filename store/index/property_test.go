@@ -327,7 +327,7 @@ func catchUp(t *testing.T, x *Index, a Archive) {
 func TestFindingEqualsMatching(t *testing.T) {
 	seeds, queries := 6, 200
 	if testing.Short() {
-		seeds = 2
+		seeds, queries = 2, 80
 	}
 	for seed := range uint64(seeds) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
