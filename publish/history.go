@@ -233,7 +233,7 @@ func (p *Publisher) advance(ctx context.Context, st *state, c *chain, ch *change
 		switch {
 		case now == nil && !present:
 		case now == nil:
-			gone := find(list, was)
+			gone, _ := find(list, was)
 			if gone.IsZero() {
 				gone = story
 			}
@@ -249,9 +249,19 @@ func (p *Publisher) advance(ctx context.Context, st *state, c *chain, ch *change
 			}
 		case was != print32(now.head.ID, now.head.Revision):
 			kind := revised
-			if before := find(list, was); !before.IsZero() && before != now.head.ID {
+			switch before, rev := find(list, was); {
+			case before.IsZero():
+			case before != now.head.ID:
 				events = append(events, c.record(event{left, before, story, 0, at}))
 				kind = entered
+			case rev < now.head.Revision:
+				// No event, and so no word to hubs (PEERS part 3, 3): the live feed has the
+				// newest words, and readers who come for others find them (RFC 4287 §4.2.15).
+				if same, err := p.saysTheSame(ctx, before, rev); err != nil {
+					return err
+				} else if same {
+					continue
+				}
 			}
 			events = append(events, c.record(event{kind, now.head.ID, story, uint32(now.head.Revision), at})) //nolint:gosec // revisions are counted
 		}
@@ -275,16 +285,30 @@ func (p *Publisher) advance(ctx context.Context, st *state, c *chain, ch *change
 	return nil
 }
 
-// find is the item with a print, among those that a record touches.
-func find(list []*candidate, p uint32) feed.ItemID {
+// find is the item with a print, among those that a record touches, and its revision then.
+func find(list []*candidate, p uint32) (id feed.ItemID, revision int) {
 	for _, l := range list {
 		for rev := l.head.Revision; rev > 0; rev-- {
 			if print32(l.head.ID, rev) == p {
-				return l.head.ID
+				return l.head.ID, rev
 			}
 		}
 	}
-	return feed.ItemID{}
+	return feed.ItemID{}, 0
+}
+
+// saysTheSame reports whether all versions of an item after one say what that one said.
+func (p *Publisher) saysTheSame(ctx context.Context, id feed.ItemID, revision int) (bool, error) {
+	all, err := p.archive.Revisions(ctx, id)
+	if err != nil {
+		return false, err
+	}
+	for i := range all {
+		if all[i].Revision > revision && !all[i].Trivial {
+			return false, nil
+		}
+	}
+	return true, nil
 }
 
 func carries(carrier map[feed.ItemID]*candidate, id feed.ItemID) bool {

@@ -4,6 +4,7 @@ import (
 	"encoding/xml"
 	"fmt"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -270,6 +271,48 @@ func TestCorrectionAppears(t *testing.T) {
 	w.add(post{source: "one", guid: "one-3", title: "Corrected", text: "y", topics: []feed.TopicID{"iran"}, at: start.Add(-197 * time.Minute)})
 	if got := w.titles("iran"); !slices.Contains(got, "Corrected") {
 		t.Errorf("the live feed: %q", got)
+	}
+}
+
+// PUB-78 and RFC 4287 §4.2.15: a version that says what the one before said is in the
+// live feed, but is no event of its history, moves no date, and is told to no hub.
+func TestTrivialVersionIsNoEvent(t *testing.T) {
+	w := newWorld(t, testConfig(), testTopics())
+	mark := func() string {
+		t.Helper()
+		for _, s := range (outlets{w.pub}).States() {
+			if s.Name == "iran" {
+				return s.Mark
+			}
+		}
+		t.Fatal("no outlet of the topic")
+		return ""
+	}
+	updated := regexp.MustCompile(`<updated>[^<]*</updated>`)
+	say := func(title string, trivial bool) (string, []string) {
+		t.Helper()
+		w.now = w.now.Add(time.Hour)
+		w.add(post{source: "one", guid: "a", title: title, text: "y", topics: []feed.TopicID{"iran"}, trivial: trivial})
+		body := w.body("/feeds/iran.atom")
+		if !strings.Contains(body, title) {
+			t.Errorf("%q is not in the live feed", title)
+		}
+		return mark(), updated.FindAllString(body, -1)
+	}
+	first, dates := say("Anounced", false)
+	same, datesSame := say("Announced", true)
+	if same != first || !slices.Equal(dates, datesSame) {
+		t.Errorf("after a trivial version: mark %q, was %q; dates %q, were %q", same, first, datesSame, dates)
+	}
+	revised, datesRevised := say("Denied", false)
+	if revised == first || slices.Equal(dates, datesRevised) {
+		t.Errorf("after a revision: mark %q, dates %q, as before", revised, datesRevised)
+	}
+	if again, _ := say("Denied.", true); again != revised {
+		t.Errorf("after a trivial version of a revision: mark %q, was %q", again, revised)
+	}
+	if last, _ := say("Confirmed", false); last == revised {
+		t.Error("a revision after a trivial version is no event")
 	}
 }
 

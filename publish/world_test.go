@@ -34,14 +34,15 @@ type world struct {
 
 // post is what a test says of a post; the rest is made up from it.
 type post struct {
-	source string
-	guid   string
-	title  string
-	text   string // HTML
-	story  string // equal in copies; empty is a story of its own
-	topics []feed.TopicID
-	at     time.Time // published
-	entry  feed.Entry
+	source  string
+	guid    string
+	title   string
+	text    string // HTML
+	story   string // equal in copies; empty is a story of its own
+	topics  []feed.TopicID
+	at      time.Time // published
+	entry   feed.Entry
+	trivial bool // as a further version, it says what the one before said
 }
 
 func testConfig() Config {
@@ -148,6 +149,9 @@ func draft(p post) store.Draft {
 	d := store.Draft{
 		Entry: e, Native: p.guid, Method: "guid", Keys: []store.Key{key(store.KeyGUID, p.guid)},
 		Version: feed.DigestOf([]byte(p.title + "\x00" + p.text + "\x00" + p.at.String())), Part: -1,
+	}
+	if p.trivial {
+		d.Trivial = func(*feed.Entry) bool { return true }
 	}
 	if p.story != "" {
 		d.Story = []store.Key{key(store.KeyText, p.story)}

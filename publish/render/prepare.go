@@ -233,7 +233,7 @@ func origin(it *feed.Item, s Source) Origin {
 		URL: site, Self: self,
 		// When the item came. The feed itself may have changed since, but then this
 		// document would change with every poll of it (PUB-01, PUB-03).
-		Updated: cmp.Or(it.Revised, it.FirstSeen).UTC(),
+		Updated: cmp.Or(it.Changed, it.Revised, it.FirstSeen).UTC(),
 		Authors: distinct(persons(it.Authors, true)),
 	}
 }
