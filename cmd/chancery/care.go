@@ -21,8 +21,12 @@ func (p *program) verifyCommand() *cobra.Command {
 	var checkpoint, key string
 	c := &cobra.Command{
 		Use:   "verify",
-		Short: "Check the archive: structure and hashes; with --deep also what is derived from the log",
-		Args:  cobra.NoArgs,
+		Short: "Check the archive: structure and checksums; with --deep every body and all that is derived",
+		Long: `Checks the archive and names what is wrong with it. Without --deep: the checksum and
+the header of every record, their sequence, sealed volumes, and the Merkle tree. With
+--deep also every body and document against its hash, and the catalog against the
+log, row by row. Found damage ends with 1. It works while the daemon runs.`,
+		Args: cobra.NoArgs,
 		RunE: p.archive(reads, func(ctx context.Context, e *Env, _ []string) error {
 			progress := e.progress("verified", "records")
 			r, err := e.Archive.Verify(ctx, deep, progress.show)
@@ -54,7 +58,7 @@ func (p *program) verifyCommand() *cobra.Command {
 			return nil
 		}),
 	}
-	c.Flags().BoolVar(&deep, "deep", false, "recompute every derived row from the log")
+	c.Flags().BoolVar(&deep, "deep", false, "also unpack every body and document, and recompute what is derived from the log")
 	c.Flags().StringVar(&checkpoint, "checkpoint", "", "also compare with the signed checkpoint of old in `FILE`")
 	c.Flags().StringVar(&key, "key", "", "public `KEY` that signed it, if not the archive's own")
 	return c
