@@ -14,11 +14,17 @@ import (
 	"chancery/store/storetest"
 )
 
-var update = flag.Bool("update", false, "write the archive of the present format to testdata; an old one is never written again")
+var update = flag.String("update", "", "write an archive as this program makes it to testdata/format1-`NAME`.tar.zst; an old one is never written again")
 
-// Archives of every format there has been are read: each is a backup, packed.
+// OPS-29: archives of every format there has been, and of programs that wrote the same
+// format in other ways, are read: each is a backup, packed. The first of them is of the
+// first program that there was.
 func TestFormats(t *testing.T) {
-	if *update {
+	if *update != "" {
+		name := filepath.Join("testdata", "format1-"+*update+".tar.zst")
+		if _, err := os.Stat(name); err == nil {
+			t.Fatalf("%s is there already", name)
+		}
 		dir, _ := filled(t, bolt.Options{VolumeSize: 1 << 20})
 		s := open(t, dir, bolt.Options{})
 		var b bytes.Buffer
@@ -29,7 +35,7 @@ func TestFormats(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(filepath.Join("testdata", "format1.tar.zst"), enc.EncodeAll(b.Bytes(), nil), 0o644); err != nil {
+		if err := os.WriteFile(name, enc.EncodeAll(b.Bytes(), nil), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
