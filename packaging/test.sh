@@ -79,7 +79,12 @@ done
 [ -n "$base" ] || { cat "$work/log"; die "the daemon is not ready"; }
 as chancery poll "$first"
 for feed in iran mek iran+mek all "source/$first"; do
-	curl -fsS "$base/feeds/$feed.atom" | grep -q 'Talks in Tehran' || die "the post is not in $feed"
+	for _ in $(seq 300); do # the feeds follow the archive, on a busy machine not at once
+		curl -fsS "$base/feeds/$feed.atom" >"$work/feed" || die "no feed $feed"
+		grep -q 'Talks in Tehran' "$work/feed" && continue 2
+		read -rt 0.1 <> <(:) || true
+	done
+	die "the post is not in $feed"
 done
 as chancery status >/dev/null
 kill "${pids[-1]}"
