@@ -205,10 +205,7 @@ func createLedger(path string) error {
 		return err
 	}
 	if err = db.Close(); err == nil {
-		err = os.Rename(path+".new", path)
-	}
-	if err == nil {
-		err = syncDir(filepath.Dir(path))
+		err = intoPlace(path+".new", path)
 	}
 	return system(err)
 }

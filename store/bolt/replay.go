@@ -176,10 +176,7 @@ func (s *Store) rebuild(ctx context.Context, path string, last uint64) (*bbolt.D
 	}
 	err = errors.Join(err, db.Close())
 	if err == nil {
-		err = os.Rename(tmp, path)
-	}
-	if err == nil {
-		err = syncDir(filepath.Dir(path))
+		err = intoPlace(tmp, path)
 	}
 	if err != nil {
 		_ = os.Remove(tmp)

@@ -109,16 +109,21 @@ func createVolume(dir string, number uint32, first uint64, archive [16]byte) (*v
 	})
 	err = errors.Join(err, db.Close())
 	if err == nil {
-		err = os.Rename(tmp, path)
-	}
-	if err == nil {
-		err = syncDir(filepath.Dir(path))
+		err = intoPlace(tmp, path)
 	}
 	if err != nil {
 		_ = os.Remove(tmp)
 		return nil, fmt.Errorf("%s: %w", path, system(err))
 	}
 	return openVolume(path, false)
+}
+
+// intoPlace gives a file that is finished and synced its name, for good.
+func intoPlace(tmp, path string) error {
+	if err := os.Rename(tmp, path); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(path))
 }
 
 func syncDir(dir string) error {
