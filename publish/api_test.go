@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"chancery/feed"
+	"chancery/publish/web"
 	"chancery/store"
 	"chancery/store/index"
 	"chancery/store/storetest"
@@ -45,6 +46,9 @@ func newIndexedWorld(t testing.TB, cfg Config, defs Definitions) (*world, *index
 	}))
 	w.before = func(p *Publisher) {
 		p.EnableSearch(x)
+		p.EnableManners(func() web.Manners {
+			return web.Manners{Since: start, Polls: 9, Unchanged: 5, Repeated: 2, RepeatedBytes: 3 << 20, Failed: 1}
+		})
 		p.EnableProofs(func(_ context.Context, id feed.ItemID, _ int) (*store.SignedProof, error) {
 			return (&store.Proof{Head: store.TreeHead{Size: 3}, Index: 1, Leaf: []byte("leaf"), Salt: []byte("salt"), Content: []byte("body"), Path: [][32]byte{{1}}}).
 				Sign(id, "chancery archive …", "key"), nil

@@ -261,6 +261,7 @@ func TestSourcePage(t *testing.T) {
 func TestStatusPage(t *testing.T) {
 	w, _ := rich(t, testConfig())
 	body, text := w.page("/status", http.StatusOK)
+	has(t, "manners", text, "Requests 9 since 1 Mar 2026", "Short answers 71 % of those without news; 3.0 MiB came again")
 	verdict := strings.Index(body, "<h1>")
 	if verdict < 0 || verdict > strings.Index(body, "<table") {
 		t.Error("the verdict does not come first")

@@ -78,6 +78,7 @@ type Publisher struct {
 	pinger     *hub.Pinger                                     // nil: there is no outside hub
 	index      store.Index                                     // nil: nothing can be searched
 	prove      Prover                                          // nil: nothing can be proved
+	manners    func() web.Manners                              // nil: nothing is polled here
 	opened     chan struct{}                                   // closed when histories are open
 	openOnce   sync.Once
 	idle       *sync.Cond // signals that cursor moved

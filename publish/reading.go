@@ -16,6 +16,18 @@ type Prover func(ctx context.Context, id feed.ItemID, revision int) (*store.Sign
 // before the handler is used.
 func (p *Publisher) EnableProofs(prove Prover) { p.prove = prove }
 
+// EnableManners lets /status tell what polling has cost publishers. Call it before the
+// handler is used; count is called by many goroutines.
+func (p *Publisher) EnableManners(count func() web.Manners) { p.manners = count }
+
+// Manners implements web.Library.
+func (p *Publisher) Manners() (web.Manners, bool) {
+	if p.manners == nil {
+		return web.Manners{}, false
+	}
+	return p.manners(), true
+}
+
 // Proof implements web.Library.
 func (p *Publisher) Proof(ctx context.Context, id feed.ItemID, revision int) (*store.SignedProof, error) {
 	if p.prove == nil {

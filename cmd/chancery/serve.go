@@ -65,6 +65,7 @@ type daemon struct {
 	web     http.RoundTripper // answers polls in place of the network; nil but in the demo
 
 	meters  *meters
+	manners manners
 	surveys surveys
 	teller  teller
 	lost    storing                // why the last poll could not be stored
@@ -91,6 +92,7 @@ func newDaemon(log *slog.Logger, dir string, archive store.Store, words *index.I
 		log: log, dir: dir, archive: archive, index: words, started: time.Now().UTC(), notify: notify,
 		meters: newMeters(), rate: limit.NewRate(0, 0), reloads: make(chan chan error),
 	}
+	d.manners.count.Since = d.started
 	d.surveys.archive, d.surveys.dir = archive, dir
 	d.teller.log, d.teller.ledger, d.teller.run = log, archive, d.runNotify
 	return d
@@ -108,6 +110,7 @@ func (d *daemon) indexState() *store.IndexState {
 // polled counts a poll, and remembers whether what it brought could be stored.
 func (d *daemon) polled(p aggregator.Polled) {
 	d.meters.polled(p)
+	d.manners.polled(p)
 	d.lost.polled(p)
 }
 
@@ -300,6 +303,7 @@ func (d *daemon) generationOf(ctx context.Context, c *Config) (*generation, erro
 	}
 	pub.EnablePing(hub.DefaultConfig(), w.fetch.Transport())
 	pub.EnableProofs(proofs(d.archive, d.dir))
+	pub.EnableManners(d.manners.counted)
 	if d.index != nil {
 		pub.EnableSearch(d.index)
 	}

@@ -24,6 +24,7 @@ type report struct {
 	Archive archiveReport  `json:"archive"`
 	Sources map[string]int `json:"sources"` // by state
 	Polling pollingReport  `json:"polling"`
+	Manners *mannersReport `json:"manners,omitempty"`
 	Index   *indexReport   `json:"index,omitempty"`
 	Topics  []facetJSON    `json:"topics"`
 	Trouble []sourceRef    `json:"trouble"` // sources with something amiss, the worst first, at most 50
@@ -146,6 +147,9 @@ func (s *Server) report(ctx context.Context, site Site, now time.Time) (*report,
 		for _, l := range site.Topics {
 			r.Topics = append(r.Topics, facetJSON{l.Name, counts[l.Name]})
 		}
+	}
+	if m, ok := s.lib.Manners(); ok {
+		r.Manners = m.report()
 	}
 	r.judge(lag, bad)
 	return r, nil

@@ -87,6 +87,8 @@ type Library interface {
 	Rule(id feed.TopicID) *Rule
 	// Source names a source.
 	Source(id feed.SourceID) render.Source
+	// Manners counts what polling has cost publishers; false if nothing is polled here.
+	Manners() (Manners, bool)
 	// Base is the address of the public side, without a slash at the end.
 	Base() string
 	// Private reports whether everything needs a token. Admit reports whether a
