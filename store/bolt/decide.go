@@ -396,9 +396,17 @@ func (t *txn) decide(in *intake, i int, num uint32, sg sighting, raw uint64, at 
 			if err != nil {
 				return nil, store.Outcome{}, err
 			}
-			if r.source != num {
-				copyOf = r.story
+			if r.source == num {
+				continue
 			}
+			if k.Class == store.KeyURL {
+				if forged, err := t.strangers(in.source, d, &r); err != nil {
+					return nil, store.Outcome{}, err
+				} else if forged {
+					continue
+				}
+			}
+			copyOf = r.story
 		}
 	}
 	if sg.same {
