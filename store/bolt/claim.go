@@ -13,19 +13,21 @@ import (
 const strange = 2
 
 // strangers reports whether a draft and the post that came first with the same address
-// are of one story by their address alone: both say enough to tell, nothing of it agrees,
-// and one of them is of another site than the address. Anybody can write any address
+// are of one story by their address alone, and one of them is of another site than the
+// address: both say enough to tell, and nothing of it agrees; or one of them says too
+// little, and it is the address's own site that came second. Anybody can write any address
 // into a feed, before its owner does; that must not hide the owner's post (CONFORMANCE
 // SEC-31). Feeds of the address's own site may carry a summary in other words.
 func (t *txn) strangers(source feed.SourceID, d *store.Draft, first *row) (bool, error) {
-	if d.Sketch.Words == 0 || t.atHome(source, d.Entry.URL) && t.atHome(t.sourceName(first.source), d.Entry.URL) {
+	mine, theirs := t.atHome(source, d.Entry.URL), t.atHome(t.sourceName(first.source), d.Entry.URL)
+	if mine && theirs {
 		return false, nil
 	}
 	s := t.fresh[first.last]
+	if s == nil && first.last >= t.first {
+		s = &store.Sketch{} // of this commit, and without
+	}
 	if s == nil {
-		if first.last >= t.first {
-			return false, nil // of this commit, and without a sketch
-		}
 		vol, err := t.s.volume(first.last)
 		if err != nil {
 			return false, err
@@ -36,13 +38,16 @@ func (t *txn) strangers(source feed.SourceID, d *store.Draft, first *row) (bool,
 		}
 		s = &h.sketch
 	}
+	if d.Sketch.Words == 0 || s.Words == 0 {
+		return mine, nil
+	}
 	same := 0
 	for i, v := range s.Values {
 		if v == d.Sketch.Values[i] {
 			same++
 		}
 	}
-	return s.Words > 0 && same <= strange, nil
+	return same <= strange, nil
 }
 
 // atHome reports whether a source is polled at the site of an address, or at a name
