@@ -194,10 +194,10 @@ func (t *txn) nearest(num uint32, effective int64, s *store.Sketch, others iter.
 			return id, false, err
 		}
 		looked += len(d.ids)
-		// Of 16 values of two copies at least one agrees, but for one pair in a
-		// thousand; of two posts that have nothing in common, in one pair of 16.
+		// Of 16 values of two copies at least two agree, but for few pairs (estimate asks
+		// for them); of two posts that have nothing in common, in one pair of 500.
 		look := func(j int) {
-			if d.words[j] == 0 || d.sources[j] == num {
+			if f := &d.first[j]; !twice(f[0]^a0, f[1]^a1) || d.words[j] == 0 || d.sources[j] == num {
 				return
 			}
 			e, unsure := estimate(s, d, j)
@@ -216,7 +216,7 @@ func (t *txn) nearest(num uint32, effective int64, s *store.Sketch, others iter.
 			}
 		} else {
 			for j, f := range d.first {
-				if x, y := f[0]^a0, f[1]^a1; ((x-ones)&^x|(y-ones)&^y)&highs != 0 {
+				if twice(f[0]^a0, f[1]^a1) {
 					look(j)
 				}
 			}
@@ -236,6 +236,14 @@ const (
 	ones  = 0x0101010101010101
 	highs = 0x8080808080808080
 )
+
+// twice reports whether at least two bytes of two words are zero. It may take a byte
+// above one that is zero for another, but misses none.
+func twice(x, y uint64) bool {
+	x, y = (x-ones)&^x&highs, (y-ones)&^y&highs
+	x |= y >> 7 // the bits of y beside those of x
+	return x&(x-1) != 0
+}
 
 // sameBytesIn counts the bytes in which two words agree.
 func sameBytesIn(a, b uint64) int {

@@ -63,3 +63,26 @@ func TestNearLists(t *testing.T) {
 		t.Errorf("only %d copies", found)
 	}
 }
+
+// Twice never misses two bytes that agree.
+func TestTwice(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	for range 200_000 {
+		var x, y [8]byte
+		zeros := 0
+		for _, b := range []*[8]byte{&x, &y} {
+			for i := range b {
+				if b[i] = byte(r.IntN(4)); r.IntN(3) > 0 {
+					b[i] = byte(r.IntN(256))
+				}
+				if b[i] == 0 {
+					zeros++
+				}
+			}
+		}
+		got := twice(binary.LittleEndian.Uint64(x[:]), binary.LittleEndian.Uint64(y[:]))
+		if zeros >= 2 && !got || zeros == 0 && got {
+			t.Fatalf("%x %x: %d zeros, twice says %v", x, y, zeros, got)
+		}
+	}
+}
