@@ -23,6 +23,10 @@ func TestShortWays(t *testing.T) {
 		if got, want := fold(s), strings.Join(strings.Fields(s), " "); got != want {
 			t.Fatalf("%q folds to %q, want %q", s, got, want)
 		}
+		s = made([]string{"abcdefg", "one word", " ", "a", "\n", "é", "\u00a0", "x!", "0123456789abcdef", "\x01", "\x7f"})
+		if got, want := fold(s), strings.Join(strings.Fields(s), " "); got != want {
+			t.Fatalf("%q folds to %q, want %q", s, got, want)
+		}
 		host := strings.ToLower(made([]string{"a", "B", "9", "-", ".", "..", "_", "xn--", "xn--mnchen-3ya", "%", "*", "\x00", "[", "]"}))
 		want := strings.TrimSuffix(host, ".")
 		if ascii, err := idna.Lookup.ToASCII(want); err == nil {

@@ -10,6 +10,7 @@ import (
 	"encoding/binary"
 	"slices"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 
@@ -53,7 +54,9 @@ func PlainOf(e *feed.Entry) Plain {
 // request (PEERS part 5, 47, 48 and 57), so a date alone never says that a post
 // was edited.
 func Version(e *feed.Entry, p Plain) feed.Digest {
-	b := make([]byte, 0, len(p.Title)+len(p.Summary)+len(p.Content)+1024)
+	lent := versions.Get().(*[]byte)
+	defer versions.Put(lent)
+	b := (*lent)[:0]
 	b = field(b, 't', p.Title)
 	b = field(b, 's', p.Summary)
 	b = field(b, 'c', p.Content)
@@ -76,8 +79,17 @@ func Version(e *feed.Entry, p Plain) feed.Digest {
 	for _, en := range e.Enclosures {
 		b = field(b, 'e', canonicalOr(en.URL))
 	}
+	if cap(b) <= maxLent {
+		*lent = b
+	}
 	return feed.DigestOf(b)
 }
+
+// versions are lent from entry to entry: what is hashed is needed for a moment only.
+// What became larger than maxLent bytes is not kept.
+var versions = sync.Pool{New: func() any { return new([]byte) }}
+
+const maxLent = 64 << 10
 
 // field appends one value, white space folded, with its length and name behind
 // it, so that no two lists of values read alike.
@@ -108,17 +120,47 @@ func appendFolded(b []byte, s string) []byte {
 
 // run is how many bytes s begins with that are words with one space between them.
 func run(s string) int {
-	i := 0
+	i := plainWords(s)
 	for i < len(s) {
 		switch c := s[i]; {
 		case dark[c]:
-			i++
+			if i++; c >= utf8.RuneSelf {
+				i += plainWords(s[i:])
+			}
 		case c == ' ' && i+1 < len(s) && dark[s[i+1]]:
 			i += 2
 		case c >= utf8.RuneSelf && whiteSpace(s[i:]) == 0:
 			i++ // a byte of a character is as good as a whole one
+			i += plainWords(s[i:])
 		default:
 			return i
+		}
+	}
+	return i
+}
+
+// plainWords is how much of what s begins with is, eight bytes at a look, ASCII words
+// with one space between them; it ends at a character, though not at a space that
+// stands behind one. It may be less than there is.
+func plainWords(s string) int {
+	const (
+		ones   = 0x0101010101010101
+		highs  = 0x8080808080808080
+		spaces = 0x20 * ones
+	)
+	i := 0
+	for i+8 <= len(s) {
+		w := uint64(s[i]) | uint64(s[i+1])<<8 | uint64(s[i+2])<<16 | uint64(s[i+3])<<24 |
+			uint64(s[i+4])<<32 | uint64(s[i+5])<<40 | uint64(s[i+6])<<48 | uint64(s[i+7])<<56
+		x := w ^ spaces
+		space := (x - ones) &^ x & highs // or the byte above one
+		if w&highs != 0 || (w-spaces)&^w&highs != 0 || space&(space<<8) != 0 {
+			break
+		}
+		if space>>63 != 0 {
+			i += 7 // whether something follows the space, the next look says
+		} else {
+			i += 8
 		}
 	}
 	return i
