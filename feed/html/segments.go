@@ -1,7 +1,9 @@
 package html
 
 import (
+	"slices"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"chancery/feed"
@@ -36,14 +38,26 @@ type Segment struct {
 // direction marks kept, for Persian and Arabic need them. The result is valid
 // UTF-8 without white space at its ends.
 func Plain(t feed.Text) string {
-	w := walk(t, false)
-	return string(w.out)
+	lent := rooms.Get().(*[]byte)
+	w := walk(t, false, *lent)
+	text := string(w.out)
+	if cap(w.out) <= maxLent {
+		*lent = w.out
+		rooms.Put(lent)
+	}
+	return text
 }
+
+// rooms are lent from text to text, as each is copied when it is done; those that
+// became larger than maxLent bytes are not kept.
+var rooms = sync.Pool{New: func() any { return new([]byte) }}
+
+const maxLent = 64 << 10
 
 // Segments is [Plain] in pieces: it tells running text from the text of links,
 // lists, headings, quotations and images.
 func Segments(t feed.Text) []Segment {
-	w := walk(t, true)
+	w := walk(t, true, nil)
 	segments := make([]Segment, len(w.marks))
 	text := string(w.out)
 	for i, m := range w.marks {
@@ -57,9 +71,10 @@ func Segments(t feed.Text) []Segment {
 	return segments
 }
 
-// walk reads t into a writer; segments are marked only if asked for.
-func walk(t feed.Text, mark bool) *plainWriter {
-	w := &plainWriter{marking: mark, out: make([]byte, 0, len(t.Value)/2+64)}
+// walk reads t into a writer, which writes over what room holds; segments are marked
+// only if asked for.
+func walk(t feed.Text, mark bool, room []byte) *plainWriter {
+	w := &plainWriter{marking: mark, out: slices.Grow(room[:0], len(t.Value)/2+64)}
 	if t.Type == feed.HTML || t.Type == feed.XHTML {
 		w.xml = t.Type == feed.XHTML
 		w.markup(t.Value)
