@@ -175,6 +175,7 @@ func (a *Aggregator) drafts(src store.Source, f *feed.Feed, colliding []string, 
 			Entry: *e, Native: ids[i].Native, Method: ids[i].Method, Keys: ids[i].Keys,
 			Story: ids[i].Story, Sketch: ids[i].Sketch, Version: normalize.Version(e, plains[i]), Part: part,
 		}
+		out[i].Texts = &store.Texts{Title: plains[i].Title, Summary: plains[i].Summary, Content: plains[i].Content}
 		out[i].Topics = tag(topics, src, e, plains[i], &(*bodies)[i])
 		out[i].RuleSet = topics.Digest()
 		out[i].Trivial = func(was *feed.Entry) bool { return normalize.Trivial(was, e) }

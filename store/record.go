@@ -67,7 +67,10 @@ type Record struct {
 	Time   time.Time // of the commit, UTC
 	Source feed.SourceID
 	// Item is the whole item as of this record (KindItem, KindRevision, KindReparsed).
+	// Followers share what it points to and change none of it.
 	Item *feed.Item
+	// Texts are the item's texts without markup if they are at hand, else nil.
+	Texts *Texts
 	// Edit is what was decided (KindSource and all later kinds).
 	Edit *Edit
 }

@@ -250,6 +250,9 @@ type Draft struct {
 	// Version is the digest of the normalised fields. Equal to that of the newest
 	// revision, the draft is Same.
 	Version feed.Digest
+	// Texts, if not nil, are what html.Plain makes of the entry. They are not kept: for a
+	// moment followers get them with the record, and need not make them again.
+	Texts *Texts
 	// Trivial, if set, says whether the draft, as a further version of an item, says what
 	// the version before said. It is a pure function and keeps nothing of was.
 	Trivial func(was *feed.Entry) bool
@@ -261,6 +264,11 @@ type Draft struct {
 	ID feed.ItemID
 	// FirstSeen, if set, is the recorded first sighting of a re-import.
 	FirstSeen time.Time
+}
+
+// Texts are the texts of an entry without markup, as html.Plain gives them.
+type Texts struct {
+	Title, Summary, Content string
 }
 
 // State is what the engine decided about a draft.

@@ -186,6 +186,7 @@ func (s *Store) Follow(ctx context.Context, after store.Cursor, kinds store.Kind
 	if limit <= 0 {
 		limit = followDefault
 	}
+	s.recent.followed.Store(true)
 	for {
 		if err := ctxErr(ctx); err != nil {
 			return nil, after, err
@@ -235,15 +236,23 @@ func (s *Store) record(seq uint64, kinds store.Kinds) (store.Record, bool, error
 	if err != nil {
 		return store.Record{}, false, err
 	}
-	h, f, err := v.read(seq)
+	held, read := s.recent.get(seq), v.read
+	if held != nil {
+		read = v.readHead
+	}
+	h, f, err := read(seq)
 	if err != nil || !kinds.Has(f.kind) {
 		return store.Record{}, false, err
 	}
 	r := store.Record{Seq: store.Cursor(seq), Kind: f.kind, Time: instant(h.time), Source: h.source}
 	switch f.kind {
 	case store.KindItem, store.KindRevision, store.KindReparsed:
-		it, err := s.itemAt(v, &h, f)
-		if err != nil {
+		it, err := feed.Item{}, error(nil)
+		if held != nil && f.pack != nil {
+			it, r.Texts = itemOf(&h, f), held.texts
+			it.Native, it.Method, it.Entry = held.native, held.method, held.entry
+			it.Bytes = h.bytesOr(it.Bytes)
+		} else if it, err = s.itemAt(v, &h, f); err != nil {
 			return r, false, err
 		}
 		if f.kind != store.KindItem {
@@ -308,16 +317,7 @@ func (h *header) storyOf() feed.ItemID {
 
 // itemAt is the item that a record of one holds: what is the revision's own.
 func (s *Store) itemAt(v *volume, h *header, f framed) (feed.Item, error) {
-	it := feed.Item{
-		ID: h.item, Source: h.source, FirstSeen: instant(h.firstSeen), Revised: instant(h.firstSeen),
-		Revision: int(h.revision), Digest: h.version,
-	}
-	if f.kind != store.KindItem {
-		it.Revised = instant(h.time)
-	}
-	if it.Changed, it.Trivial = it.Revised, h.trivial; it.Trivial {
-		it.Changed = time.Time{} // of a version before: the caller knows or finds it
-	}
+	it := itemOf(h, f)
 	plain, err := v.plain(h.seq, f)
 	if err != nil {
 		return it, err
@@ -335,6 +335,21 @@ func (s *Store) itemAt(v *volume, h *header, f framed) (feed.Item, error) {
 	it.Native, it.Method, it.Entry = b.native, b.method, b.entry
 	it.Bytes = h.bytesOr(it.Bytes)
 	return it, nil
+}
+
+// itemOf is what the header of a record says of its item.
+func itemOf(h *header, f framed) feed.Item {
+	it := feed.Item{
+		ID: h.item, Source: h.source, FirstSeen: instant(h.firstSeen), Revised: instant(h.firstSeen),
+		Revision: int(h.revision), Digest: h.version,
+	}
+	if f.kind != store.KindItem {
+		it.Revised = instant(h.time)
+	}
+	if it.Changed, it.Trivial = it.Revised, h.trivial; it.Trivial {
+		it.Changed = time.Time{} // of a version before: the caller knows or finds it
+	}
+	return it
 }
 
 // maxIDs is how many items one call may ask for.

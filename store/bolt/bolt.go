@@ -83,6 +83,8 @@ type Store struct {
 	commits atomic.Int64
 	damage  atomic.Pointer[error] // the first that was found
 
+	recent recent // bodies for followers
+
 	near  *nearCache // the writer's
 	today dayCounts  // the writer's
 

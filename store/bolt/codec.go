@@ -19,6 +19,10 @@ const (
 // leastPacked: shorter bodies are kept plain; a frame would be longer.
 const leastPacked = 48
 
+// packWindow is how far back an encoder looks, and what each of them holds in memory;
+// nearly all bodies are smaller.
+const packWindow = 1 << 20
+
 // coders compress and decompress without a dictionary. They are safe for
 // concurrent use and made once.
 type coders struct {
@@ -35,7 +39,7 @@ func newCoders(number uint64, dict []byte) coders {
 }
 
 func newCodersAt(level zstd.EncoderLevel, number uint64, dict []byte) coders {
-	eo := []zstd.EOption{zstd.WithEncoderLevel(level), zstd.WithEncoderCRC(false), zstd.WithLowerEncoderMem(true)}
+	eo := []zstd.EOption{zstd.WithEncoderLevel(level), zstd.WithEncoderCRC(false), zstd.WithLowerEncoderMem(true), zstd.WithWindowSize(packWindow)}
 	do := []zstd.DOption{zstd.WithDecoderConcurrency(0), zstd.WithDecoderMaxMemory(maxBody), zstd.WithDecoderLowmem(true)}
 	if dict != nil {
 		eo = append(eo, zstd.WithEncoderDictRaw(dictID, dict))

@@ -64,7 +64,8 @@ func (t *txn) readAgain(in *intake, i int, num uint32, sg sighting) (sighting, e
 type pending struct {
 	h     header
 	pack  *packed
-	plain []byte // for what the catalog derives from a body
+	plain []byte       // for what the catalog derives from a body
+	draft *store.Draft // that it was made of, or nil
 }
 
 // txn is one group commit in the making.
@@ -79,6 +80,8 @@ type txn struct {
 	made  map[uint64]feed.ItemID   // the items of these records
 	// entries are the newest of the items that this commit makes or revises.
 	entries map[feed.ItemID]*feed.Entry
+	drafts  []*recentBody // of what is written, for followers
+	drafted []uint64      // their records
 	size    int
 	now     time.Time
 	dirty   bool // something was changed: if the job fails now, the whole group is undone
@@ -136,6 +139,10 @@ func (t *txn) write(p *pending) error {
 	b := frame(p.h.seq, p.h.kind, head, p.pack)
 	t.recs = append(t.recs, entry{p.h.seq, b})
 	t.size += len(b)
+	if p.draft != nil {
+		t.drafts = append(t.drafts, newRecentBody(p.draft))
+		t.drafted = append(t.drafted, p.h.seq)
+	}
 	return nil
 }
 
@@ -497,7 +504,7 @@ func (t *txn) decide(in *intake, i int, num uint32, sg sighting, raw uint64, at 
 	}
 	t.entries[h.item] = &d.Entry
 	h.effective = nanos(it.Effective())
-	return &pending{h: h, pack: r.pack}, o, nil
+	return &pending{h: h, pack: r.pack, draft: d}, o, nil
 }
 
 // newID makes the id of draft, the created-th new one of its batch: counted so, a

@@ -168,14 +168,16 @@ type body struct {
 }
 
 func (b *body) encode() []byte {
-	out := make([]byte, 0, 1024+len(b.entry.Content.Value)+len(b.entry.Summary.Value)+len(b.recipe))
-	out = putString(out, 1, b.native)
-	out = putString(out, 2, b.method)
-	out = putField(out, 3, encode(&b.entry, entryFields))
+	c := coder{out: make([]byte, 0, 1024+len(b.entry.Content.Value)+len(b.entry.Summary.Value)+len(b.recipe))}
+	c.out = putString(c.out, 1, b.native)
+	c.out = putString(c.out, 2, b.method)
+	start := len(c.out)
+	entryFields(&c, &b.entry)
+	c.wrap(3, start)
 	if b.recipe != nil {
-		out = putField(out, 4, b.recipe)
+		c.out = putField(c.out, 4, b.recipe)
 	}
-	return out
+	return c.out
 }
 
 func decodeBody(plain []byte) (body, error) {

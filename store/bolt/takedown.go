@@ -27,6 +27,7 @@ func (s *Store) finishTakedowns() error {
 	if err != nil || len(todo) == 0 {
 		return err
 	}
+	defer s.recent.forget()
 	items := map[feed.ItemID]bool{}
 	var expired []uint64
 	for _, seq := range todo {

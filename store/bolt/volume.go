@@ -257,6 +257,37 @@ func (v *volume) read(seq uint64) (header, framed, error) {
 	return h, f, nil
 }
 
+// readHead is read without the bytes of the record's body: its pack, if it has one, is
+// there but empty.
+func (v *volume) readHead(seq uint64) (h header, f framed, err error) {
+	var missing bool
+	err = v.view(func(tx *bbolt.Tx) error {
+		b := tx.Bucket(bucketLog).Get(be64(seq))
+		if missing = b == nil; missing {
+			return nil
+		}
+		var err error
+		if f, err = unframe(seq, b); err != nil {
+			return damaged(v.where(seq), err)
+		}
+		f.head = slices.Clone(f.head) // nothing of the mapping leaves the transaction
+		if f.pack != nil {
+			f.pack = &packed{}
+		}
+		return nil
+	})
+	if err == nil && missing {
+		err = damaged(v.path, fmt.Errorf("record %d is missing", seq))
+	}
+	if err != nil {
+		return h, f, err
+	}
+	if h, err = decodeHeader(seq, f.kind, f.head); err != nil {
+		return h, f, damaged(v.where(seq), err)
+	}
+	return h, f, nil
+}
+
 func (v *volume) where(seq uint64) string { return fmt.Sprintf("%s: record %d", v.path, seq) }
 
 // plain unpacks a record's body; nil without error if it has none or it was taken down.

@@ -190,8 +190,9 @@ func one[T any](c *coder, tag uint64, v *T, list func(*coder, *T)) {
 	if c.is(tag) {
 		decode(c.val, v, list)
 	} else if !c.reading {
-		if b := encode(v, list); len(b) > 0 {
-			c.out = putField(c.out, tag, b)
+		start := len(c.out)
+		if list(c, v); len(c.out) > start {
+			c.wrap(tag, start)
 		}
 	}
 }
@@ -202,7 +203,9 @@ func opt[T any](c *coder, tag uint64, v **T, list func(*coder, *T)) {
 		*v = new(T)
 		decode(c.val, *v, list)
 	} else if !c.reading && *v != nil {
-		c.out = putField(c.out, tag, encode(*v, list))
+		start := len(c.out)
+		list(c, *v)
+		c.wrap(tag, start)
 	}
 }
 
@@ -214,9 +217,21 @@ func many[T any](c *coder, tag uint64, vs *[]T, list func(*coder, *T)) {
 		*vs = append(*vs, v)
 	} else if !c.reading {
 		for i := range *vs {
-			c.out = putField(c.out, tag, encode(&(*vs)[i], list))
+			start := len(c.out)
+			list(c, &(*vs)[i])
+			c.wrap(tag, start)
 		}
 	}
+}
+
+// wrap makes a field of all that was written from start on, where it stands.
+func (c *coder) wrap(tag uint64, start int) {
+	n := len(c.out) - start
+	var tmp [2 * binary.MaxVarintLen64]byte
+	head := binary.AppendUvarint(binary.AppendUvarint(tmp[:0], tag), uint64(n))
+	c.out = append(c.out, head...)
+	copy(c.out[start+len(head):], c.out[start:start+n])
+	copy(c.out[start:], head)
 }
 
 func encode[T any](v *T, list func(*coder, *T)) []byte {

@@ -247,6 +247,7 @@ func (s *Store) transact(group []*job) (err error) {
 	s.today.keep()
 	s.commits.Add(1)
 	if len(t.recs) > 0 {
+		s.recent.add(t.drafted, t.drafts)
 		s.announce(t.end)
 		s.grow(t)
 	}

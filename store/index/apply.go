@@ -130,7 +130,7 @@ func (b *batch) record(r *store.Record) error {
 		if r.Item.TakenDown {
 			return nil
 		}
-		return b.item(r.Item)
+		return b.item(r.Item, r.Texts)
 	case r.Edit == nil:
 		return nil
 	}
@@ -192,12 +192,17 @@ func (b *batch) source(id feed.SourceID, title string, rename bool) error {
 	return nil
 }
 
-// item takes in a version of an item.
-func (b *batch) item(it *feed.Item) error {
+// item takes in a version of an item, with its texts if they are at hand.
+func (b *batch) item(it *feed.Item, t *store.Texts) error {
 	if err := b.source(it.Source, "", false); err != nil {
 		return err
 	}
-	doc := query.NewDoc(it, "")
+	var doc *query.Doc
+	if t != nil {
+		doc = query.NewDocOf(it, "", t.Title, t.Summary, t.Content)
+	} else {
+		doc = query.NewDoc(it, "")
+	}
 	fx := fixed{
 		id: it.ID, effective: nanos(doc.Facts.Effective),
 		source: b.f.numbers[string(rune('0'+nameSource))+string(it.Source)], revision: uint32(max(it.Revision, 1)),

@@ -88,6 +88,8 @@ type Index struct {
 	next   *file      // being made, to take cur's place
 	closed bool
 
+	lately int // records of the last batch, unless the archive is read from the start; of whoever takes steps
+
 	cur   atomic.Pointer[file]
 	end   atomic.Uint64 // of the archive, when last seen
 	fault atomic.Pointer[string]

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"time"
 
 	"chancery/store"
 )
@@ -15,6 +16,12 @@ const (
 	batchRecords = 1000
 	bulkBatches  = 8
 	asideBatches = 2
+
+	// After a batch of so many records more are on the way, and the next one waits a
+	// moment for them: what FTS5 writes and merges for a commit is the less the more is
+	// in it.
+	burst  = 64
+	settle = 200 * time.Millisecond
 )
 
 // Run follows the archive until ctx ends, and makes a new index where one is
@@ -143,6 +150,9 @@ func (x *Index) advance(ctx context.Context, f *file, mayWait bool) error {
 	if f.broken.Load() != nil {
 		return nil
 	}
+	if mayWait && x.lately >= burst {
+		pause(wait, settle)
+	}
 	batches := bulkBatches
 	if f != x.cur.Load() {
 		batches = asideBatches
@@ -165,7 +175,21 @@ func (x *Index) advance(ctx context.Context, f *file, mayWait bool) error {
 	if x.closed {
 		return store.ErrClosed
 	}
+	x.lately = 0
+	if !f.bulk {
+		x.lately = len(records)
+	}
 	return f.apply(records, upTo)
+}
+
+// pause waits, until ctx ends at most.
+func pause(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
 }
 
 // finish marks a file that has reached the end of the archive. If it was made
