@@ -1,6 +1,7 @@
 package main
 
 import (
+	"math"
 	"runtime/debug"
 	"testing"
 )
@@ -12,6 +13,14 @@ func TestHeapPace(t *testing.T) {
 	}{{0, 6300}, {1 << 20, 6300}, {16 << 20, 300}, {31 << 20, 106}, {32 << 20, 100}, {1 << 30, 100}} {
 		if got := pace(x.live); got != x.want {
 			t.Errorf("%d bytes live: %d %%, want %d", x.live, got, x.want)
+		}
+	}
+	for _, x := range []struct {
+		live uint64
+		want int64
+	}{{0, softLimit}, {60 << 20, softLimit}, {100 << 20, math.MaxInt64}} {
+		if got := bound(x.live); got != x.want {
+			t.Errorf("%d bytes live: a limit of %d, want %d", x.live, got, x.want)
 		}
 	}
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
