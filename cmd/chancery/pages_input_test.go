@@ -57,6 +57,7 @@ func TestHostileParameters(t *testing.T) {
 	// Parameters that are wrong are named.
 	for path, want := range map[string]string{
 		"/search?q=iran&order=best":             "newest",
+		"/search?q=\"%":                         "hexadecimal",
 		"/search?q=iran&as_of=yesterday":        "2009-01-31",
 		"/search?q=iran&cursor=nonsense":        "first page",
 		"/search?q=" + "a+%28":                  `<pre class="fault"`,

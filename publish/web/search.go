@@ -167,7 +167,11 @@ func (s *Server) search(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	p := &searchBody{State: s.indexing()}
-	p.searchForm, p.Problem = readForm(r.URL.Query())
+	v, err := url.ParseQuery(r.URL.RawQuery)
+	p.searchForm, p.Problem = readForm(v)
+	if err != nil { // what is left of it would find something else
+		p.Problem = "The address is broken: a % in it is not followed by two hexadecimal digits, or it has a semicolon. The form writes it right."
+	}
 	fr.Title, fr.Here, fr.Query = "Search · "+fr.Site, "search", p.Q
 	if p.Q != "" {
 		fr.Title = shorten(plainLine(p.Q), 60) + " · " + fr.Title
