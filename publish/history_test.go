@@ -303,7 +303,7 @@ func TestTrivialVersionIsNoEvent(t *testing.T) {
 		}
 		return mark(), updated.FindAllString(body, -1)
 	}
-	first, dates := say("Anounced", false)
+	first, dates := say("Annnounced", false)
 	same, datesSame := say("Announced", true)
 	if same != first || !slices.Equal(dates, datesSame) {
 		t.Errorf("after a trivial version: mark %q, was %q; dates %q, were %q", same, first, datesSame, dates)

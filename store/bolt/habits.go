@@ -3,6 +3,7 @@ package bolt
 import (
 	"encoding/binary"
 	"iter"
+	"slices"
 
 	"chancery/store"
 )
@@ -38,10 +39,8 @@ type habit struct {
 
 // add counts a post; one that says what another said is not a second one.
 func (h *habit) add(values *[128]uint8) {
-	for i := range h.posts {
-		if h.posts[i] == *values {
-			return
-		}
+	if slices.Contains(h.posts, *values) {
+		return
 	}
 	h.posts = append(h.posts, *values)
 	for p, v := range values {
@@ -118,13 +117,7 @@ func (u *habits) estimate(s *store.Sketch, d *nearDay, j int, e float64) (float6
 		return 0, err
 	}
 	x := d.values(j)
-	self := uint8(0)
-	for i := range its.posts {
-		if its.posts[i] == x {
-			self = 1
-			break
-		}
-	}
+	self := boolByte(slices.Contains(its.posts, x))
 	same, left, usualA, usualB := 0, 0, 0, 0
 	for p, v := range s.Values {
 		// A value that a copy of the post gave to its source is not usual there by that.
