@@ -216,7 +216,7 @@ func (r *rewriting) begin(last uint64) (err error) {
 				}
 			}
 			if r.dict != nil {
-				if err := dicts.Put(binary.AppendUvarint(nil, r.dict.number), r.raw); err != nil {
+				if err := putDict(w, r.dict.number, r.raw); err != nil {
 					return err
 				}
 			}

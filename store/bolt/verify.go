@@ -218,6 +218,9 @@ func (c *check) records(ctx context.Context, end uint64, progress func(done, tot
 		}
 		if c.sealing.of != v {
 			c.sealing = leafDigest{of: v}
+			if err := c.dictionaries(v); err != nil {
+				return err
+			}
 		}
 		h, f, err := v.read(seq)
 		if err != nil {
@@ -292,6 +295,19 @@ func (c *check) records(ctx context.Context, end uint64, progress func(done, tot
 	}
 	progress(int64(end), int64(end))
 	return nil
+}
+
+// dictionaries compares those of a volume with their digests.
+func (c *check) dictionaries(v *volume) error {
+	spoiled, err := v.spoiledDicts()
+	if errors.Is(err, store.ErrCorrupt) {
+		c.fault("%v", err)
+		return nil
+	}
+	for _, n := range spoiled {
+		c.fault("%s: dictionary %d is not what was stored; --deep names the records that can't be read with it", v.path, n)
+	}
+	return err
 }
 
 // sealed compares a volume whose last record was read with its seal.

@@ -218,7 +218,7 @@ func (v *volume) write(recs []entry, dict []byte) (err error) {
 			}
 		}
 		if dict != nil {
-			return tx.Bucket(bucketDict).Put(binary.AppendUvarint(nil, v.newest+1), dict)
+			return putDict(tx, v.newest+1, dict)
 		}
 		return nil
 	})
