@@ -188,7 +188,7 @@ func (w *world) sync() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	ctx, stop := context.WithTimeout(w.t.Context(), 30*time.Second)
+	ctx, stop := context.WithTimeout(w.t.Context(), 2*time.Minute)
 	defer stop()
 	if err := w.pub.Wait(ctx, end); err != nil {
 		w.t.Fatalf("the publisher did not reach %d: %v", end, err)

@@ -243,7 +243,7 @@ func TestLocked(t *testing.T) {
 	if !errors.Is(err, store.ErrBusy) || !strings.Contains(err.Error(), "chancery serve") || !strings.Contains(err.Error(), fmt.Sprint(os.Getpid())) {
 		t.Errorf("second Open = %v, want ErrBusy with the command and pid of the first", err)
 	}
-	if took := time.Since(start); took > 2*time.Second {
+	if took := time.Since(start); took > 10*time.Second { // at once, that is, on however busy a machine
 		t.Errorf("it took %v to say so", took)
 	}
 	var who string
