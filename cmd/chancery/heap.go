@@ -18,26 +18,27 @@ const heapFloor = 64 << 20
 // softLimit is what the runtime shall hold at most while no more than three quarters of it live:
 // then it collects a little earlier than at twice what lives. A round over a thousand
 // feeds that are all new peaks a quarter lower with it.
-const softLimit = 120 << 20
+const softLimit = 116 << 20
 
 // keepHeapFloor fits the collector's pace to heapFloor after each collection, from
 // now on. A larger heap is collected as by default, and within softLimit if it fits
-// well. If the operator set GOGC, it does nothing, and there is no softLimit beside
-// GOMEMLIMIT.
+// well. If the operator set GOGC, it does nothing, and with GOMEMLIMIT=off there is no
+// softLimit; another GOMEMLIMIT holds for the larger heap.
 func keepHeapFloor() {
 	if os.Getenv("GOGC") != "" {
 		return
 	}
-	h := &heapPace{percent: 100, limited: os.Getenv("GOMEMLIMIT") != "", live: []metrics.Sample{{Name: "/gc/heap/live:bytes"}}}
+	h := &heapPace{percent: 100, most: debug.SetMemoryLimit(-1), unlimited: os.Getenv("GOMEMLIMIT") == "off", live: []metrics.Sample{{Name: "/gc/heap/live:bytes"}}}
 	h.fit()
 }
 
 // heapPace is the pace set last. It belongs to the one finalizer that is out.
 type heapPace struct {
-	percent int
-	limit   int64 // 0: none yet
-	limited bool  // by the operator
-	live    []metrics.Sample
+	percent   int
+	limit     int64 // 0: none yet
+	most      int64 // what the operator allows
+	unlimited bool  // by the operator
+	live      []metrics.Sample
 }
 
 // fit sets the pace and has itself called after the next collection.
@@ -49,7 +50,7 @@ func (h *heapPace) fit() {
 		debug.SetGCPercent(percent)
 		h.percent = percent
 	}
-	if n := bound(live); n != h.limit && !h.limited {
+	if n := min(bound(live), h.most); n != h.limit && !h.unlimited {
 		debug.SetMemoryLimit(n)
 		h.limit = n
 	}

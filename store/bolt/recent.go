@@ -11,7 +11,7 @@ import (
 // heldBytes bounds what recent holds, and heldEach is counted for each body
 // beside its texts.
 const (
-	heldBytes = 4 << 20
+	heldBytes = 8 << 20
 	heldEach  = 512
 )
 

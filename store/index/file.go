@@ -109,7 +109,7 @@ func (f *file) make() error {
 // from the start, little at a time afterwards.
 func (f *file) tune(bulk bool) error {
 	f.bulk = bulk
-	hash, merge, cache := 2<<20, 8, 4000
+	hash, merge, cache := 4<<20, 8, 4000
 	if bulk {
 		hash, merge, cache = 16<<20, 16, 16_000
 	}
