@@ -127,6 +127,11 @@ func (s *soak) run(ctx context.Context) error {
 	if err := s.start(ctx); err != nil {
 		return err
 	}
+	// Once before the farm begins to live: what left a document before it was first
+	// asked for is nobody's loss.
+	if _, _, err := s.d.round(ctx); err != nil {
+		return errors.Join(err, s.d.stop())
+	}
 	fmt.Fprintf(s.out, "soak of %v: %d feeds, %g times as fast as the web\n", s.plan.Length, s.plan.Feeds, s.plan.Speed)
 	live, end := context.WithTimeout(ctx, s.plan.Length)
 	defer end()
