@@ -135,7 +135,7 @@ func (s *soak) run(ctx context.Context) error {
 	fmt.Fprintf(s.out, "soak of %v: %d feeds, %g times as fast as the web\n", s.plan.Length, s.plan.Feeds, s.plan.Speed)
 	live, end := context.WithTimeout(ctx, s.plan.Length)
 	defer end()
-	s.readers = newSoakReaders(s.base, s.plan.Feeds)
+	s.readers = newSoakReaders(s.base)
 	group, live := errgroup.WithContext(live)
 	group.Go(func() error { return s.readers.run(live) })
 	group.Go(func() error { return s.live(live, ctx, configs) })

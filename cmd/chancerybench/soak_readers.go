@@ -16,9 +16,8 @@ import (
 
 // soakReaders are feed readers and people, each asking a few times a second.
 type soakReaders struct {
-	base  atomic.Pointer[string]
-	feeds int
-	gate  sync.RWMutex // held while the daemon is down on purpose
+	base atomic.Pointer[string]
+	gate sync.RWMutex // held while the daemon is down on purpose
 
 	mu      sync.Mutex // guards what follows
 	answers map[int]int
@@ -26,8 +25,8 @@ type soakReaders struct {
 	first   string // the first failure
 }
 
-func newSoakReaders(base string, feeds int) *soakReaders {
-	r := &soakReaders{feeds: feeds, answers: map[int]int{}}
+func newSoakReaders(base string) *soakReaders {
+	r := &soakReaders{answers: map[int]int{}}
 	r.base.Store(&base)
 	return r
 }

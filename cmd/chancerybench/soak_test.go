@@ -63,7 +63,7 @@ func TestSoakReaders(t *testing.T) {
 		}
 	}))
 	defer site.Close()
-	r, tags := newSoakReaders(site.URL, 1), map[string]string{}
+	r, tags := newSoakReaders(site.URL), map[string]string{}
 	for _, path := range []string{"/feeds/iran.atom", "/feeds/iran.atom", "/status"} {
 		r.ask(t.Context(), site.Client(), path, tags)
 	}
