@@ -90,6 +90,9 @@ func (s *Store) openCatalog(ctx context.Context) error {
 		if why == nil {
 			why = s.checkLost(db)
 		}
+		if why == nil {
+			s.mem, why = loadMemory(db)
+		}
 	}
 	if why != nil && !errors.Is(why, errStale) && !errors.Is(why, store.ErrCorrupt) {
 		if db != nil {
@@ -123,11 +126,12 @@ func (s *Store) openCatalog(ctx context.Context) error {
 		}
 		_ = os.Remove(marker)
 		end = last
+		if s.mem, err = loadMemory(db); err != nil {
+			_ = db.Close()
+			return err
+		}
 	}
 	s.cat = db
-	if s.mem, err = loadMemory(db); err != nil {
-		return err
-	}
 	if end < last {
 		return s.replay(ctx, "replay", db, s.mem, last)
 	}
