@@ -12,7 +12,6 @@ import (
 	"path"
 	"regexp"
 	"strings"
-	"time"
 
 	"chancery/aggregator/identify"
 	"chancery/aggregator/normalize"
@@ -44,29 +43,6 @@ const (
 // ErrBadData: a file, or parts of it, could not be taken in. What could be was.
 var ErrBadData = errors.New("not all was taken in")
 
-// Import takes in one file, told by its content: a saved feed document, OPML, or
-// JSON Lines of an export. It goes through the same pipeline as a poll. Faults of
-// the file are in the summary, each named; then the error is ErrBadData.
-func (a *Aggregator) Import(ctx context.Context, o ImportOptions, r io.Reader) (Summary, error) {
-	start := time.Now()
-	br := bufio.NewReaderSize(r, 64<<10)
-	head, err := br.Peek(4 << 10)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return Summary{}, fmt.Errorf("%s: %w", o.Name, err)
-	}
-	sum := Summary{Documents: 1, Errors: []Failure{}}
-	if isJSONLines(head) {
-		err = a.importLines(ctx, o, br, &sum)
-	} else {
-		err = a.importDocument(ctx, o, br, &sum)
-	}
-	sum.Seconds = time.Since(start).Seconds()
-	if err == nil && sum.Failed > 0 {
-		err = fmt.Errorf("%s: %w", o.Name, ErrBadData)
-	}
-	return sum, err
-}
-
 func (s *Summary) fail(o ImportOptions, err error) {
 	s.Failed = 1 // a summary of one document: its faults are in Errors
 	s.name(o, err)
@@ -86,95 +62,20 @@ func isJSONLines(head []byte) bool {
 
 var opmlRoot = regexp.MustCompile(`(?is)^[^<]*(?:<[?!][^>]*>[^<]*)*<opml[\s>]`)
 
-func (a *Aggregator) importDocument(ctx context.Context, o ImportOptions, r io.Reader, sum *Summary) error {
-	body, err := io.ReadAll(io.LimitReader(r, maxDocument+1))
-	if err != nil {
-		return fmt.Errorf("%s: %w", o.Name, err)
-	}
-	sum.Bytes += int64(len(body))
-	switch {
-	case len(body) > maxDocument:
-		sum.fail(o, fmt.Errorf("larger than %d MiB", maxDocument>>20))
-		return nil
-	case len(bytes.TrimSpace(body)) == 0:
-		sum.fail(o, errors.New("the file is empty"))
-		return nil
-	case opmlRoot.Match(body[:min(len(body), 4<<10)]):
-		return a.importOPML(ctx, o, body, sum)
-	}
-	return a.importFeed(ctx, o, body, sum)
-}
-
-func (a *Aggregator) importFeed(ctx context.Context, o ImportOptions, body []byte, sum *Summary) error {
-	doc := store.Document{URL: o.Name, Received: a.now(), Body: body}
-	src, st, add, err := a.sourceOf(ctx, o, body)
-	if add != nil {
-		defer add.release()
-	}
-	if fault, ok := errors.AsType[*unreadable](err); ok {
-		sum.fail(o, fault)
-		return nil
-	} else if err != nil {
-		return err
-	}
-	doc.Source = src.ID
-	// Relative references resolve against the feed's address, not the file's name.
-	if src.URL != "" {
-		doc.URL = src.Address()
-	} else if src.Site != "" {
-		doc.URL = src.Site
-	}
-	learned := st
-	in, err := a.read(ctx, src, &learned, doc)
-	if fault, ok := errors.AsType[*unreadable](err); ok {
-		sum.fail(o, fault)
-		return nil
-	} else if err != nil {
-		return err
-	}
-	sum.Sources, sum.Fetched, sum.Seen = 1, 1, in.entries
-	if in.cut() {
-		sum.name(o, fmt.Errorf("the document breaks off after %d entries; what was complete of it was taken", in.entries))
-	}
-	if in.batch.Document == nil {
-		return nil
-	}
-	in.batch.From = o.Name
-	if add != nil { // it comes into being with what it brings
-		in.batch.Add = &src
-	}
-	outcomes, err := a.archive.Append(ctx, in.batch)
-	if err != nil {
-		return fmt.Errorf("%s: %w", o.Name, err)
-	}
-	sum.count(outcomes)
-	if len(learned.Colliding) == len(st.Colliding) {
-		return nil
-	}
-	// What this document taught of ids that name nothing holds for the next one.
-	st.Colliding = learned.Colliding
-	return a.archive.Change(ctx, []store.Edit{{Kind: store.KindSource, Source: &src, State: &st, By: "import"}})
-}
-
-// adding is a source that is not in the archive yet. Until release nobody else may
-// add one, so that the id stays free.
-type adding struct{ release func() }
-
 // sourceOf finds the source that a saved document belongs to, or says which is to be
-// added for it; then adding is not nil.
-func (a *Aggregator) sourceOf(ctx context.Context, o ImportOptions, body []byte) (store.Source, store.PollState, *adding, error) {
-	none := store.PollState{}
+// added for it; then adds is true. What is added is among have at once.
+func (a *Aggregator) sourceOf(ctx context.Context, have *subscriptions, o ImportOptions, body []byte) (src store.Source, st store.PollState, adds bool, err error) {
 	if o.Source != "" {
 		s, err := a.archive.Source(ctx, o.Source)
 		if errors.Is(err, store.ErrNotFound) {
-			src := store.Source{ID: o.Source, Origin: "import", Added: a.now(), Disabled: true}
-			return src, none, &adding{func() {}}, checkID(src.ID)
+			src = store.Source{ID: o.Source, Origin: "import", Added: a.now(), Disabled: true}
+			return src, st, true, checkID(src.ID)
 		}
-		return s.Source, s.State, nil, err
+		return s.Source, s.State, false, err
 	}
 	f, err := headOf(body)
 	if err != nil {
-		return store.Source{}, none, nil, &unreadable{err}
+		return src, st, false, &unreadable{err}
 	}
 	if normalize.CanonicalURL(f.Self) == "" {
 		f.Self = "" // relative to an address that a file does not have
@@ -182,26 +83,20 @@ func (a *Aggregator) sourceOf(ctx context.Context, o ImportOptions, body []byte)
 	if normalize.CanonicalURL(f.URL) == "" {
 		f.URL = ""
 	}
-	have, release, err := a.subscriptions(ctx)
-	if err != nil {
-		return store.Source{}, none, nil, err
-	}
 	title := plainTitle(f.Title)
 	base := slug(cmp.Or(f.URL, f.Self), title)
 	if base == "" {
 		base = words(strings.TrimSuffix(path.Base(o.Name), path.Ext(o.Name)))
 	}
 	if id, ok := have.named(f, base, title); ok {
-		release()
 		s, err := a.archive.Source(ctx, id)
-		return s.Source, s.State, nil, err
+		return s.Source, s.State, false, err
 	}
-	src := store.Source{
+	src = store.Source{
 		ID: have.free(base), URL: f.Self, Title: title, Site: f.URL, Language: f.Language,
 		Origin: "import", Added: a.now(), Disabled: true,
 	}
-	have.put(src)
-	return src, none, &adding{release}, checkID(src.ID)
+	return src, st, true, checkID(src.ID)
 }
 
 func checkID(id feed.SourceID) error {
@@ -258,18 +153,17 @@ func (a *Aggregator) importOPML(ctx context.Context, o ImportOptions, body []byt
 func (a *Aggregator) importLines(ctx context.Context, o ImportOptions, r io.Reader, sum *Summary) error {
 	sc := bufio.NewScanner(r)
 	sc.Buffer(make([]byte, 64<<10), maxLine)
-	pending := map[feed.SourceID][]store.Draft{}
+	var pending []store.Batch        // one a source
+	place := map[feed.SourceID]int{} // in pending
 	n, line := 0, 0
 	flush := func() error {
-		for src, drafts := range pending {
-			outcomes, err := a.archive.Append(ctx, store.Batch{Source: src, Drafts: drafts, From: o.Name})
-			if err != nil {
-				return fmt.Errorf("%s: before line %d: %w", o.Name, line+1, err)
-			}
-			sum.count(outcomes)
+		outcomes, err := a.archive.Append(ctx, pending...)
+		if err != nil {
+			return fmt.Errorf("before line %d: %w", line+1, err)
 		}
-		clear(pending)
-		n = 0
+		sum.count(outcomes)
+		pending, n = pending[:0], 0
+		clear(place)
 		return nil
 	}
 	known := map[feed.SourceID]bool{}
@@ -296,7 +190,12 @@ func (a *Aggregator) importLines(ctx context.Context, o ImportOptions, r io.Read
 			known[src] = true
 			sum.Sources++
 		}
-		pending[src] = append(pending[src], a.draftOf(src, it))
+		at, ok := place[src]
+		if !ok {
+			at = len(pending)
+			place[src], pending = at, append(pending, store.Batch{Source: src, From: o.Name})
+		}
+		pending[at].Drafts = append(pending[at].Drafts, a.draftOf(src, it))
 		if n++; n >= importBatch {
 			if err := flush(); err != nil {
 				return err
@@ -305,6 +204,9 @@ func (a *Aggregator) importLines(ctx context.Context, o ImportOptions, r io.Read
 	}
 	if err := sc.Err(); err != nil {
 		sum.fail(o, fmt.Errorf("line %d: %w", line+1, err))
+	}
+	if n == 0 {
+		return nil
 	}
 	return flush()
 }

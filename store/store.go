@@ -47,11 +47,11 @@ type Archive interface {
 	// would find now.
 	Lookup(ctx context.Context, source feed.SourceID, keys [][]Key) ([]feed.ItemID, error)
 
-	// Append takes in a batch that did not come from a poll (an import). It is one
-	// commit: all of it is durable when Append returns nil, or none of it is. The
-	// outcomes are in the order of batch.Drafts. Appending the same batch again
-	// changes nothing but last-seen times.
-	Append(ctx context.Context, batch Batch) ([]Outcome, error)
+	// Append takes in what did not come from a poll (an import): batches one after
+	// the other. They are one commit: all of it is durable when Append returns nil, or
+	// none of it is. The outcomes are in the order of the drafts, batch after batch.
+	// Appending the same again changes nothing but last-seen times.
+	Append(ctx context.Context, batches ...Batch) ([]Outcome, error)
 
 	// Change records what a person or a rule decided. It is one commit. Without edits
 	// it writes nothing and returns when the writer has come to it, for watchdogs.

@@ -71,25 +71,31 @@ func (e *Env) importFiles(ctx context.Context, names []string, source feed.Sourc
 	defer func() { sum.Seconds = time.Since(start).Seconds() }()
 	progress := e.progress("imported", "files")
 	defer progress.end()
-	for i, name := range names {
-		one, err := e.importFile(ctx, w, name, source)
+	im := w.aggregator.NewImporter()
+	for i := range len(names) + 1 {
+		var one aggregator.Summary
+		var err error
+		if i < len(names) {
+			one, err = e.importFile(ctx, im, names[i], source)
+		} else {
+			one, err = im.Flush(ctx)
+		}
 		sum.Add(one)
-		if err != nil && !errors.Is(err, aggregator.ErrBadData) { // its faults are in the summary
+		if err != nil {
 			if ctx.Err() != nil {
 				return sum, false, context.Cause(ctx)
+			}
+			name := ""
+			if of, ok := errors.AsType[*aggregator.FileError](err); ok {
+				name, err = of.Name, of.Err
 			}
 			if fatal(err) {
 				return sum, false, fmt.Errorf("%s: %w", name, unnamed(err, name))
 			}
-			if one.Documents == 0 { // it could not be opened
-				sum.Documents++
-			}
-			if one.Failed == 0 {
-				sum.Failed++
-			}
+			sum.Failed++
 			sum.Errors = append(sum.Errors, aggregator.Failure{Source: source, URL: name, Error: err.Error()})
 		}
-		progress.show(int64(i+1), int64(len(names)))
+		progress.show(int64(min(i+1, len(names))), int64(len(names)))
 	}
 	return sum, len(sum.Errors) > 0, nil
 }
@@ -120,16 +126,16 @@ func fatal(err error) bool {
 	return false
 }
 
-func (e *Env) importFile(ctx context.Context, w *works, name string, source feed.SourceID) (aggregator.Summary, error) {
+func (e *Env) importFile(ctx context.Context, im *aggregator.Importer, name string, source feed.SourceID) (aggregator.Summary, error) {
 	f, err := e.Files.Open(name)
 	if err != nil {
-		return aggregator.Summary{}, &fileError{err}
+		return aggregator.Summary{Documents: 1}, &aggregator.FileError{Name: name, Err: &fileError{err}}
 	}
 	defer f.Close()
 	r := &fileReader{r: f}
-	sum, err := w.aggregator.Import(ctx, aggregator.ImportOptions{Source: source, Name: name}, r)
+	sum, err := im.Take(ctx, aggregator.ImportOptions{Source: source, Name: name}, r)
 	if r.err != nil {
-		err = &fileError{r.err}
+		err = &aggregator.FileError{Name: name, Err: &fileError{r.err}}
 	}
 	return sum, err
 }

@@ -32,32 +32,49 @@ func (s *Store) Known(ctx context.Context, id feed.SourceID, digests []feed.Dige
 }
 
 // Append implements store.Archive.
-func (s *Store) Append(ctx context.Context, b store.Batch) ([]store.Outcome, error) {
-	in := &intake{source: b.Source, batch: s.without(&b)}
-	if in.source == "" && b.Document != nil {
-		in.source = b.Document.Source
+func (s *Store) Append(ctx context.Context, batches ...store.Batch) ([]store.Outcome, error) {
+	ins := make([]*intake, len(batches))
+	added := map[feed.SourceID]bool{}
+	for i := range batches {
+		b := &batches[i]
+		in := &intake{source: b.Source, batch: s.without(b)}
+		if in.source == "" && b.Document != nil {
+			in.source = b.Document.Source
+		}
+		if err := in.adding(b); err != nil {
+			return nil, err
+		}
+		if in.add != nil {
+			added[in.source] = true
+		}
+		if !added[in.source] {
+			if err := s.hasSource(in.source); err != nil {
+				return nil, err
+			}
+		}
+		ins[i] = in
 	}
-	add, err := adding(&b, in.source)
-	if err != nil {
-		return nil, err
-	}
-	if add == nil {
-		if err := s.hasSource(in.source); err != nil {
+	for _, in := range ins {
+		if err := s.prepare(in); err != nil {
 			return nil, err
 		}
 	}
-	if err := s.prepare(in); err != nil {
-		return nil, err
-	}
 	var out []store.Outcome
-	err = s.submit(ctx, &job{run: func(t *txn) (err error) {
-		if add != nil && t.source(in.source) == nil {
-			if err := t.edit(add); err != nil {
+	err := s.submit(ctx, &job{run: func(t *txn) error {
+		out = nil // it may be a second try
+		for i, in := range ins {
+			if in.add != nil && t.source(in.source) == nil {
+				if err := t.edit(in.add); err != nil {
+					return err
+				}
+			}
+			o, err := t.take(in, t.at(batches[i].At))
+			if err != nil {
 				return err
 			}
+			out = append(out, o...)
 		}
-		out, err = t.take(in, t.at(b.At))
-		return err
+		return nil
 	}})
 	if err != nil {
 		return nil, err
@@ -65,19 +82,20 @@ func (s *Store) Append(ctx context.Context, b store.Batch) ([]store.Outcome, err
 	return out, nil
 }
 
-// adding is the decision to add the source that a batch brings with it, or nil.
-func adding(b *store.Batch, source feed.SourceID) (*store.Edit, error) {
+// adding takes note of the decision to add the source that a batch brings with it.
+func (in *intake) adding(b *store.Batch) error {
 	if b.Add == nil {
-		return nil, nil
+		return nil
 	}
 	e := &store.Edit{Kind: store.KindSource, Source: b.Add, By: b.Add.Origin}
 	if err := e.Check(); err != nil {
-		return nil, err
+		return err
 	}
-	if b.Add.ID != source {
-		return nil, fmt.Errorf("the batch is of source %q and would add %q", source, b.Add.ID)
+	if b.Add.ID != in.source {
+		return fmt.Errorf("the batch is of source %q and would add %q", in.source, b.Add.ID)
 	}
-	return e, nil
+	in.add = e
+	return nil
 }
 
 func (s *Store) hasSource(id feed.SourceID) error {

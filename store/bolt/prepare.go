@@ -13,6 +13,7 @@ type intake struct {
 	source feed.SourceID
 	batch  *store.Batch
 	seen   []int
+	add    *store.Edit // adds the source if it is not there, or nil
 
 	doc     feed.Digest // of the whole body
 	drafts  []ready     // by draft

@@ -262,7 +262,11 @@ func (sc *Script) Step(ctx context.Context, a, b store.Store) error {
 	case n < 9:
 		batch := sc.Batch(source)
 		if batch.Document == nil || sc.r.IntN(2) == 0 {
-			return agree("append", func(s store.Store) (any, error) { return s.Append(ctx, batch) }, a, b)
+			batches := []store.Batch{batch}
+			for sc.r.IntN(3) == 0 { // further ones in the same commit, often of the same source and story
+				batches = append(batches, sc.Batch(scriptSources[sc.r.IntN(len(scriptSources))]))
+			}
+			return agree("append", func(s store.Store) (any, error) { return s.Append(ctx, batches...) }, a, b)
 		}
 		return sc.poll(ctx, a, b, source, &batch)
 	case n < 12:

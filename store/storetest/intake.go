@@ -43,44 +43,57 @@ func (m *Model) Lookup(ctx context.Context, id feed.SourceID, keys [][]store.Key
 }
 
 // Append implements store.Archive.
-func (m *Model) Append(ctx context.Context, b store.Batch) ([]store.Outcome, error) {
+func (m *Model) Append(ctx context.Context, batches ...store.Batch) ([]store.Outcome, error) {
 	if err := m.enter(ctx); err != nil {
 		return nil, err
 	}
 	defer m.mu.Unlock()
-	id := b.Source
-	if id == "" && b.Document != nil {
-		id = b.Document.Source
-	}
-	if s := m.sources[id]; s == nil {
-		if b.Add == nil {
-			return nil, fmt.Errorf("source %q: %w", id, store.ErrNotFound)
+	ids := make([]feed.SourceID, len(batches))
+	added := map[feed.SourceID]bool{}
+	for i, b := range batches { // all or none
+		if ids[i] = b.Source; ids[i] == "" && b.Document != nil {
+			ids[i] = b.Document.Source
 		}
-		e := store.Edit{Kind: store.KindSource, Source: b.Add, By: b.Add.Origin}
-		if err := e.Check(); err != nil {
-			return nil, err
+		if b.Add != nil {
+			if err := checkAdd(b.Add, ids[i]); err != nil {
+				return nil, err
+			}
+			added[ids[i]] = true
 		}
-		if b.Add.ID != id {
-			return nil, fmt.Errorf("the batch is of source %q and would add %q", id, b.Add.ID)
+		if m.sources[ids[i]] == nil && !added[ids[i]] {
+			return nil, fmt.Errorf("source %q: %w", ids[i], store.ErrNotFound)
 		}
 		if err := b.Check(nil); err != nil {
 			return nil, err
 		}
-		m.apply(clone(e), time.Now().UTC())
-	}
-	if err := b.Check(nil); err != nil {
-		return nil, err
-	}
-	at := b.At
-	if at.IsZero() {
-		at = time.Now()
 	}
 	n := len(m.log)
-	out := m.take(id, clone(b), nil, at.UTC())
+	var out []store.Outcome
+	for i, b := range batches {
+		at := b.At
+		if at.IsZero() {
+			at = time.Now()
+		}
+		if m.sources[ids[i]] == nil {
+			m.apply(clone(store.Edit{Kind: store.KindSource, Source: b.Add, By: b.Add.Origin}), time.Now().UTC())
+		}
+		out = append(out, m.take(ids[i], clone(b), nil, at.UTC())...)
+	}
 	if len(m.log) > n {
 		m.announce()
 	}
 	return out, nil
+}
+
+func checkAdd(s *store.Source, id feed.SourceID) error {
+	e := store.Edit{Kind: store.KindSource, Source: s}
+	if err := e.Check(); err != nil {
+		return err
+	}
+	if s.ID != id {
+		return fmt.Errorf("the batch is of source %q and would add %q", id, s.ID)
+	}
+	return nil
 }
 
 func (m *Model) take(id feed.SourceID, b store.Batch, seen []int, at time.Time) []store.Outcome {
