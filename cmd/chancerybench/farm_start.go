@@ -19,17 +19,20 @@ type feedFarm struct {
 	cmd     *exec.Cmd
 }
 
-// startFarm builds the farm whose program is in a folder, into dir, and starts it at
-// a free port.
-func startFarm(ctx context.Context, source, dir string, feeds int, faults string, life time.Duration) (*feedFarm, error) {
-	bin, err := filepath.Abs(filepath.Join(dir, "feedfarm"))
+// farmPlan says which farm to start. Each feed has 20 posts.
+type farmPlan struct {
+	Program string // the folder of the farm's source, or the farm's program
+	Feeds   int
+	Seed    uint64 // 0: the farm's own
+	Faults  string // as the farm takes them
+	Life    time.Duration
+}
+
+// startFarm starts a farm at a free port, its files in dir.
+func startFarm(ctx context.Context, plan farmPlan, dir string) (*feedFarm, error) {
+	bin, err := farmProgram(ctx, plan.Program, dir)
 	if err != nil {
 		return nil, err
-	}
-	build := exec.CommandContext(ctx, "go", "build", "-o", bin, ".")
-	build.Dir = source
-	if b, err := build.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("build the feed farm in %s: %w: %s", source, err, b)
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -39,9 +42,12 @@ func startFarm(ctx context.Context, source, dir string, feeds int, faults string
 	if err := l.Close(); err != nil {
 		return nil, err
 	}
-	args := []string{"-port", strconv.Itoa(port), "-feeds", strconv.Itoa(feeds), "-hosts", "50", "-items", "20", "-lifetime", life.String()}
-	if faults != "" {
-		args = append(args, "-faults", faults)
+	args := []string{"-port", strconv.Itoa(port), "-feeds", strconv.Itoa(plan.Feeds), "-hosts", "50", "-items", "20", "-lifetime", plan.Life.String()}
+	if plan.Faults != "" {
+		args = append(args, "-faults", plan.Faults)
+	}
+	if plan.Seed != 0 {
+		args = append(args, "-seed", strconv.FormatUint(plan.Seed, 10))
 	}
 	f := &feedFarm{address: fmt.Sprintf("http://127.0.0.1:%d", port), cmd: exec.CommandContext(ctx, bin, args...)}
 	f.cmd.Dir, f.cmd.Stderr = dir, os.Stderr
@@ -58,6 +64,27 @@ func startFarm(ctx context.Context, source, dir string, feeds int, faults string
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
+}
+
+// farmProgram is the farm's program; that of a folder is built into dir.
+func farmProgram(ctx context.Context, path, dir string) (string, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return "", fmt.Errorf("the feed farm: %w", err)
+	}
+	if !info.IsDir() {
+		return filepath.Abs(path)
+	}
+	bin, err := filepath.Abs(filepath.Join(dir, "feedfarm"))
+	if err != nil {
+		return "", err
+	}
+	build := exec.CommandContext(ctx, "go", "build", "-o", bin, ".")
+	build.Dir = path
+	if b, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build the feed farm in %s: %w: %s", path, err, b)
+	}
+	return bin, nil
 }
 
 // stop ends the farm and waits for it.

@@ -6,6 +6,7 @@
 //	chancerybench archive -posts 1000000
 //	chancerybench feeds
 //	chancerybench farm -farm http://127.0.0.1:8088
+//	chancerybench stories -farm ../shared/feedfarm -seed 1,2,3
 //	chancerybench soak -feedfarm ../shared/feedfarm -for 2h
 //
 // CPU time is of the whole process, garbage collection included; wall times on a
@@ -37,7 +38,7 @@ func main() {
 // run is the program without its process.
 func run(ctx context.Context, args []string, out io.Writer) error {
 	if len(args) == 0 {
-		return errors.New("say which part to measure: search, farm, feeds or soak")
+		return errors.New("say which part to measure: search, archive, farm, feeds, stories or soak")
 	}
 	switch args[0] {
 	case "search":
@@ -50,10 +51,12 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		return runFeeds(ctx, args[1:], out)
 	case barePart: // started by feeds
 		return runBare(os.Stdin, out)
+	case "stories":
+		return runStories(ctx, args[1:], out)
 	case "soak":
 		return runSoak(ctx, args[1:], out)
 	}
-	return fmt.Errorf("no part is called %q; there are: search, archive, farm, feeds, soak", args[0])
+	return fmt.Errorf("no part is called %q; there are: search, archive, farm, feeds, stories, soak", args[0])
 }
 
 // cpu is what the process has used so far.

@@ -50,7 +50,7 @@ type soakPlan struct {
 func runSoak(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("soak", flag.ContinueOnError)
 	s := &soak{out: out, bench: &farmBench{out: out}, events: map[string]int{}}
-	source := flags.String("feedfarm", "", "folder of the feed farm's program, which is built and started")
+	source := flags.String("feedfarm", "", "the feed farm: the folder of its source, which is built, or its program")
 	faults := flags.String("faults", "all=0.004", "share of broken feeds, as the farm takes it")
 	flags.StringVar(&s.bench.bin, "chancery", "", "the program to measure; default: build it")
 	flags.StringVar(&s.bench.dir, "dir", "", "keep the archive and logs there; default: a temporary folder")
@@ -81,7 +81,7 @@ func runSoak(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	defer clean()
-	farm, err := startFarm(ctx, *source, s.bench.dir, p.Feeds, *faults, p.Length+time.Hour)
+	farm, err := startFarm(ctx, farmPlan{Program: *source, Feeds: p.Feeds, Faults: *faults, Life: p.Length + time.Hour}, s.bench.dir)
 	if err != nil {
 		return err
 	}
