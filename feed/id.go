@@ -78,6 +78,27 @@ func ParseItemID(s string) (ItemID, error) {
 	return id, nil
 }
 
+// FirstItemID is the least id whose text begins with prefix, in either case; at
+// most 26 letters.
+func FirstItemID(prefix string) (ItemID, error) {
+	const letters = 26
+	if len(prefix) > letters {
+		return ItemID{}, fmt.Errorf("%w: %.40q has %d characters, want at most %d", ErrBadID, prefix, len(prefix), letters)
+	}
+	return ParseItemID(prefix + strings.Repeat("0", letters-len(prefix)))
+}
+
+// Before is the id before this one in the order of ids; false if this is the first.
+func (id ItemID) Before() (ItemID, bool) {
+	for i := len(id) - 1; i >= 0; i-- {
+		id[i]--
+		if id[i] != 0xff {
+			return id, true
+		}
+	}
+	return ItemID{}, false
+}
+
 // String is the id as users see it.
 func (id ItemID) String() string { return crockford.EncodeToString(id[:]) }
 

@@ -1,11 +1,15 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
+	"time"
 
 	"chancery/feed"
+	"chancery/feed/html"
 	"chancery/publish/render"
 	"chancery/store"
 )
@@ -13,9 +17,15 @@ import (
 // minPrefix is how much of an id must be typed at least.
 const minPrefix = 6
 
+// namingItems says in a command's help how it may be told which item is meant.
+const namingItems = `
+
+An ID may be shortened to its first letters (6 or more) as long as they fit one
+item only; the item's address and the id of its entry in feeds name it, too.`
+
 // itemID finds the item that a person means: by its id, the beginning of its id,
-// its address, or the id of its entry in feeds. All but the first look through
-// the archive.
+// its address, or the id of its entry in feeds. The last two look through the
+// archive.
 func (e *Env) itemID(ctx context.Context, name string) (feed.ItemID, error) {
 	id, err := feed.ParseItemID(name)
 	switch {
@@ -23,7 +33,7 @@ func (e *Env) itemID(ctx context.Context, name string) (feed.ItemID, error) {
 		return id, nil
 	case strings.Contains(name, ":"):
 		return e.itemNamed(ctx, name)
-	case len(name) >= minPrefix && len(name) < len(id.String()) && plainID(name):
+	case likeItemID(name):
 		return e.itemBeginning(ctx, name)
 	}
 	return id, dataError("%q is no id of an item, nor the beginning of one (%d letters or more), an address, or the id of an entry in a feed", name, minPrefix)
@@ -40,25 +50,72 @@ func plainID(s string) bool {
 	return true
 }
 
-// itemBeginning finds the one item whose id begins so.
+// likeItemID reports whether a text can be an id of an item or the beginning of one.
+func likeItemID(name string) bool {
+	return len(name) >= minPrefix && len(name) <= len(feed.ItemID{}.String()) && plainID(name)
+}
+
+// maxNamed is how many of the items that a beginning fits are named.
+const maxNamed = 10
+
+// itemBeginning finds the one item whose id begins so. Ids sort as their texts do,
+// so those that begin alike stand together.
 func (e *Env) itemBeginning(ctx context.Context, begin string) (feed.ItemID, error) {
-	var found []feed.ItemID
-	q := store.HeadQuery{ByArrival: true, Ascending: true, Limit: 1000}
-	for {
-		heads, err := e.Archive.Heads(ctx, q)
-		if err != nil {
-			return feed.ItemID{}, err
-		}
-		for _, h := range heads {
-			if strings.HasPrefix(h.ID.String(), strings.ToLower(begin)) || strings.HasPrefix(h.ID.String(), strings.ToUpper(begin)) {
-				found = append(found, h.ID)
-			}
-		}
-		if len(heads) < q.Limit || len(found) > 1 {
-			return one(found, fmt.Sprintf("an id that begins with %s", begin))
-		}
-		q.After = &heads[len(heads)-1]
+	begin = strings.ToLower(begin)
+	first, err := feed.FirstItemID(begin)
+	if err != nil {
+		return first, failWith(exitData, err)
 	}
+	q := store.HeadQuery{ByArrival: true, Ascending: true, Limit: maxNamed + 2}
+	if before, ok := first.Before(); ok {
+		q.After = &store.Head{ID: before}
+	}
+	heads, err := e.Archive.Heads(ctx, q)
+	if err != nil {
+		return feed.ItemID{}, err
+	}
+	if i := slices.IndexFunc(heads, func(h store.Head) bool { return !strings.HasPrefix(h.ID.String(), begin) }); i >= 0 {
+		heads = heads[:i]
+	}
+	switch len(heads) {
+	case 0:
+		return feed.ItemID{}, noItem(store.ErrNotFound, "item with an id that begins with "+begin)
+	case 1:
+		return heads[0].ID, nil
+	}
+	more := ""
+	if len(heads) > maxNamed {
+		heads, more = heads[:maxNamed], "\n  and more"
+	}
+	ids := make([]feed.ItemID, len(heads))
+	for i, h := range heads {
+		ids[i] = h.ID
+	}
+	lines, err := e.itemLines(ctx, ids)
+	if err != nil {
+		return feed.ItemID{}, err
+	}
+	return feed.ItemID{}, dataError("the ids of several items begin with %s; more letters tell them apart:\n%s%s", begin, strings.Join(lines, "\n"), more)
+}
+
+// itemLines says of items which they are, for a person: a line each, indented.
+func (e *Env) itemLines(ctx context.Context, ids []feed.ItemID) ([]string, error) {
+	var lines []string
+	for part := range slices.Chunk(ids, 1000) {
+		items, err := e.Archive.Items(ctx, part, 0)
+		if err != nil {
+			return nil, err
+		}
+		for i := range items {
+			it := &items[i]
+			title := oneLine(cmp.Or(html.Plain(it.Title), "(no title)"), 60)
+			if it.TakenDown {
+				title = "(taken down)"
+			}
+			lines = append(lines, fmt.Sprintf("  %s  %s  %s  %s", it.ID, it.Effective().UTC().Format(time.DateOnly), it.Source, title))
+		}
+	}
+	return lines, nil
 }
 
 // itemNamed finds the one item with an address or an entry's id.
@@ -80,7 +137,7 @@ func (e *Env) itemNamed(ctx context.Context, name string) (feed.ItemID, error) {
 func one(found []feed.ItemID, what string) (feed.ItemID, error) {
 	switch len(found) {
 	case 0:
-		return feed.ItemID{}, noItem(store.ErrNotFound, "item with "+strings.TrimPrefix(what, "an "))
+		return feed.ItemID{}, noItem(store.ErrNotFound, "item with "+what)
 	case 1:
 		return found[0], nil
 	}

@@ -71,7 +71,7 @@ func (p *program) decideCommand(d decision) *cobra.Command {
 	c := &cobra.Command{
 		Use:   d.use + " ID…",
 		Short: d.short,
-		Long:  d.long,
+		Long:  d.long + namingItems,
 		Args: func(_ *cobra.Command, args []string) error {
 			switch {
 			case len(args) < d.least && d.least == 1:

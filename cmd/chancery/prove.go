@@ -18,15 +18,15 @@ func (p *program) proveCommand() *cobra.Command {
 		Short: "Print the proof that an item is in the archive",
 		Long: `Prints, as JSON, a version of an item with the proof that it is one of the records
 under a signed checkpoint of the archive. docs/archive-format.md has a short
-program that checks it.`,
+program that checks it.` + namingItems,
 		Args: exactly("ID"),
 		RunE: p.archive(reads, func(ctx context.Context, e *Env, args []string) error {
-			id, err := feed.ParseItemID(args[0])
-			if err != nil {
-				return failWith(exitData, err)
-			}
 			if revision < 0 {
 				return usageError("--revision %d: versions count from 1", revision)
+			}
+			id, err := e.itemID(ctx, args[0])
+			if err != nil {
+				return err
 			}
 			c, err := newCheckpointer(ctx, e.Archive, e.DataDir)
 			if err != nil {

@@ -32,9 +32,9 @@ func (p *program) showCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "show ID",
 		Short: "Show an item, its versions, the difference of two, or the bytes it came in",
-		Long: `Shows an item by its id, or by the beginning of its id (6 letters or more), its
-address, or the id of its entry in feeds: those are looked for through the whole
-archive.`,
+		Long: `Shows an item as text, as the JSON object of search, export and the API, or as a
+page; one of its versions; what changed between two; the document it came in, byte
+for byte; or a citation.` + namingItems,
 		Args: exactly("ID"),
 		RunE: p.archive(reads, func(ctx context.Context, e *Env, args []string) error {
 			return e.show(ctx, args[0], o)

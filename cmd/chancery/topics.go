@@ -65,6 +65,7 @@ func (p *program) tagCommand(verb, short string) *cobra.Command {
 	c := &cobra.Command{
 		Use:   verb + " ID TOPIC",
 		Short: short,
+		Long:  short + "." + namingItems,
 		Args:  exactly("ID", "TOPIC"),
 		RunE: p.archive(changes, func(ctx context.Context, e *Env, args []string) error {
 			return e.tag(ctx, args[0], feed.TopicID(args[1]), verb == "tag", about, reason)

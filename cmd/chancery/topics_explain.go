@@ -4,8 +4,11 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
+	"os"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -24,11 +27,12 @@ lacking, the score, and each term with its points, field, place and context.
 
 A file is told by its content: a saved feed or one entry of it (each entry is
 explained), an item as "show --format json" and "export" write it, an HTML page,
-or plain text, whose first line is the title if the second is empty.`,
+or plain text, whose first line is the title if the second is empty. What can be
+the beginning of an item's id (6 letters or more) is one where no file is called so.`,
 		Args: exactly("ID or FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			run := p.alone(func(ctx context.Context, e *Env, args []string) error { return e.explainFile(ctx, args[0]) })
-			if _, err := feed.ParseItemID(args[0]); err == nil {
+			if p.inside != nil || namesItem(args[0]) {
 				run = p.archive(reads, func(ctx context.Context, e *Env, args []string) error { return e.explainItem(ctx, args[0]) })
 			}
 			return run(cmd, args)
@@ -36,10 +40,23 @@ or plain text, whose first line is the title if the second is empty.`,
 	}
 }
 
+// namesItem reports whether an argument is an item's id, or the beginning of one
+// that no file is called.
+func namesItem(arg string) bool {
+	if _, err := feed.ParseItemID(arg); err == nil {
+		return true
+	}
+	if !likeItemID(arg) || arg[0] != '0' { // as all do that were given before the year 2248
+		return false
+	}
+	_, err := os.Stat(arg)
+	return errors.Is(err, fs.ErrNotExist)
+}
+
 func (e *Env) explainItem(ctx context.Context, name string) error {
-	id, err := feed.ParseItemID(name)
+	id, err := e.itemID(ctx, name)
 	if err != nil {
-		return failWith(exitData, err)
+		return err
 	}
 	it, err := e.revision(ctx, id, 0)
 	if err != nil {
