@@ -281,7 +281,7 @@ func TestImportBadData(t *testing.T) {
 	} {
 		a, _ := bench(t, &site{})
 		sum, err := a.Import(t.Context(), ImportOptions{Name: name}, strings.NewReader(body))
-		if err != nil || sum.Failed == 0 || sum.Errors[0].URL != name {
+		if err != nil || sum.Failed != 1 || sum.Documents != 0 || sum.Errors[0].URL != name {
 			t.Errorf("%s: %+v, %v", name, sum, err)
 		}
 	}
@@ -555,7 +555,7 @@ func TestTruncatedIsNamed(t *testing.T) {
 	s := &site{}
 	a, m := bench(t, s)
 	sum, err := a.Import(t.Context(), ImportOptions{Name: "cut.xml", Source: "imported"}, strings.NewReader(cut))
-	if err != nil || sum.Failed != 0 || sum.New != 1 || len(sum.Errors) != 1 || !strings.Contains(sum.Errors[0].Error, "breaks off") {
+	if err != nil || sum.Documents != 1 || sum.Partial != 1 || sum.Failed != 0 || sum.New != 1 || len(sum.Errors) != 1 || !strings.Contains(sum.Errors[0].Error, "breaks off") {
 		t.Errorf("import: %+v, %v", sum, err)
 	}
 	subscribe(t, a)

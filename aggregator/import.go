@@ -43,14 +43,35 @@ const (
 // ErrBadData: a file, or parts of it, could not be taken in. What could be was.
 var ErrBadData = errors.New("not all was taken in")
 
+const (
+	// maxFaults is how many faults of one file are listed one by one.
+	maxFaults = 1000
+	// maxBadLines is after how many lines with faults the rest of a file is not read:
+	// it is no export, and could go on for gigabytes.
+	maxBadLines = 100_000
+)
+
+// fail lists a fault of a document.
 func (s *Summary) fail(o ImportOptions, err error) {
-	s.Failed = 1 // a summary of one document: its faults are in Errors
-	s.name(o, err)
+	if s.faults++; s.faults <= maxFaults {
+		s.Errors = append(s.Errors, Failure{Source: o.Source, URL: o.Name, Error: err.Error()})
+	}
 }
 
-// name lists a fault of a document that was taken in nevertheless.
-func (s *Summary) name(o ImportOptions, err error) {
-	s.Errors = append(s.Errors, Failure{Source: o.Source, URL: o.Name, Error: err.Error()})
+// settle counts a document that was gone through; took tells that something of it was
+// taken in, or was there already.
+func (s *Summary) settle(o ImportOptions, took bool) {
+	if more := s.faults - maxFaults; more > 0 {
+		s.Errors = append(s.Errors, Failure{Source: o.Source, URL: o.Name, Error: fmt.Sprintf("and %d more faults", more)})
+	}
+	switch {
+	case len(s.Errors) == 0:
+		s.Documents = 1
+	case took:
+		s.Documents, s.Partial = 1, 1
+	default:
+		s.Failed = 1
+	}
 }
 
 // isJSONLines tells an export from a JSON Feed by its first member: the contract
@@ -86,7 +107,8 @@ func (a *Aggregator) sourceOf(ctx context.Context, have *subscriptions, o Import
 	title := plainTitle(f.Title)
 	base := slug(cmp.Or(f.URL, f.Self), title)
 	if base == "" {
-		base = words(strings.TrimSuffix(path.Base(o.Name), path.Ext(o.Name)))
+		name := strings.TrimSuffix(path.Base(o.Name), ".gz")
+		base = words(strings.TrimSuffix(name, path.Ext(name)))
 	}
 	if id, ok := have.named(f, base, title); ok {
 		s, err := a.archive.Source(ctx, id)
@@ -114,19 +136,20 @@ func (a *Aggregator) addImported(ctx context.Context, src store.Source) error {
 }
 
 // importOPML subscribes to what a list names. Feeds that are subscribed already
-// are no fault: importing a list twice changes nothing.
-func (a *Aggregator) importOPML(ctx context.Context, o ImportOptions, body []byte, sum *Summary) error {
+// are no fault: importing a list twice changes nothing. It reports whether anything
+// was taken in or was there already; so does importLines.
+func (a *Aggregator) importOPML(ctx context.Context, o ImportOptions, body []byte, sum *Summary) (took bool, err error) {
 	list, problems, err := opml.Read(body)
 	for _, p := range problems {
 		sum.fail(o, p)
 	}
 	if err != nil {
 		sum.fail(o, err)
-		return nil
+		return false, nil
 	}
 	have, release, err := a.subscriptions(ctx)
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer release()
 	var edits []store.Edit
@@ -136,6 +159,7 @@ func (a *Aggregator) importOPML(ctx context.Context, o ImportOptions, body []byt
 		}, a.now())
 		switch {
 		case errors.Is(err, ErrKnown): // importing a list twice is no fault
+			took = true
 		case err != nil:
 			sum.fail(o, fmt.Errorf("line %d: %w", out.Line, err))
 		default:
@@ -144,13 +168,16 @@ func (a *Aggregator) importOPML(ctx context.Context, o ImportOptions, body []byt
 		}
 	}
 	if len(edits) == 0 {
-		return nil
+		return took, nil
 	}
-	return a.archive.Change(ctx, edits)
+	if err := a.archive.Change(ctx, edits); err != nil {
+		return took, err
+	}
+	return true, nil
 }
 
 // importLines takes in what export wrote, some lines a commit.
-func (a *Aggregator) importLines(ctx context.Context, o ImportOptions, r io.Reader, sum *Summary) error {
+func (a *Aggregator) importLines(ctx context.Context, o ImportOptions, r io.Reader, sum *Summary) (took bool, err error) {
 	sc := bufio.NewScanner(r)
 	sc.Buffer(make([]byte, 64<<10), maxLine)
 	var pending []store.Batch        // one a source
@@ -162,6 +189,7 @@ func (a *Aggregator) importLines(ctx context.Context, o ImportOptions, r io.Read
 			return fmt.Errorf("before line %d: %w", line+1, err)
 		}
 		sum.count(outcomes)
+		took = true
 		pending, n = pending[:0], 0
 		clear(place)
 		return nil
@@ -176,16 +204,22 @@ func (a *Aggregator) importLines(ctx context.Context, o ImportOptions, r io.Read
 		it, of, err := itemjson.Unmarshal(sc.Bytes())
 		if err != nil {
 			sum.fail(o, fmt.Errorf("line %d: %w", line, jsonFault(err)))
-			continue
+			if sum.faults < maxBadLines {
+				continue
+			}
+			sum.faults = maxFaults // what is listed says it all
+			sum.Errors = append(sum.Errors, Failure{Source: o.Source, URL: o.Name, Error: fmt.Sprintf("line %d: the %dth with a fault; what follows was not read", line, maxBadLines)})
+			break
 		}
 		sum.Seen++
 		if it.TakenDown {
+			took = true
 			continue // nothing to keep
 		}
 		src := cmp.Or(o.Source, it.Source)
 		if !known[src] {
 			if err := a.ensureSource(ctx, src, of); err != nil {
-				return err
+				return took, err
 			}
 			known[src] = true
 			sum.Sources++
@@ -198,17 +232,19 @@ func (a *Aggregator) importLines(ctx context.Context, o ImportOptions, r io.Read
 		pending[at].Drafts = append(pending[at].Drafts, a.draftOf(src, it))
 		if n++; n >= importBatch {
 			if err := flush(); err != nil {
-				return err
+				return took, err
 			}
 		}
 	}
-	if err := sc.Err(); err != nil {
+	if err := sc.Err(); errors.Is(err, bufio.ErrTooLong) {
+		sum.fail(o, fmt.Errorf("line %d: longer than %d MiB; it and what follows was not read", line+1, maxLine>>20))
+	} else if err != nil {
 		sum.fail(o, fmt.Errorf("line %d: %w", line+1, err))
 	}
-	if n == 0 {
-		return nil
+	if n > 0 {
+		err = flush()
 	}
-	return flush()
+	return took, err
 }
 
 // jsonFault says in words what the decoder says of a line that is no JSON.

@@ -14,7 +14,7 @@ import (
 )
 
 // An Importer takes in files one after the other: saved feed documents, OPML, JSON
-// Lines of an export, told by their content. They go through the same pipeline as a
+// Lines of an export, any of them packed by gzip, told by their content. They go through the same pipeline as a
 // poll. Feed documents wait for others, to be read side by side and committed
 // together, in their order. It is for one goroutine.
 type Importer struct {
@@ -27,12 +27,15 @@ type Importer struct {
 type savedDocument struct {
 	ImportOptions
 	body []byte
+	torn *gzipFault // the file breaks off, not the document alone
 }
 
 // FileError is what ended an import, and the file that was being taken in then.
 type FileError struct {
 	Name string
 	Err  error
+	// Partly: some of the file was taken in before; it is among the documents.
+	Partly bool
 }
 
 func (f *FileError) Error() string { return f.Name + ": " + f.Err.Error() }
@@ -49,54 +52,77 @@ func (a *Aggregator) NewImporter() *Importer { return &Importer{a: a} }
 
 // Take takes in a file, or keeps it waiting. The summary is of what was taken in by the
 // call, files that waited included; their faults are in it, each named. An error, a
-// [FileError], is the archive's or of reading r: that file is among the documents of the
-// summary, but not among the failed. What waits can go on being taken in.
+// [FileError], is the archive's or of reading r: that file is not counted in the
+// summary, unless the error says so. What waits can go on being taken in.
 func (im *Importer) Take(ctx context.Context, o ImportOptions, r io.Reader) (sum Summary, err error) {
-	one := Summary{Documents: 1}
+	var one Summary
 	br := bufio.NewReaderSize(r, 64<<10)
 	head, err := br.Peek(4 << 10)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return one, &FileError{o.Name, err}
+	if err == nil && isGzip(head) || errors.Is(err, io.EOF) && isGzip(head) {
+		br = bufio.NewReaderSize(newPacked(br), 64<<10)
+		head, err = br.Peek(4 << 10)
+	}
+	if _, ok := errors.AsType[*gzipFault](err); err != nil && !errors.Is(err, io.EOF) && !ok { // reading on tells a gzipFault again
+		return one, &FileError{Name: o.Name, Err: err}
 	}
 	var list []byte
+	var torn *gzipFault
 	lines := isJSONLines(head)
 	if !lines {
 		body, err := io.ReadAll(io.LimitReader(br, maxDocument+1))
-		if err != nil {
-			return one, &FileError{o.Name, err}
+		one.Bytes = int64(len(body))
+		if fault, ok := errors.AsType[*gzipFault](err); ok && fault.torn && len(body) > 0 {
+			torn = fault // what there is of it is read as a document that breaks off
+		} else if ok {
+			one.fail(o, fault)
+		} else if err != nil {
+			return Summary{}, &FileError{Name: o.Name, Err: err}
 		}
+		says := otherwise(head)
 		switch {
+		case len(one.Errors) > 0:
+		case says != "":
+			one.fail(o, fmt.Errorf("is %s; unpack it and name what was in it", says))
 		case len(body) > maxDocument:
 			one.fail(o, fmt.Errorf("larger than %d MiB", maxDocument>>20))
-			one.Bytes = int64(len(body))
-			return one, nil
 		case len(bytes.TrimSpace(body)) == 0:
 			one.fail(o, errors.New("the file is empty"))
-			one.Bytes = int64(len(body))
-			return one, nil
 		case !opmlRoot.Match(body[:min(len(body), 4<<10)]):
-			im.waiting = append(im.waiting, savedDocument{o, body})
+			im.waiting = append(im.waiting, savedDocument{o, body, torn})
 			if im.size += len(body); len(im.waiting) < maxWaiting && im.size < maxWaitingSize {
 				return sum, nil
 			}
 			return im.Flush(ctx)
 		}
-		list, one.Bytes = body, int64(len(body))
+		if len(one.Errors) > 0 {
+			one.settle(o, false)
+			return one, nil
+		}
+		list = body
 	}
 	if sum, err = im.Flush(ctx); err != nil { // files have an order
 		return sum, err
 	}
+	var took bool
 	if lines {
-		err = im.a.importLines(ctx, o, br, &one)
+		took, err = im.a.importLines(ctx, o, br, &one)
 	} else {
-		err = im.a.importOPML(ctx, o, list, &one)
+		took, err = im.a.importOPML(ctx, o, list, &one)
+		if torn != nil {
+			one.fail(o, torn)
+		}
 	}
-	if err != nil {
-		one.Failed = 0 // counted with the error
-		err = &FileError{o.Name, err}
+	switch {
+	case err == nil:
+		one.settle(o, took)
+	case took:
+		one.Documents, one.Partial = 1, 1
 	}
 	sum.Add(one)
-	return sum, err
+	if err != nil {
+		return sum, &FileError{o.Name, err, took}
+	}
+	return sum, nil
 }
 
 // Flush takes in what waits.
@@ -136,14 +162,13 @@ func (a *Aggregator) importTogether(ctx context.Context, docs []savedDocument, s
 	}
 	have, release, err := a.subscriptions(ctx)
 	if err != nil {
-		sum.Documents++
-		return 1, &FileError{docs[0].Name, err}
+		return 1, &FileError{Name: docs[0].Name, Err: err}
 	}
 	defer release()
 	var group []*importing
 	sources := map[feed.SourceID]bool{}
 	for ; n < len(docs); n++ {
-		d := &importing{savedDocument: &docs[n], sum: Summary{Documents: 1, Bytes: int64(len(docs[n].body))}}
+		d := &importing{savedDocument: &docs[n], sum: Summary{Bytes: int64(len(docs[n].body))}}
 		d.src, d.st, d.adds, d.err = a.sourceOf(ctx, have, d.ImportOptions, d.body)
 		if d.err == nil && sources[d.src.ID] || errors.Is(d.err, store.ErrNotFound) && n > 0 {
 			break // its source is that of one before it
@@ -183,7 +208,7 @@ func (d *importing) read(ctx context.Context, a *Aggregator) (err error) {
 	}
 	d.sum.Sources, d.sum.Fetched, d.sum.Seen = 1, 1, d.in.entries
 	if d.in.cut() {
-		d.sum.name(d.ImportOptions, fmt.Errorf("the document breaks off after %d entries; what was complete of it was taken", d.in.entries))
+		d.sum.fail(d.ImportOptions, fmt.Errorf("the document breaks off after %d entries; what was complete of it was taken", d.in.entries))
 	}
 	d.in.batch.From = d.Name
 	if d.adds { // it comes into being with what it brings
@@ -213,13 +238,18 @@ func (a *Aggregator) appendAll(ctx context.Context, group []*importing) (first e
 		}
 	}
 	for _, d := range group {
+		took := d.err == nil && d.in.head != nil
 		switch {
+		case d.err == nil && d.torn != nil && len(d.sum.Errors) == 0:
+			d.sum.fail(d.ImportOptions, d.torn)
 		case d.err == nil:
 		case first == nil:
-			first = &FileError{d.Name, d.err}
+			first = &FileError{Name: d.Name, Err: d.err}
+			continue
 		default:
 			d.sum.fail(d.ImportOptions, d.err)
 		}
+		d.sum.settle(d.ImportOptions, took)
 	}
 	return first
 }

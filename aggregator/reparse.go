@@ -36,11 +36,11 @@ func (a *Aggregator) Reparse(ctx context.Context, progress func(done, total int6
 			progress(int64(at), int64(end))
 		}
 		sources[doc.Source] = true
-		sum.Documents++
 		sum.Bytes += int64(len(doc.Body))
 		_, err := a.reparse(ctx, doc, read, &sum)
 		if fault, ok := errors.AsType[*unreadable](err); ok {
 			if slices.Contains(doc.Repairs, store.Unreadable) {
+				sum.Documents++
 				return nil // as before
 			}
 			sum.Failed++
@@ -50,6 +50,7 @@ func (a *Aggregator) Reparse(ctx context.Context, progress func(done, total int6
 		if err != nil {
 			return fmt.Errorf("document at %d: %w", at, err)
 		}
+		sum.Documents++
 		return nil
 	})
 	sum.Sources = len(sources)

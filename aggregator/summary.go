@@ -9,18 +9,21 @@ import (
 // of `poll --json` and `import --json`.
 type Summary struct {
 	Sources     int       `json:"sources"`
-	Documents   int       `json:"documents,omitempty"`     // taken in by an import
+	Documents   int       `json:"documents,omitempty"`     // read by an import, in whole or in part
+	Partial     int       `json:"partial,omitempty"`       // of these, read in part
 	Added       int       `json:"sources_added,omitempty"` // subscribed to by an import
 	Fetched     int       `json:"fetched"`                 // answers with a document
 	NotModified int       `json:"not_modified"`            // 304, or the same bytes again
-	Failed      int       `json:"failed"`                  // sources, or documents, of which not all was taken in
+	Failed      int       `json:"failed"`                  // sources, or documents of which nothing was taken in
 	Seen        int       `json:"items_seen"`              // entries in the documents
 	New         int       `json:"items_new"`
 	Revised     int       `json:"items_revised"`
 	Duplicate   int       `json:"items_duplicate"` // new in their source, of a story known from another
-	Bytes       int64     `json:"bytes"`           // of bodies on the wire, or of files
+	Bytes       int64     `json:"bytes"`           // of bodies on the wire, or of files as unpacked
 	Seconds     float64   `json:"seconds"`
 	Errors      []Failure `json:"errors"`
+
+	faults int // of the one document that an import reads, listed or not
 }
 
 // Failure is one source or file that could not be taken in.
@@ -35,6 +38,7 @@ type Failure struct {
 func (s *Summary) Add(o Summary) {
 	s.Sources += o.Sources
 	s.Documents += o.Documents
+	s.Partial += o.Partial
 	s.Added += o.Added
 	s.Fetched += o.Fetched
 	s.NotModified += o.NotModified

@@ -24,17 +24,19 @@ func (p *program) importCommand() *cobra.Command {
 		Use:   "import FILE…",
 		Short: "Take in saved feed documents, OPML, or what export wrote",
 		Long: `Takes in what it is given, told by content: a saved feed document (RSS, Atom,
-RDF, JSON Feed), OPML, or JSON Lines written by export; "-" is standard input.
+RDF, JSON Feed), OPML, or JSON Lines written by export, each as it is or packed by
+gzip; "-" is standard input.
 The source is --source, else the one whose address or site the document names,
 else a new one that is not polled. Takes what it can, names the rest on standard
-error, and then exits 65.`,
+error, and then exits 65. With --json "documents" counts the files that were read,
+"partial" those of them that have faults, "failed" those that brought nothing.`,
 		Args: atLeastOne("FILE"),
 		RunE: p.archive(writes, func(ctx context.Context, e *Env, args []string) error {
 			if o.source != "" && !feed.ValidID(o.source) {
 				return usageError("--source: %s", badID(o.source))
 			}
 			sum, faults, err := e.importFiles(ctx, args, feed.SourceID(o.source))
-			if err != nil && sum.Documents == 0 {
+			if err != nil && sum.Documents+sum.Failed == 0 {
 				return err
 			}
 			if perr := e.printSummary(sum, o.json, "imported"); perr != nil || err != nil {
@@ -85,14 +87,16 @@ func (e *Env) importFiles(ctx context.Context, names []string, source feed.Sourc
 			if ctx.Err() != nil {
 				return sum, false, context.Cause(ctx)
 			}
-			name := ""
+			name, partly := "", false
 			if of, ok := errors.AsType[*aggregator.FileError](err); ok {
-				name, err = of.Name, of.Err
+				name, err, partly = of.Name, of.Err, of.Partly
 			}
 			if fatal(err) {
 				return sum, false, fmt.Errorf("%s: %w", name, unnamed(err, name))
 			}
-			sum.Failed++
+			if !partly {
+				sum.Failed++
+			}
 			sum.Errors = append(sum.Errors, aggregator.Failure{Source: source, URL: name, Error: err.Error()})
 		}
 		progress.show(int64(min(i+1, len(names))), int64(len(names)))
@@ -129,13 +133,13 @@ func fatal(err error) bool {
 func (e *Env) importFile(ctx context.Context, im *aggregator.Importer, name string, source feed.SourceID) (aggregator.Summary, error) {
 	f, err := e.Files.Open(name)
 	if err != nil {
-		return aggregator.Summary{Documents: 1}, &aggregator.FileError{Name: name, Err: &fileError{err}}
+		return aggregator.Summary{}, &aggregator.FileError{Name: name, Err: &fileError{err}}
 	}
 	defer f.Close()
 	r := &fileReader{r: f}
 	sum, err := im.Take(ctx, aggregator.ImportOptions{Source: source, Name: name}, r)
-	if r.err != nil {
-		err = &aggregator.FileError{Name: name, Err: &fileError{r.err}}
+	if of, ok := errors.AsType[*aggregator.FileError](err); ok && of.Name == name && r.err != nil {
+		of.Err = &fileError{r.err}
 	}
 	return sum, err
 }

@@ -60,7 +60,7 @@ func TestScripts(t *testing.T) {
 			"get": get, "validated": validated, "capture": capture, "holds": holds, "letgo": letgo, "waiting": waiting,
 			"spoil": spoil, "manager": manager, "notified": notified, "silent": silent, "asked": asked,
 			"unwritable": setMode(0o444, 0o555), "writable": setMode(0o644, 0o755), "limited": limited, "damage": damage,
-			"guarded": guarded, "unsaid": unsaid,
+			"guarded": guarded, "unsaid": unsaid, "pack": pack,
 		},
 	})
 }

@@ -145,8 +145,12 @@ func (e *Env) printSummary(s aggregator.Summary, asJSON bool, verb string) error
 		e.note("%s: %s", printable(who), printable(withoutPrefix(f.Error, f.URL, errorAddress(f.URL), "open "+f.URL, "source "+string(f.Source), string(f.Source))))
 	}
 	what := fmt.Sprintf("%s: %d fetched, %d not modified, %d failed", plural(s.Sources, "source"), s.Fetched, s.NotModified, s.Failed)
-	if s.Documents > 0 || verb == "imported" {
-		what = fmt.Sprintf("%s, %d failed", plural(s.Documents, "document"), s.Failed)
+	if s.Documents > 0 || verb != "polled" {
+		what = plural(s.Documents, "document")
+		if s.Partial > 0 {
+			what += fmt.Sprintf(" (%d in part)", s.Partial)
+		}
+		what += fmt.Sprintf(", %d failed", s.Failed)
 		if s.Added > 0 {
 			what += fmt.Sprintf("; %s added", plural(s.Added, "source"))
 		}
