@@ -15,6 +15,7 @@ import (
 
 	"chancery/aggregator"
 	"chancery/store"
+	"chancery/store/bolt"
 )
 
 // meters are what is counted while the daemon runs; the rest of /metrics is looked
@@ -31,6 +32,8 @@ type meters struct {
 	items        *prometheus.CounterVec
 	freshness    prometheus.Histogram
 	republish    prometheus.Histogram
+	commit       prometheus.Histogram
+	sync         prometheus.Histogram
 	requests     *prometheus.CounterVec
 	requestTime  *prometheus.HistogramVec
 	requestBytes *prometheus.CounterVec
@@ -41,6 +44,10 @@ type meters struct {
 
 // lagBuckets are for times from a second to a week.
 var lagBuckets = []float64{1, 5, 15, 60, 300, 900, 1800, 3600, 2 * 3600, 4 * 3600, 8 * 3600, 24 * 3600, 3 * 24 * 3600, 7 * 24 * 3600}
+
+// commitBuckets are for times around the 50 ms that a commit may take, and for disks
+// that are slow.
+var commitBuckets = []float64{.001, .002, .005, .01, .02, .03, .04, .05, .06, .08, .1, .15, .2, .3, .5, 1, 2.5, 10}
 
 func newMeters() *meters {
 	m := &meters{registry: prometheus.NewRegistry()}
@@ -60,6 +67,12 @@ func newMeters() *meters {
 		Name: "chancery_republish_seconds", Help: "From the commit of an item until it is in our feeds.",
 		Buckets: []float64{.001, .01, .05, .1, .25, .5, 1, 2.5, 5, 15, 60, 300},
 	})
+	m.commit = prometheus.NewHistogram(prometheus.HistogramOpts{
+		Name: "chancery_archive_commit_seconds", Help: "From handing over what is to be recorded until it is durable.", Buckets: commitBuckets,
+	})
+	m.sync = prometheus.NewHistogram(prometheus.HistogramOpts{
+		Name: "chancery_archive_sync_seconds", Help: "Writing and syncing the files of one commit.", Buckets: commitBuckets,
+	})
 	m.requests = prometheus.NewCounterVec(counter("chancery_http_requests_total", "Requests of readers by kind and status."), []string{"kind", "code"})
 	m.requestTime = prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name: "chancery_http_request_seconds", Help: "Time to answer a reader.",
@@ -70,7 +83,7 @@ func newMeters() *meters {
 	m.reloads = prometheus.NewCounterVec(counter("chancery_reloads_total", "Reloads of the configuration by result."), []string{"result"})
 	m.reloaded = prometheus.NewGauge(prometheus.GaugeOpts{Name: "chancery_config_loaded_timestamp_seconds", Help: "When the configuration in force was read."})
 	m.registry.MustRegister(
-		m.polls, m.failures, m.pollTime, m.pollBytes, m.items, m.freshness, m.republish,
+		m.polls, m.failures, m.pollTime, m.pollBytes, m.items, m.freshness, m.republish, m.commit, m.sync,
 		m.requests, m.requestTime, m.requestBytes, m.limited, m.reloads, m.reloaded,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
@@ -101,6 +114,14 @@ func (m *meters) polled(p aggregator.Polled) {
 	m.items.WithLabelValues("new").Add(float64(p.New))
 	m.items.WithLabelValues("revised").Add(float64(p.Revised))
 	m.items.WithLabelValues("duplicate").Add(float64(p.Copies))
+}
+
+// committed counts a commit.
+func (m *meters) committed(c bolt.Commit) {
+	for _, wait := range c.Waits {
+		m.commit.Observe(wait.Seconds())
+	}
+	m.sync.Observe(c.Disk.Seconds())
 }
 
 // expose answers /metrics with the meters and what state collects at that moment.

@@ -84,6 +84,17 @@ func TestMetricsDocumented(t *testing.T) {
 	}
 }
 
+// OPS-28: what the daemon records is counted with how long it took to be durable.
+func TestCommitsCounted(t *testing.T) {
+	have := exposed(t) // the sources of the configuration are recorded at the start
+	for _, name := range []string{"chancery_archive_commit_seconds", "chancery_archive_sync_seconds"} {
+		f := have[name]
+		if f == nil || f.GetMetric()[0].GetHistogram().GetSampleCount() == 0 {
+			t.Errorf("%s counted nothing: %v", name, f)
+		}
+	}
+}
+
 // OPS-28: what dashboard and alert rules ask for is there.
 func TestDashboardAndAlerts(t *testing.T) {
 	have := exposed(t)

@@ -30,6 +30,7 @@ import (
 	"chancery/publish"
 	"chancery/publish/hub"
 	"chancery/store"
+	"chancery/store/bolt"
 	"chancery/store/index"
 )
 
@@ -95,6 +96,9 @@ func newDaemon(log *slog.Logger, dir string, archive store.Store, words *index.I
 	d.manners.count.Since = d.started
 	d.surveys.archive, d.surveys.dir = archive, dir
 	d.teller.log, d.teller.ledger, d.teller.run = log, archive, d.runNotify
+	if s, ok := archive.(interface{ OnCommit(f func(bolt.Commit)) }); ok {
+		s.OnCommit(d.meters.committed)
+	}
 	return d
 }
 

@@ -6,6 +6,7 @@
 //	chancerybench archive -posts 1000000
 //	chancerybench feeds
 //	chancerybench farm -farm http://127.0.0.1:8088
+//	chancerybench load -farm ../shared/feedfarm
 //	chancerybench stories -farm ../shared/feedfarm -seed 1,2,3
 //	chancerybench soak -feedfarm ../shared/feedfarm -for 2h
 //
@@ -38,7 +39,7 @@ func main() {
 // run is the program without its process.
 func run(ctx context.Context, args []string, out io.Writer) error {
 	if len(args) == 0 {
-		return errors.New("say which part to measure: search, archive, farm, feeds, stories or soak")
+		return errors.New("say which part to measure: search, archive, farm, feeds, load, stories or soak")
 	}
 	switch args[0] {
 	case "search":
@@ -51,12 +52,14 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		return runFeeds(ctx, args[1:], out)
 	case barePart: // started by feeds
 		return runBare(os.Stdin, out)
+	case "load":
+		return runLoad(ctx, args[1:], out)
 	case "stories":
 		return runStories(ctx, args[1:], out)
 	case "soak":
 		return runSoak(ctx, args[1:], out)
 	}
-	return fmt.Errorf("no part is called %q; there are: search, archive, farm, feeds, stories, soak", args[0])
+	return fmt.Errorf("no part is called %q; there are: search, archive, farm, feeds, load, stories, soak", args[0])
 }
 
 // cpu is what the process has used so far.

@@ -81,7 +81,8 @@ type Store struct {
 	compacting sync.Mutex
 
 	commits atomic.Int64
-	damage  atomic.Pointer[error] // the first that was found
+	told    atomic.Pointer[func(Commit)] // see OnCommit
+	damage  atomic.Pointer[error]        // the first that was found
 
 	recent recent // bodies for followers
 

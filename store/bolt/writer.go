@@ -25,6 +25,8 @@ type job struct {
 	done chan struct{}
 	// poll: it ends a poll, and can wait a moment for others to be committed with.
 	poll bool
+	// handed is when it was handed over; see Commit.
+	handed time.Time
 }
 
 // submit hands a job to the writer and waits until it is durable or has failed.
@@ -35,7 +37,7 @@ func (s *Store) submit(ctx context.Context, j *job) error {
 	if err := ctxErr(ctx); err != nil {
 		return err
 	}
-	j.done = make(chan struct{})
+	j.done, j.handed = make(chan struct{}), time.Now()
 	select {
 	case <-s.quit:
 		return store.ErrClosed
@@ -222,6 +224,7 @@ func (s *Store) transact(group []*job) (err error) {
 	if err := t.finish(); err != nil {
 		return system(err)
 	}
+	decided := time.Now()
 	if len(t.recs) > 0 {
 		if err := t.live.write(t.recs, nil); err != nil {
 			s.behind = true // it may be there all the same
@@ -246,6 +249,7 @@ func (s *Store) transact(group []*job) (err error) {
 	committed = true
 	s.today.keep()
 	s.commits.Add(1)
+	s.tellCommit(group, t, decided)
 	if len(t.recs) > 0 {
 		s.recent.add(t.drafted, t.drafts)
 		s.announce(t.end)
