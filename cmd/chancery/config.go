@@ -245,6 +245,9 @@ func (c *Config) check(fault func(path, text string)) {
 	if c.DataDir != "" && !filepath.IsAbs(c.DataDir) {
 		fault("data_dir", fmt.Sprintf("%q is not an absolute path", c.DataDir))
 	}
+	if len(c.Notify.Command) > 0 && c.Notify.Command[0] == "" {
+		fault("notify.command", "the first text is empty: it names the program")
+	}
 	c.checkSources(fault)
 	c.checkTopics(fault)
 	c.checkFeeds(fault)
@@ -458,6 +461,9 @@ func (c *Config) checkSources(fault func(path, text string)) {
 		default:
 			fault(at+".content", fmt.Sprintf(`%q is neither "full" nor "summary"`, s.Content))
 		}
+		if text := badCredential(s.Credential); text != "" {
+			fault(at+".credential", text)
+		}
 		if d, err := hex.DecodeString(strings.ReplaceAll(s.Certificate, ":", "")); err != nil || len(d) != 0 && len(d) != 32 {
 			fault(at+".certificate", fmt.Sprintf("%q is no SHA-256 in hexadecimal (64 digits)", s.Certificate))
 		}
@@ -479,6 +485,15 @@ func badFeedURL(raw string) string {
 		return fmt.Sprintf("%q is not an http or https address", raw)
 	case u.User != nil:
 		return fmt.Sprintf("%q carries a password; use credential instead", u.Redacted())
+	}
+	return ""
+}
+
+// badCredential says why something is no name of a credential, or "". It is not
+// repeated: where a name is wanted, a secret may have been given.
+func badCredential(name string) string {
+	if strings.ContainsAny(name, "/ \t\r\n\x00") || name == "." || name == ".." || len(name) > 255 {
+		return "is no name of a credential: a file's, without spaces and /; the secret itself stands in that file"
 	}
 	return ""
 }

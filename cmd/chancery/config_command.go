@@ -44,7 +44,8 @@ func (p *program) configCheck(context.Context, []string) error {
 	if err != nil {
 		return err
 	}
-	for _, w := range c.warnings() {
+	// The credentials are the daemon's: a shell has none, unless it says so.
+	for _, w := range append(c.warnings(), c.absent(p.getenv("CREDENTIALS_DIRECTORY") != "")...) {
 		p.note("warning: %s", w)
 	}
 	_, err = fmt.Fprintf(p.out, "%s: %s, %s, %s: no faults\n", c.file, plural(len(c.Sources), "source"), plural(len(c.Topics), "topic"), plural(len(c.Feeds), "feed"))

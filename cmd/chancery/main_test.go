@@ -429,11 +429,11 @@ func asked(ts *testscript.TestScript, _ bool, _ []string) {
 	<-ts.Value("world").(*webOfScript).silent.asked
 }
 
-// guarded: starts a server that gives a feed only to who has the credential and the
-// header of secrets.txtar; $GUARDED is its address.
+// guarded: starts a server that gives a feed only to who has the credential and,
+// but for /alone, the header of secrets.txtar; $GUARDED is its address.
 func guarded(ts *testscript.TestScript, _ bool, _ []string) {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get("Authorization") != "Basic Sesame-1" || !strings.HasPrefix(r.Header.Get("X-Key"), "Sesame-") {
+		if r.Header.Get("Authorization") != "Basic Sesame-1" || r.URL.Path != "/alone" && !strings.HasPrefix(r.Header.Get("X-Key"), "Sesame-") {
 			http.Error(w, "no", http.StatusUnauthorized)
 			return
 		}

@@ -90,7 +90,7 @@ func (d *daemon) reload(ctx context.Context) (*generation, error) {
 	if err == nil {
 		old := d.current.Load()
 		if err = d.begin(ctx, g); err == nil {
-			for _, w := range c.withoutSecret() {
+			for _, w := range c.absent(true) {
 				d.log.WarnContext(ctx, w)
 			}
 			changes, restart := old.config.changes(c)

@@ -167,7 +167,7 @@ func (p *program) serve(ctx context.Context, c *Config, log *slog.Logger) (err e
 	if err != nil {
 		return err
 	}
-	for _, w := range append(c.warnings(), c.withoutSecret()...) {
+	for _, w := range append(c.warnings(), c.absent(true)...) {
 		log.WarnContext(ctx, w)
 	}
 	notify, err := systemd.New(log)

@@ -30,13 +30,25 @@ func (p *program) sourcesCommand() *cobra.Command {
 
 	var added store.Source
 	var id string
+	var topics []string
 	var unchecked, guess bool
 	add := &cobra.Command{
 		Use:   "add URL",
 		Short: "Subscribe to a feed, or to the feed that a page names",
-		Args:  exactly("URL"),
+		Long: `Asks the address, follows it to a feed, and subscribes to that. With --credential
+the feed is asked with the secret of that name: a file of the credentials that the
+service manager hands the daemon (LoadCredential=NAME:FILE in the unit), whose text is
+the value of Authorization, such as "Basic …" or "Bearer …". It is sent to the feed's
+own origin only. "sources set" changes all this later.`,
+		Args: exactly("URL"),
 		RunE: p.archive(writes, func(ctx context.Context, e *Env, args []string) error {
-			added.ID, added.URL = feed.SourceID(id), args[0]
+			if id != "" && !feed.ValidID(id) {
+				return usageError("--id: %s", badID(id))
+			}
+			added.ID, added.URL, added.Topics = feed.SourceID(id), args[0], topicIDs(topics)
+			if err := e.checkSourceFlags(added); err != nil {
+				return err
+			}
 			return e.addSource(ctx, added, unchecked, guess)
 		}),
 	}
@@ -44,8 +56,10 @@ func (p *program) sourcesCommand() *cobra.Command {
 	add.Flags().StringVar(&added.Title, "title", "", "`TITLE` to show in place of the feed's own")
 	add.Flags().StringVar(&added.Language, "language", "", "`TAG` of the language, for a feed that does not say")
 	add.Flags().DurationVar(&added.Interval, "interval", 0, "poll not more often than this")
+	add.Flags().StringSliceVar(&topics, "topics", nil, "topics that every item gets")
+	add.Flags().StringVar(&added.Content, "content", "", "what may be republished: full or summary")
+	add.Flags().StringVar(&added.Credential, "credential", "", "`NAME` of a credential")
 	add.Flags().BoolVar(&unchecked, "unchecked", false, "take the address as it is, without asking it")
-
 	add.Flags().BoolVar(&guess, "guess", false, "ask a page that names no feed for the usual addresses")
 	add.MarkFlagsMutuallyExclusive("guess", "unchecked")
 
@@ -187,6 +201,40 @@ func (e *Env) changeSource(ctx context.Context, name, verb, reason string, do fu
 	return e.printf("%s %sd\n", name, verb)
 }
 
+// checkSourceFlags holds what add and set are told to what the configuration would
+// take, and warns of what will not do what it says.
+func (e *Env) checkSourceFlags(s store.Source) error {
+	if s.Content != "" && s.Content != "full" && s.Content != "summary" {
+		return usageError(`--content %q is neither "full" nor "summary"`, s.Content)
+	}
+	if s.Interval < 0 {
+		return usageError("--interval %v is negative", s.Interval)
+	}
+	if text := badCredential(s.Credential); text != "" {
+		return usageError("--credential %s", text)
+	}
+	for _, t := range s.Topics {
+		if err := e.knownTopic(t); err != nil {
+			return err
+		}
+	}
+	for _, text := range tooOftenIf("--interval", s.Interval, e.Config) {
+		e.note("warning: %s", text)
+	}
+	if s.Credential != "" && credential(s.Credential) == "" {
+		e.note("warning: there is no credential %q here (LoadCredential=%s:FILE in the unit): without it the source is polled without", s.Credential, s.Credential)
+	}
+	return nil
+}
+
+func topicIDs(names []string) []feed.TopicID {
+	var ids []feed.TopicID
+	for _, n := range names {
+		ids = append(ids, feed.TopicID(n))
+	}
+	return ids
+}
+
 func (p *program) sourcesSetCommand() *cobra.Command {
 	var o struct {
 		url, title, site, language, content, credential, reason string
@@ -213,8 +261,9 @@ func (p *program) sourcesSetCommand() *cobra.Command {
 	f.BoolVar(&o.acceptMove, "accept-move", false, "make the learned address the source's own")
 	f.StringVar(&o.reason, "reason", "", "kept with the record")
 	c.RunE = p.archive(changes, func(ctx context.Context, e *Env, args []string) error {
-		if o.content != "" && o.content != "full" && o.content != "summary" {
-			return usageError(`--content %q is neither "full" nor "summary"`, o.content)
+		given := store.Source{Content: o.content, Credential: o.credential, Topics: topicIDs(o.topics), Interval: o.interval}
+		if err := e.checkSourceFlags(given); err != nil {
+			return err
 		}
 		if f.Changed("url") {
 			if text := badFeedURL(o.url); text != "" {
@@ -265,16 +314,10 @@ func (p *program) sourcesSetCommand() *cobra.Command {
 		set("content", &src.Content, o.content)
 		set("credential", &src.Credential, o.credential)
 		if f.Changed("interval") {
-			src.Interval = max(0, o.interval)
-			for _, text := range tooOftenIf("--interval", src.Interval, e.Config) {
-				e.note("warning: %s", text)
-			}
+			src.Interval = o.interval
 		}
 		if f.Changed("topics") {
-			src.Topics = nil
-			for _, t := range o.topics {
-				src.Topics = append(src.Topics, feed.TopicID(t))
-			}
+			src.Topics = given.Topics
 		}
 		edit := store.Edit{Kind: store.KindSource, Source: &src, Reason: o.reason, By: "command"}
 		if src.Address() != s.Address() {

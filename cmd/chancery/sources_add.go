@@ -32,7 +32,7 @@ func (e *Env) addSource(ctx context.Context, s store.Source, unchecked, guess bo
 			return failWith(exitData, err)
 		}
 	} else {
-		found, err := e.discover(ctx, w, s.URL, guess)
+		found, err := e.discover(ctx, w, s.URL, credential(s.Credential), guess)
 		for _, said := range found.Said {
 			e.note("%s", printable(said))
 		}
@@ -46,9 +46,6 @@ func (e *Env) addSource(ctx context.Context, s store.Source, unchecked, guess bo
 			return dataError("source %s has this feed already: %s", found.Existing.ID, found.Existing.Address())
 		}
 		s.URL, s.Title, s.Site = found.Feed.URL, cmp.Or(s.Title, found.Info.Title), found.Info.Site
-	}
-	for _, text := range tooOftenIf("--interval", s.Interval, e.Config) {
-		e.note("warning: %s", text)
 	}
 	added, err := w.aggregator.AddSource(ctx, s)
 	if err != nil {
@@ -81,8 +78,9 @@ func (e *Env) unreachable(ctx context.Context, err error) error {
 	return failWith(exitData, err)
 }
 
-// discover goes from what a person typed to a feed.
-func (e *Env) discover(ctx context.Context, w *works, input string, guess bool) (discover.Result, error) {
+// discover goes from what a person typed to a feed. authorization, if not empty, is
+// sent to the origin of what was typed, and to no other (CONFORMANCE F-94).
+func (e *Env) discover(ctx context.Context, w *works, input, authorization string, guess bool) (discover.Result, error) {
 	states, err := e.Archive.Sources(ctx)
 	if err != nil {
 		return discover.Result{}, err
@@ -94,7 +92,11 @@ func (e *Env) discover(ctx context.Context, w *works, input string, guess bool) 
 	return discover.Find(ctx, input, discover.Options{
 		Guess: guess, Product: "chancery", Sources: sources,
 		Get: func(ctx context.Context, address string) (discover.Page, error) {
-			resp, err := w.fetch.Get(ctx, fetch.Request{URL: address, Page: true})
+			req := fetch.Request{URL: address, Page: true}
+			if typed, err := discover.Normalize(input); err == nil && authorization != "" {
+				req.Origin, req.Authorization = typed, authorization
+			}
+			resp, err := w.fetch.Get(ctx, req)
 			defer resp.Release()
 			if err != nil {
 				return discover.Page{}, err

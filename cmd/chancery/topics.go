@@ -78,6 +78,22 @@ func (p *program) tagCommand(verb, short string) *cobra.Command {
 	return c
 }
 
+// knownTopic refuses what is no topic of the configuration.
+func (e *Env) knownTopic(topic feed.TopicID) error {
+	known := make([]string, len(e.Config.Topics))
+	for i, t := range e.Config.Topics {
+		known[i] = string(t.ID)
+	}
+	if contains(known, string(topic)) {
+		return nil
+	}
+	text := fmt.Sprintf("no topic %q in the configuration", topic)
+	if near := nearest(string(topic), known); near != "" {
+		text += fmt.Sprintf(" (did you mean %s?)", near)
+	}
+	return dataError("%s", text)
+}
+
 // tag records what a person decided on one topic of an item. Its other topics
 // stay as they are.
 func (e *Env) tag(ctx context.Context, name string, topic feed.TopicID, is, about bool, reason string) error {
@@ -85,16 +101,8 @@ func (e *Env) tag(ctx context.Context, name string, topic feed.TopicID, is, abou
 	if err != nil {
 		return err
 	}
-	known := make([]string, len(e.Config.Topics))
-	for i, t := range e.Config.Topics {
-		known[i] = string(t.ID)
-	}
-	if !contains(known, string(topic)) {
-		text := fmt.Sprintf("no topic %q in the configuration", topic)
-		if near := nearest(string(topic), known); near != "" {
-			text += fmt.Sprintf(" (did you mean %s?)", near)
-		}
-		return dataError("%s", text)
+	if err := e.knownTopic(topic); err != nil {
+		return err
 	}
 	items, err := e.Archive.Items(ctx, ids, 0)
 	if err != nil {
