@@ -11,17 +11,19 @@ import (
 	"github.com/mattn/go-isatty"
 )
 
-// confirm asks the person at the terminal about something that cannot be undone.
-// Where nobody can answer, the command line itself is the answer.
-func (p *program) confirm(what string) error {
+// asks reports whether there is a person to ask: standard input is a terminal. Where
+// nobody can answer, the command line itself is the answer.
+func (p *program) asks() bool {
 	f, ok := p.in.(*os.File)
-	if !ok || !isatty.IsTerminal(f.Fd()) {
-		return nil
-	}
+	return ok && isatty.IsTerminal(f.Fd())
+}
+
+// confirm asks the person at the terminal about something that cannot be undone.
+func (p *program) confirm(what string) error {
 	if _, err := fmt.Fprintf(p.err, "%s\nIt cannot be undone. Go on? [y/N] ", what); err != nil {
 		return err
 	}
-	line, err := bufio.NewReader(f).ReadString('\n')
+	line, err := bufio.NewReader(p.in).ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
 		return failWith(exitIO, err)
 	}

@@ -57,8 +57,10 @@ with their reason.`,
 address and all versions. That there was an item, when it came, and the reason
 stay. The documents that the items came in are not kept whole any more, so the
 other items of those documents lose "show --raw"; the command says how many. It
-cannot be undone; backups taken before still have the content. At a terminal it
-asks, unless --yes is given. "items withdraw" leaves items out of feeds and keeps their content.`,
+cannot be undone; backups taken before still have the content. --dry-run names the
+items and what goes with them, and removes nothing. At a terminal the command does
+that first and asks, unless --yes is given. "items withdraw" leaves items out of
+feeds and keeps their content.`,
 			done: are("taken down", "taken down"),
 		}),
 	)
@@ -66,7 +68,7 @@ asks, unless --yes is given. "items withdraw" leaves items out of feeds and keep
 
 func (p *program) decideCommand(d decision) *cobra.Command {
 	var reason string
-	var yes, undo bool
+	var yes, undo, dry bool
 	takedown := d.kind == store.KindTakedown
 	c := &cobra.Command{
 		Use:   d.use + " ID…",
@@ -78,16 +80,19 @@ func (p *program) decideCommand(d decision) *cobra.Command {
 				return fmt.Errorf("ID is missing")
 			case len(args) < d.least:
 				return fmt.Errorf("%s needed, %d given", plural(d.least, "id")+" are", len(args))
-			case takedown && strings.TrimSpace(reason) == "":
+			case takedown && strings.TrimSpace(reason) == "" && !dry:
 				return fmt.Errorf("--reason is missing: a takedown keeps nothing but that it was, and why")
 			}
 			return nil
 		},
-		PreRunE: func(_ *cobra.Command, args []string) error {
-			if !takedown || yes || p.inside != nil {
+		PreRunE: func(cmd *cobra.Command, args []string) error {
+			if !takedown || yes || dry || p.inside != nil || !p.asks() {
 				return nil
 			}
-			return p.confirm(fmt.Sprintf("This removes the content of %s from the archive for good.", strings.Join(args, ", ")))
+			if err := p.rehearse(cmd.Context()); err != nil {
+				return err
+			}
+			return p.confirm(fmt.Sprintf("This removes the content of %s from the archive for good.", plural(len(args), "item")))
 		},
 		RunE: p.archive(changes, func(ctx context.Context, e *Env, args []string) error {
 			ids, err := e.itemIDs(ctx, args)
@@ -105,15 +110,19 @@ func (p *program) decideCommand(d decision) *cobra.Command {
 					return err
 				}
 			}
+			if dry {
+				return e.sayTakedown(ctx, ids, lost)
+			}
 			edit := store.Edit{Kind: d.kind, Items: ids, Reason: reason, By: "command", Undo: undo}
 			if err := e.Archive.Change(ctx, []store.Edit{edit}); err != nil {
 				return err
 			}
 			if takedown {
-				text := "the documents they came in are not kept whole any more"
+				it := "they"
 				if len(ids) == 1 {
-					text = "the documents it came in are not kept whole any more"
+					it = "it"
 				}
+				text := fmt.Sprintf("the documents %s came in are not kept whole any more", it)
 				if lost > 0 {
 					text += fmt.Sprintf(": %s of the same source cannot be shown with \"show --raw\" now", plural(lost, "other item"))
 				}
@@ -135,8 +144,33 @@ func (p *program) decideCommand(d decision) *cobra.Command {
 	}
 	if takedown {
 		c.Flags().BoolVar(&yes, "yes", false, "do not ask")
+		c.Flags().BoolVar(&dry, "dry-run", false, "name what would go, and remove nothing")
 	}
 	return c
+}
+
+// rehearse has the command line itself say what it would do, on standard error.
+func (p *program) rehearse(ctx context.Context) error {
+	dry := *p
+	dry.args = append([]string{"--dry-run=true"}, p.args...)
+	dry.out = p.err
+	if status := dry.run(ctx); status != exitDone {
+		return quietly(status)
+	}
+	return nil
+}
+
+// sayTakedown says what a takedown would remove.
+func (e *Env) sayTakedown(ctx context.Context, ids []feed.ItemID, lost int) error {
+	lines, err := e.itemLines(ctx, ids)
+	if err != nil {
+		return err
+	}
+	text := "would be removed for good: title, text, authors, address and all versions of"
+	if err := e.printf("%s\n%s\n", text, strings.Join(lines, "\n")); err != nil || lost == 0 {
+		return err
+	}
+	return e.printf("and the documents they came in, so that %s of the same source cannot be shown with \"show --raw\"\n", plural(lost, "other item"))
 }
 
 // maxNeighbors bounds how many items of a source are looked at for what a
