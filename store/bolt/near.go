@@ -5,7 +5,6 @@ import (
 	"iter"
 	"math"
 	"math/bits"
-	"slices"
 	"time"
 
 	"chancery/feed"
@@ -44,153 +43,6 @@ func firstOf(day uint32) int64 {
 	}
 }
 
-// addNear keeps the sketch of an item's newest revision where its day is in memory.
-// One without a sketch takes the former away.
-func (c *catalogTx) addNear(h *header, num uint32, old *row) {
-	if c.near == nil {
-		return
-	}
-	if old != nil {
-		c.near.remove(dayOf(old.effective), h.item)
-	}
-	if h.sketch.Words > 0 {
-		c.near.add(dayOf(h.effective), h.item, num, &h.sketch)
-	}
-}
-
-// nearCache holds sketches of days that were asked for; the writer's alone. It is
-// dropped when a commit fails, and days far from those in use are dropped when it
-// grows.
-type nearCache struct {
-	days  map[uint32]*nearDay
-	posts int
-	agree []uint8 // see counters
-}
-
-// nearDay holds the sketches of one day, the first values of each apart: they
-// decide nearly all comparisons, and so lie close together.
-type nearDay struct {
-	first   [][2]uint64 // values 0 to 15
-	ids     []feed.ItemID
-	sources []uint32
-	words   []uint32       // 0: taken away
-	rest    [][112]uint8   // values 16 to 127
-	gone    int            // taken away
-	lists   *[4096][]int32 // of a day with many: by place (0 to 15) · 256 + value, the posts with that value there
-}
-
-// listed: from so many posts on a day has lists, which are large by themselves.
-const listed = 1024
-
-func (n *nearCache) add(day uint32, id feed.ItemID, source uint32, s *store.Sketch) {
-	d := n.days[day]
-	if d == nil {
-		return // not asked for yet; it will be loaded whole
-	}
-	d.add(id, source, s)
-	n.posts++
-}
-
-func (d *nearDay) add(id feed.ItemID, source uint32, s *store.Sketch) {
-	d.first = append(d.first, [2]uint64{binary.LittleEndian.Uint64(s.Values[:]), binary.LittleEndian.Uint64(s.Values[8:])})
-	d.ids = append(d.ids, id)
-	d.sources = append(d.sources, source)
-	d.words = append(d.words, uint32(s.Words))
-	d.rest = append(d.rest, [112]uint8(s.Values[16:]))
-	switch {
-	case d.lists != nil:
-		d.list(len(d.ids) - 1)
-	case len(d.ids) >= listed:
-		d.lists = new([4096][]int32)
-		for i := range d.ids {
-			d.list(i)
-		}
-	}
-}
-
-// list enters a post in the lists.
-func (d *nearDay) list(i int) {
-	for p := range 16 {
-		at := p<<8 | int(byte(d.first[i][p/8]>>(p%8*8)))
-		d.lists[at] = append(d.lists[at], int32(i))
-	}
-}
-
-func (n *nearCache) remove(day uint32, id feed.ItemID) {
-	d := n.days[day]
-	if d == nil {
-		return
-	}
-	i := slices.Index(d.ids, id)
-	if i < 0 {
-		return
-	}
-	d.ids[i], d.words[i] = feed.ItemID{}, 0
-	n.posts--
-	if d.gone++; d.gone > listed && d.gone > len(d.ids)/2 {
-		delete(n.days, day) // it will be loaded anew
-		n.posts -= len(d.ids) - d.gone
-	}
-}
-
-// counters are for counting in how many values posts of a day agree with another. They
-// lie closer together than the values themselves.
-func (n *nearCache) counters(posts int) []uint8 {
-	if cap(n.agree) < posts {
-		n.agree = make([]uint8, posts+posts/4)
-	}
-	c := n.agree[:posts]
-	clear(c)
-	return c
-}
-
-// day gives the sketches of a day, reading them from the headers of the log if needed.
-func (t *txn) day(day uint32) (*nearDay, error) {
-	c := t.catalogTx
-	if d := c.near.days[day]; d != nil {
-		return d, nil
-	}
-	d := &nearDay{}
-	cur := c.b[bByDate].Cursor()
-	start := sortable(firstOf(day))
-	for k, _ := cur.Seek(start[:]); len(k) > 24 && dayOf(unsortable(k[:8])) == day; k, _ = cur.Next() {
-		id := feed.ItemID(k[len(k)-16:])
-		r, err := c.mustRow(id)
-		if err != nil {
-			return nil, err
-		}
-		h, ok := t.fresh[r.last]
-		if !ok && r.last >= t.first {
-			continue // of this commit, and without a sketch
-		}
-		if !ok {
-			vol, err := t.s.volume(r.last)
-			if err != nil {
-				return nil, err
-			}
-			read, _, err := vol.read(r.last)
-			if err != nil {
-				return nil, err
-			}
-			h = &read.sketch
-		}
-		if h.Words > 0 {
-			d.add(id, r.source, h)
-		}
-	}
-	if c.near.posts+len(d.ids) > 2*nearMost {
-		for other, o := range c.near.days {
-			if other+4*nearDays < day || other > day+4*nearDays {
-				c.near.posts -= len(o.ids) - o.gone
-				delete(c.near.days, other)
-			}
-		}
-	}
-	c.near.days[day] = d
-	c.near.posts += len(d.ids)
-	return d, nil
-}
-
 // nearest finds the post of another source that a new one is a copy of, by what
 // their sketches estimate; false if there is none. The most alike wins, of equals
 // the one that arrived first.
@@ -199,6 +51,7 @@ func (t *txn) nearest(num uint32, effective int64, s *store.Sketch, others iter.
 	a0, a1 := binary.LittleEndian.Uint64(s.Values[:]), binary.LittleEndian.Uint64(s.Values[8:])
 	best := 0.0
 	looked := 0
+	t.near.looks++
 	usual := habits{t: t, center: dayOf(effective), num: num, others: others}
 	for day := range daysAround(usual.center) {
 		d, err := t.day(day)

@@ -99,7 +99,7 @@ func (h *header) encode() []byte {
 	}
 	if h.sketch.Words > 0 {
 		s := append(make([]byte, 0, 136), h.sketch.Values[:]...)
-		b = putField(b, 14, binary.AppendUvarint(s, uint64(h.sketch.Words)))
+		b = putField(b, headSketch, binary.AppendUvarint(s, uint64(h.sketch.Words)))
 	}
 	if !h.content.IsZero() {
 		b = putField(b, 15, h.content[:])
@@ -220,6 +220,16 @@ func decodeTags(b []byte) ([]feed.Tag, error) {
 	return out, nil
 }
 
+// headSketch is the field of a header that holds its sketch.
+const headSketch = 14
+
+func getSketch(v []byte) (s store.Sketch) {
+	if len(v) > len(s.Values) {
+		s.Words = int(getUint(v[copy(s.Values[:], v):]))
+	}
+	return s
+}
+
 func decodeHeader(seq uint64, kind store.Kind, b []byte) (header, error) {
 	h := header{seq: seq, kind: kind}
 	firstSeen, rest := false, 0
@@ -251,10 +261,8 @@ func decodeHeader(seq uint64, kind store.Kind, b []byte) (header, error) {
 			h.tags, err = decodeTags(v)
 		case 13:
 			copy(h.rules[:], v)
-		case 14:
-			if len(v) > 128 {
-				h.sketch.Words = int(getUint(v[copy(h.sketch.Values[:], v):]))
-			}
+		case headSketch:
+			h.sketch = getSketch(v)
 		case 15:
 			copy(h.content[:], v)
 		case 16:

@@ -101,6 +101,17 @@ func takeScore(b []byte) (float64, []byte, error) {
 	return math.Float64frombits(binary.BigEndian.Uint64(b)), b[8:], nil
 }
 
+// rowPlace is what a row begins with: the record of the newest revision, and the source.
+func rowPlace(b []byte) (last uint64, source uint32, err error) {
+	var n [3]uint64
+	for i := range n {
+		if n[i], b, err = takeUvarint(b); err != nil {
+			return 0, 0, err
+		}
+	}
+	return n[0], uint32(n[2]), nil
+}
+
 // decodeRow is the reverse of encode. The story is zero for the item's own.
 func decodeRow(b []byte) (r row, err error) {
 	var n [4]uint64
