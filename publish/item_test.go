@@ -81,9 +81,13 @@ func TestItemPage(t *testing.T) {
 	if strings.Contains(old, "Tuesday") {
 		t.Error("version 1 has the text of version 2")
 	}
-	for _, bad := range []string{"?revision=0", "?revision=3", "?revision=x", "?revision=-1"} {
-		if rec := w.get(path + bad); rec.Code != http.StatusNotFound {
-			t.Errorf("%s: %d", bad, rec.Code)
+	for bad, code := range map[string]int{"?revision=3": 404, "?revision=0": 400, "?revision=x": 400, "?revision=-1": 400} {
+		rec := w.get(path + bad)
+		if rec.Code != code || !strings.HasPrefix(rec.Body.String(), "revision: ") {
+			t.Errorf("%s: %d %s", bad, rec.Code, rec.Body)
+		}
+		if api := w.get(path + ".json" + bad); bad != "?revision=0" && (api.Code != code || api.Header().Get("Content-Type") != "application/problem+json") {
+			t.Errorf(".json%s: %d %s", bad, api.Code, api.Body)
 		}
 	}
 	// Citations as files.
@@ -186,10 +190,34 @@ func TestDifferencePages(t *testing.T) {
 	if err := json.Unmarshal([]byte(w.body(path+"/diff.json?from=1&to=2")), &d); err != nil || len(d.Fields) != 2 {
 		t.Errorf("%v %v", err, d)
 	}
-	for _, bad := range []string{"", "?from=1", "?from=1&to=3", "?from=0&to=1", "?from=x&to=1"} {
-		if rec := w.get(path + "/diff" + bad); rec.Code != http.StatusNotFound {
-			t.Errorf("diff%s: %d", bad, rec.Code)
+	for bad, code := range map[string]int{"?from=1&to=3": 404, "?from=0&to=1": 400, "?from=x&to=1": 400, "?from=1&to=2&view=x": 400} {
+		if rec := w.get(path + "/diff" + bad); rec.Code != code || !strings.Contains(rec.Body.String(), ": ") {
+			t.Errorf("diff%s: %d %s", bad, rec.Code, rec.Body)
 		}
+	}
+	// Without versions it is the newest change, and of an item that has one version there is
+	// a page that says so.
+	for q, want := range map[string]string{"": "from=1&to=2", "?to=2": "from=1&to=2", "?from=1": "from=1&to=2", "?to=1": "from=1&to=1"} {
+		if rec := w.get(path + "/diff" + q); rec.Code != http.StatusFound || !strings.HasSuffix(rec.Header().Get("Location"), path+"/diff?"+want) {
+			t.Errorf("diff%s: %d to %s, want %s", q, rec.Code, rec.Header().Get("Location"), want)
+		}
+	}
+	one := "/items/" + w.add(post{source: "one", guid: "o", title: "Never changed", text: "<p>As it was.</p>", at: start})[0].ID.String()
+	if rec := w.get(one + "/diff"); rec.Code != http.StatusFound || !strings.HasSuffix(rec.Header().Get("Location"), one+"/revisions") {
+		t.Errorf("one version: %d to %s", rec.Code, rec.Header().Get("Location"))
+	}
+	_, only := w.page(one+"/revisions", http.StatusOK)
+	has(t, "one version", only, "There is one version")
+	_, missing := w.page(one+"/diff?from=1&to=2", http.StatusNotFound)
+	has(t, "one version", missing, "there is no version 2; there is one, as nothing has changed since it came")
+	for _, p := range []string{"/api/v1" + one + "/diff?from=1&to=2", one + "/diff.json?from=1&to=2"} {
+		rec := w.get(p)
+		if rec.Code != http.StatusNotFound || rec.Header().Get("Content-Type") != "application/problem+json" || !strings.Contains(rec.Body.String(), "#no-version") || !strings.Contains(rec.Body.String(), `"parameter":"to"`) {
+			t.Errorf("%s: %d %s", p, rec.Code, rec.Body)
+		}
+	}
+	if rec := w.get("/api/v1" + one + "/diff"); rec.Code != http.StatusBadRequest || !strings.Contains(rec.Body.String(), "it is missing") {
+		t.Errorf("without versions: %d %s", rec.Code, rec.Body)
 	}
 	list, listText := w.page(path+"/revisions", http.StatusOK)
 	has(t, "versions", list, `name="from"`, `name="to"`, path+"?revision=1", "/diff?from=1&amp;to=2")

@@ -26,6 +26,8 @@ type document struct {
 				Enum             []string
 				Default          any
 				Minimum, Maximum *int
+				Pattern          string
+				AnyOf            []any
 			}
 		}
 		Responses map[string]any
@@ -147,18 +149,22 @@ func TestOpenAPI(t *testing.T) {
 			if p.In != "query" {
 				continue
 			}
-			// Every parameter is read: a value that it does not take is refused by name.
-			bad := map[string]string{"integer": "x", "boolean": "perhaps"}[p.Schema.Type]
-			if p.Schema.Enum != nil {
-				bad = "none of these"
+			// Every parameter is read: a value that it does not take is refused by name, and
+			// with those that it takes.
+			if p.Schema.Type == "string" && p.Schema.Enum == nil && p.Schema.AnyOf == nil && p.Schema.Pattern == "" && p.Name != "q" && p.Name != "cursor" {
+				t.Errorf("%s: the document does not say what %s takes", path, p.Name)
 			}
-			if bad == "" {
-				bad = strings.Repeat("é!", 3000)
-			}
-			rec := w.get(with(sample, p.Name, bad))
-			var pr struct{ Parameter string }
-			if err := json.Unmarshal(rec.Body.Bytes(), &pr); err != nil || rec.Code != http.StatusBadRequest || pr.Parameter != p.Name {
-				t.Errorf("%s with a bad %s: %d %s", sample, p.Name, rec.Code, rec.Body)
+			for _, bad := range wrong(p.Schema.Type, p.Schema.Enum, p.Schema.AnyOf != nil, p.Schema.Minimum, p.Schema.Maximum) {
+				rec := w.get(with(sample, p.Name, bad))
+				var pr struct{ Parameter, Detail string }
+				if err := json.Unmarshal(rec.Body.Bytes(), &pr); err != nil || rec.Code != http.StatusBadRequest || rec.Header().Get("Content-Type") != "application/problem+json" || pr.Parameter != p.Name {
+					t.Errorf("%s with %s=%.40q: %d %s", sample, p.Name, bad, rec.Code, rec.Body)
+				}
+				for _, v := range append(p.Schema.Enum, limits(p.Schema.Minimum, p.Schema.Maximum)...) {
+					if !strings.Contains(pr.Detail, v) {
+						t.Errorf("%s with %s=%.40q does not say that it may be %s: %s", sample, p.Name, bad, v, pr.Detail)
+					}
+				}
 			}
 			for _, v := range append(p.Schema.Enum, limits(p.Schema.Minimum, p.Schema.Maximum)...) {
 				if rec := w.get(with(sample, p.Name, v)); rec.Code == http.StatusBadRequest {
@@ -196,6 +202,22 @@ func TestOpenAPI(t *testing.T) {
 var unanswered = []string{
 	"Statistics.index.rebuilding", "Statistics.index.done", "Statistics.index.replacing", "Statistics.index.total", "Statistics.index.fault", "Statistics.trouble_more",
 	"Facets.sampled", "SearchPage.notes", "Activity.partial", "Problem.query.part",
+}
+
+// wrong are values that a parameter of a schema does not take.
+func wrong(typ string, enum []string, date bool, least, most *int) []string {
+	bad := []string{strings.Repeat("é!", 3000)}
+	switch {
+	case typ == "integer":
+		bad = append(bad, "x", "1.5", "1e1", "-1", "99999999999999999999", strconv.Itoa(*least-1), strconv.Itoa(*most+1))
+	case typ == "boolean":
+		bad = append(bad, "perhaps", "2")
+	case enum != nil:
+		bad = append(bad, "abc", strings.ToUpper(enum[0]), enum[0]+","+enum[len(enum)-1])
+	case date:
+		bad = append(bad, "notadate", "2009", "2009-13-01", "2009-02-30", "2009-01-01T25:00:00Z")
+	}
+	return bad
 }
 
 func limits(least, most *int) (out []string) {

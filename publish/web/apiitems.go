@@ -200,9 +200,18 @@ func (s *Server) version(ctx context.Context, id feed.ItemID, n int) (*feed.Item
 		return nil, err
 	}
 	if n < 0 || n > len(all) {
-		return nil, ErrNotFound
+		return nil, noVersion("revision", n, len(all))
 	}
 	return asToday(&all[n-1], now), nil
+}
+
+// noVersion says of a parameter that it names a version that the item does not have.
+func noVersion(name string, n, have int) error {
+	detail := fmt.Sprintf("%s: there is no version %d; there are %d", name, n, have)
+	if have == 1 {
+		detail = fmt.Sprintf("%s: there is no version %d; there is one, as nothing has changed since it came", name, n)
+	}
+	return &problem{Type: missingVersion, Status: http.StatusNotFound, Title: "No such version", Detail: detail, Parameter: name}
 }
 
 // asToday gives a version what belongs to the item and not to the version.
@@ -349,8 +358,11 @@ func (s *Server) pair(ctx context.Context, id feed.ItemID, from, to int) (old, n
 	if err != nil {
 		return nil, nil, err
 	}
-	if from < 1 || to < 1 || from > len(all) || to > len(all) {
-		return nil, nil, ErrNotFound
+	if from < 1 || from > len(all) {
+		return nil, nil, noVersion("from", from, len(all))
+	}
+	if to < 1 || to > len(all) {
+		return nil, nil, noVersion("to", to, len(all))
 	}
 	two := []feed.Item{all[from-1], all[to-1]}
 	for i := range two {

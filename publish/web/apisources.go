@@ -129,7 +129,7 @@ var listSources = operation{
 	id: "listSources", path: "/sources", summary: "List sources",
 	text: "All sources that are not removed, by id, with how they stand.",
 	params: []param{
-		{name: "state", most: 20, text: "Only sources in this state.", example: "failing"},
+		{name: "state", choices: sourceStates, text: "Only sources in this state.", example: "failing"},
 		{name: "limit", kind: aNumber, least: 1, most: 1000, standard: "200", text: "How many there are on a page, at most."},
 		cursorParam,
 	},

@@ -22,7 +22,8 @@ type builder struct {
 	Topics, Sources, Langs []choice
 	Any                    bool // one of the topics is enough; else all are needed
 	Words                  string
-	More                   bool // something beyond topics was chosen
+	More                   bool   // something beyond topics was chosen
+	Unknown                string // a choice that there is not, in a sentence
 	Result                 *built
 }
 
@@ -64,9 +65,8 @@ type reader struct {
 // previewPosts is how many posts a preview shows.
 const previewPosts = 6
 
-// newBuilder reads the form.
-func (s *Server) newBuilder(r *http.Request, site *Site, counts *overview) *builder {
-	v := r.URL.Query()
+// newBuilder fills in the form with what was checked of it.
+func newBuilder(v url.Values, site *Site, counts *overview) *builder {
 	b := &builder{Any: v.Get("how") == "any", Words: shorten(ordered(strings.ToValidUTF8(v.Get("words"), "\uFFFD")), 1000)}
 	for _, t := range site.Topics {
 		c := choice{ID: t.Name, Label: t.Title, With: slices.Contains(v["topic"], t.Name), Without: slices.Contains(v["not"], t.Name)}
@@ -91,6 +91,19 @@ func (s *Server) newBuilder(r *http.Request, site *Site, counts *overview) *buil
 				b.Langs = append(b.Langs, choice{ID: l.Name, Label: languageName(l.Name), Count: l.Count, With: l.Name == lang})
 			}
 		}
+	}
+	for _, id := range slices.Concat(v["topic"], v["not"]) {
+		if !slices.ContainsFunc(b.Topics, func(c choice) bool { return c.ID == id }) {
+			b.Unknown = fmt.Sprintf("There is no topic %q here.", id)
+		}
+	}
+	for _, id := range v["source"] {
+		if !slices.ContainsFunc(b.Sources, func(c choice) bool { return c.ID == id }) {
+			b.Unknown = fmt.Sprintf("There is no source %q here.", id)
+		}
+	}
+	if lang != "" && counts != nil && !slices.ContainsFunc(b.Langs, func(c choice) bool { return c.With }) {
+		b.Unknown = fmt.Sprintf("There is nothing in the language %s here.", quoted(ordered(lang)))
 	}
 	b.More = b.More || lang != "" || b.Words != "" || slices.ContainsFunc(b.Topics, func(c choice) bool { return c.Without })
 	return b
@@ -119,6 +132,9 @@ func (s *Server) build(r *http.Request, b *builder) error {
 	langs, langNames := chosen(b.Langs, func(c choice) bool { return c.With })
 	out := &built{}
 	b.Result = out
+	if out.Problem = b.Unknown; out.Problem != "" {
+		return nil
+	}
 	for _, id := range without {
 		if i := slices.Index(with, id); i >= 0 {
 			out.Problem = fmt.Sprintf("%q is asked for and left out at once: take one of the two ticks away.", withNames[i])

@@ -118,12 +118,20 @@ func (s *Server) diff(w http.ResponseWriter, r *http.Request) {
 	if s.asJSON(w, r, &itemDiff) {
 		return
 	}
-	form := r.URL.Query()
 	id, err := feed.ParseItemID(r.PathValue("id"))
-	from, ferr := strconv.Atoi(form.Get("from"))
-	to, terr := strconv.Atoi(form.Get("to"))
-	if err != nil || ferr != nil || terr != nil {
+	if err != nil {
 		s.fail(w, r, ErrNotFound)
+		return
+	}
+	form, err := readForm(diffForm, r)
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	from, _ := strconv.Atoi(form.Get("from")) // they were checked
+	to, _ := strconv.Atoi(form.Get("to"))
+	if from == 0 || to == 0 {
+		s.diffOfNewest(w, r, id, from, to)
 		return
 	}
 	old, now, err := s.pair(r.Context(), id, from, to)
@@ -161,6 +169,23 @@ func (s *Server) diff(w http.ResponseWriter, r *http.Request) {
 	fr.JSON = fmt.Sprintf("%s/diff.json?from=%d&to=%d", p.Path, from, to)
 	fr.Body = p
 	s.show(w, r, "diff", fr)
+}
+
+// diffOfNewest leads to what the newest version changed, or, where one of the two
+// versions was named, to what it became or what it was before. An item of one version
+// has a page that says so: the list of its versions.
+func (s *Server) diffOfNewest(w http.ResponseWriter, r *http.Request, id feed.ItemID, from, to int) {
+	now, err := s.version(r.Context(), id, 0)
+	if err != nil {
+		s.failItem(w, r, "", err)
+		return
+	}
+	page := s.pageOf(id) + "/revisions"
+	if now.Revisions > 1 || from != 0 || to != 0 {
+		to = cmp.Or(to, now.Revisions)
+		page = s.diffPage(id, cmp.Or(from, max(1, to-1)), to)
+	}
+	s.redirect(w, http.StatusFound, page, "public, max-age=60") // a further version leads elsewhere
 }
 
 // rowsOf sets changes out in paragraphs, up to a number of bytes, and says how many

@@ -27,6 +27,12 @@ type health struct {
 	Text  string `json:"text"` // a sentence
 }
 
+// sourceStates are the states that a source may be in, as [store.SourceState.Word]
+// names them; docs/operating.md says what each asks of the operator.
+var sourceStates = []string{
+	"ok", "new", "quiet", "emptied", "failing", "broken", "missing", "limited", "blocked", "leaving", "gone", "merged", "disabled", "imported",
+}
+
 // longFailing is from when on a failure is no hiccup any more.
 const longFailing = 3 * 24 * time.Hour
 
@@ -50,6 +56,8 @@ func healthOf(s *store.SourceState, now time.Time) health {
 		h.Level, h.Text = doubt, "Its server says that it is gone for good. It is asked once more."
 	case "gone":
 		h.Level, h.Text = resting, "It is gone for good and not asked any more; its posts stay."
+	case "merged":
+		h.Level, h.Text = resting, "It moved to the address of another source, which goes on; its posts stay."
 	case "limited":
 		h.Level, h.Text = doubt, "Its server asked us to come less often, and we do."
 	case "blocked":

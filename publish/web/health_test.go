@@ -1,6 +1,7 @@
 package web
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -18,13 +19,16 @@ func TestHealth(t *testing.T) {
 	texts := map[string]bool{}
 	for condition, want := range map[string]level{
 		"ok": fine, "failing": doubt, "missing": trouble, "leaving": doubt, "gone": resting, "limited": doubt, "blocked": trouble, "quiet": doubt,
-		"broken": trouble, "emptied": doubt,
+		"broken": trouble, "emptied": doubt, "merged": resting,
 	} {
 		h := healthOf(src(condition), now)
 		if h.Level != want || h.State != condition || h.Text == "" || texts[h.Text] {
 			t.Errorf("%s: %+v, want %s and a text of its own", condition, h, want)
 		}
 		texts[h.Text] = true
+		if !slices.Contains(sourceStates, condition) {
+			t.Errorf("nobody can ask for sources in state %s", condition)
+		}
 	}
 	long := src("failing")
 	long.State.Failures, long.State.FirstFailure, long.State.Class, long.State.LastStatus = 9, now.Add(-4*24*time.Hour), "server", 503
@@ -36,7 +40,7 @@ func TestHealth(t *testing.T) {
 		"imported": {},
 		"disabled": {Source: store.Source{URL: "https://a.example/feed", Disabled: true}},
 	} {
-		if h := healthOf(s, now); h.State != state || h.Level != resting {
+		if h := healthOf(s, now); h.State != state || h.Level != resting || !slices.Contains(sourceStates, state) {
 			t.Errorf("%s: %+v", state, h)
 		}
 	}

@@ -40,12 +40,16 @@ func (s *Server) indexing() indexing {
 const homePosts = 20
 
 func (s *Server) home(w http.ResponseWriter, r *http.Request) {
+	form, err := readForm(homeForm, r)
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
 	site, fr, ok := s.site(w, r)
 	if !ok {
 		return
 	}
 	p := homePage{Site: site, State: s.indexing()}
-	var err error
 	if p.Counts, err = s.overview(r.Context(), &site); err != nil {
 		s.fail(w, r, err)
 		return
@@ -57,7 +61,7 @@ func (s *Server) home(w http.ResponseWriter, r *http.Request) {
 		}
 		p.Topics = append(p.Topics, c)
 	}
-	p.Builder = s.newBuilder(r, &site, p.Counts)
+	p.Builder = newBuilder(form, &site, p.Counts)
 	if err := s.build(r, p.Builder); err != nil {
 		s.fail(w, r, err)
 		return

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"html/template"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -89,34 +90,29 @@ func (s *Server) item(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, ErrNotFound)
 		return
 	}
-	revision := 0
-	if v := r.URL.Query().Get("revision"); v != "" {
-		if revision, err = strconv.Atoi(v); err != nil || revision < 1 {
-			s.fail(w, r, ErrNotFound)
-			return
-		}
+	if format == ".json" {
+		r.SetPathValue("id", text)
+		s.operate(w, r, &oneItem)
+		return
 	}
+	form, err := readForm(itemForm, r)
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	revision, _ := strconv.Atoi(form.Get("revision")) // it was checked; 0 is the newest
 	it, err := s.version(r.Context(), id, revision)
 	if err != nil {
 		s.failItem(w, r, format, err)
 		return
 	}
 	switch format {
-	case ".json":
-		b, err := s.itemJSON(it, true)
-		if err != nil {
-			s.fail(w, r, err)
-			return
-		}
-		w.Header().Set("Content-Type", "application/json")
-		w.Header().Set("Access-Control-Allow-Origin", "*")
-		s.content(w, r, append(b, '\n'), "public, max-age=300")
 	case ".bib":
 		s.citation(w, r, it, "application/x-bibtex; charset=utf-8", cite.BibTeX)
 	case ".ris":
 		s.citation(w, r, it, "application/x-research-info-systems; charset=utf-8", cite.RIS)
 	default:
-		s.itemPage(w, r, it)
+		s.itemPage(w, r, it, form)
 	}
 }
 
@@ -156,8 +152,6 @@ func (s *Server) failItem(w http.ResponseWriter, r *http.Request, format string,
 		fr.Title, fr.Code = "Taken down · "+fr.Site, http.StatusGone
 		fr.Body = gravePage{Grave: p.Item, Source: s.lib.Source(p.Item.Source)}
 		s.show(w, r, "grave", fr)
-	case ".json":
-		s.problem(w, r, p)
 	default:
 		plainError(w, http.StatusGone, ErrGone.Error())
 	}
@@ -170,16 +164,15 @@ type gravePage struct {
 }
 
 // itemPage serves the page of a version of an item.
-func (s *Server) itemPage(w http.ResponseWriter, r *http.Request, it *feed.Item) {
+func (s *Server) itemPage(w http.ResponseWriter, r *http.Request, it *feed.Item, form url.Values) {
 	site, fr, ok := s.site(w, r)
 	if !ok {
 		return
 	}
 	src := s.lib.Source(it.Source)
-	form := r.URL.Query()
 	p := itemPage{
 		Item: it, Path: s.pageOf(it.ID), Digest: it.Digest.String(), Old: it.Revision < it.Revisions, Short: render.Restricted(it, src),
-		Shown: form.Get("images") == "1", Marked: form.Get("why"), Cite: cite.Parts(s.work(it)),
+		Shown: isOn(form, "images"), Marked: form.Get("why"), Cite: cite.Parts(s.work(it)),
 	}
 	// Nothing is loaded from elsewhere for a page, unless its reader asks (SEC-18).
 	policy := html.DefaultPolicy()

@@ -301,7 +301,7 @@ func (s *Server) static(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", staticTypes[path.Ext(name)])
 	cache := "public, max-age=86400"
-	if r.URL.Query().Get("v") == version(b) {
+	if form, err := readForm(staticForm, r); err == nil && form.Get("v") == version(b) {
 		cache = "public, max-age=31536000, immutable"
 	}
 	s.content(w, r, b, cache)

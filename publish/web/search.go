@@ -80,19 +80,20 @@ func (f searchForm) options() store.SearchOptions {
 // searchPosts is how many posts a page of a search has.
 const searchPosts = 20
 
-// readForm reads the parameters of the page of a search, which are those of a search
-// feed and some more. problem says what is wrong with them.
-func readForm(v url.Values) (f searchForm, problem string) {
+// readSearchForm reads the parameters of the page of a search, which are those of a
+// search feed and some more. problem says what is wrong with them.
+func readSearchForm(r *http.Request) (f searchForm, problem string) {
+	v, err := readForm(searchPageForm, r)
 	f = searchForm{
-		Q: strings.TrimSpace(ordered(v.Get("q"))), Order: store.Newest.String(), AsOf: strings.TrimSpace(ordered(v.Get("as_of"))),
-		All: v.Get("all_versions") == "true", Copies: v.Get("copies") != "", Cursor: v.Get("cursor"),
+		Q: strings.TrimSpace(ordered(v.Get("q"))), Order: store.Newest.String(), AsOf: ordered(v.Get("as_of")),
+		All: isOn(v, "all_versions"), Copies: isOn(v, "copies"), Cursor: v.Get("cursor"),
+	}
+	if err != nil {
+		return f, "The address is wrong: " + ordered(err.Error()) + "."
 	}
 	if name := v.Get("order"); name != "" {
-		order, err := readOrder(name)
-		if err != nil {
-			return f, "The order " + shorten(err.Error(), 200) + "."
-		}
-		f.Order, f.order = name, order
+		f.Order = name
+		f.order, _ = readOrder(name) // it was checked
 	}
 	if f.AsOf != "" {
 		var s Search
@@ -167,11 +168,7 @@ func (s *Server) search(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	p := &searchBody{State: s.indexing()}
-	v, err := url.ParseQuery(r.URL.RawQuery)
-	p.searchForm, p.Problem = readForm(v)
-	if err != nil { // what is left of it would find something else
-		p.Problem = "The address is broken: a % in it is not followed by two hexadecimal digits, or it has a semicolon. The form writes it right."
-	}
+	p.searchForm, p.Problem = readSearchForm(r)
 	fr.Title, fr.Here, fr.Query = "Search · "+fr.Site, "search", p.Q
 	if p.Q != "" {
 		fr.Title = shorten(plainLine(p.Q), 60) + " · " + fr.Title

@@ -266,7 +266,14 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		return
 	}
 	h := w.Header()
+	bad, isProblem := errors.AsType[*problem](err)
 	switch {
+	case isProblem && bad.Status == http.StatusNotFound:
+		h.Set("Cache-Control", "public, max-age=60")
+		s.sayError(w, r, bad.Status, bad.Detail, "")
+	case isProblem && bad.Status < http.StatusInternalServerError:
+		h.Set("Cache-Control", "no-store")
+		s.sayError(w, r, bad.Status, ordered(bad.Detail), "")
 	case errors.Is(err, ErrNotFound), errors.Is(err, store.ErrNotFound):
 		h.Set("Cache-Control", "public, max-age=60")
 		s.sayError(w, r, http.StatusNotFound, ErrNotFound.Error(), adviceFor(r.URL.Path))
