@@ -15,45 +15,69 @@ import (
 	"chancery/store/storetest"
 )
 
-// madeDoc makes a document of n posts of about 5 KB of HTML each, with words drawn
-// as in real text, and the drafts that a pipeline makes of it.
+// madePost is a post of about 5 KB of HTML, with words drawn as in real text.
+type madePost struct {
+	guid, title string
+	paragraphs  []string
+	sketch      store.Sketch
+}
+
+func newMadePost(r *rand.Rand, source feed.SourceID, title string) madePost {
+	p := madePost{guid: fmt.Sprintf("https://%s.example/%d", source, r.Uint64()), title: title}
+	for range 8 + r.IntN(8) {
+		p.paragraphs = append(p.paragraphs, madeParagraph(r, source))
+	}
+	p.sketch.Words = 300
+	for j := range p.sketch.Values {
+		p.sketch.Values[j] = uint8(r.Uint32())
+	}
+	return p
+}
+
+func madeParagraph(r *rand.Rand, source feed.SourceID) string {
+	zipf := rand.NewZipf(r, 1.05, 3, 30000)
+	var c strings.Builder
+	c.WriteString("<p>")
+	for range 40 + r.IntN(30) {
+		fmt.Fprintf(&c, "w%x ", zipf.Uint64()*2654435761%0xfffff)
+	}
+	fmt.Fprintf(&c, "<a href=\"https://%s.example/%d\">more</a></p>\n", source, r.IntN(1000))
+	return c.String()
+}
+
+// madeDoc makes a document of n posts and the drafts that a pipeline makes of it.
 func madeDoc(r *rand.Rand, source feed.SourceID, n int) store.Batch {
+	posts := make([]madePost, n)
+	for i := range posts {
+		posts[i] = newMadePost(r, source, fmt.Sprintf("Title %d of %s", i, source))
+	}
+	return docOf(source, posts)
+}
+
+// docOf is the document of posts.
+func docOf(source feed.SourceID, posts []madePost) store.Batch {
 	var b strings.Builder
 	doc := &store.Document{Source: source, URL: "https://" + string(source) + ".example/feed", Status: 200, MediaType: "application/rss+xml"}
 	batch := store.Batch{Document: doc}
 	fmt.Fprintf(&b, "<rss version=\"2.0\"><channel><title>%s</title><link>https://%s.example/</link>", source, source)
-	zipf := rand.NewZipf(r, 1.05, 3, 30000)
-	for i := range n {
-		var c strings.Builder
-		for range 8 + r.IntN(8) {
-			c.WriteString("<p>")
-			for range 40 + r.IntN(30) {
-				fmt.Fprintf(&c, "w%x ", zipf.Uint64()*2654435761%0xfffff)
-			}
-			fmt.Fprintf(&c, "<a href=\"https://%s.example/%d\">more</a></p>\n", source, r.IntN(1000))
-		}
-		content := c.String()
-		guid := fmt.Sprintf("https://%s.example/%d/%d", source, i, r.Uint64())
+	esc := strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
+	for i, p := range posts {
+		content := strings.Join(p.paragraphs, "")
 		start := b.Len()
-		esc := strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(content)
-		fmt.Fprintf(&b, "<item><title>Title %d of %s</title><guid>%s</guid><link>%s</link><pubDate>Mon, 02 Jan 2026 15:04:05 GMT</pubDate><description>%s</description></item>", i, source, guid, guid, esc)
+		fmt.Fprintf(&b, "<item><title>%s</title><guid>%s</guid><link>%s</link><pubDate>Mon, 02 Jan 2026 15:04:05 GMT</pubDate><description>%s</description></item>", p.title, p.guid, p.guid, esc.Replace(content))
 		part := store.Part{Start: start, End: b.Len(), Digest: feed.DigestOf([]byte(b.String()[start:]))}
 		doc.Parts = append(doc.Parts, part)
-		d := store.Draft{
+		batch.Drafts = append(batch.Drafts, store.Draft{
 			Entry: feed.Entry{
-				ID: guid, URL: guid, Title: feed.Text{Value: fmt.Sprintf("Title %d of %s", i, source)},
-				Content: feed.Text{Type: feed.HTML, Value: content}, Links: []feed.Link{{Rel: "alternate", Href: guid}},
+				ID: p.guid, URL: p.guid, Title: feed.Text{Value: p.title},
+				Content: feed.Text{Type: feed.HTML, Value: content}, Links: []feed.Link{{Rel: "alternate", Href: p.guid}},
 				Published: feed.Date{Time: time.Date(2026, 1, 2, 15, 4, 5, 0, time.UTC), Raw: "Mon, 02 Jan 2026 15:04:05 GMT"}, Bytes: part.Digest,
 			},
-			Native: guid, Method: "guid", Keys: []store.Key{storetest.Hash(store.KeyGUID, guid), storetest.Hash(store.KeyAlias, guid)},
-			Story:   []store.Key{storetest.Hash(store.KeyURL, guid), storetest.Hash(store.KeyText, content)},
+			Native: p.guid, Method: "guid", Keys: []store.Key{storetest.Hash(store.KeyGUID, p.guid), storetest.Hash(store.KeyAlias, p.guid)},
+			Story:   []store.Key{storetest.Hash(store.KeyURL, p.guid), storetest.Hash(store.KeyText, content)},
 			Version: feed.DigestOf([]byte(content)), Part: i, Topics: []feed.Tag{{Topic: "iran", Score: 1}},
-		}
-		d.Sketch.Words = 300
-		for j := range d.Sketch.Values {
-			d.Sketch.Values[j] = uint8(r.Uint32())
-		}
-		batch.Drafts = append(batch.Drafts, d)
+			Sketch: p.sketch,
+		})
 	}
 	b.WriteString("</channel></rss>")
 	doc.Body = []byte(b.String())
