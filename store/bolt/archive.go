@@ -35,6 +35,7 @@ func (s *Store) Known(ctx context.Context, id feed.SourceID, digests []feed.Dige
 func (s *Store) Append(ctx context.Context, batches ...store.Batch) ([]store.Outcome, error) {
 	ins := make([]*intake, len(batches))
 	added := map[feed.SourceID]bool{}
+	drafts := 0
 	for i := range batches {
 		b := &batches[i]
 		in := &intake{source: b.Source, batch: s.without(b)}
@@ -53,6 +54,7 @@ func (s *Store) Append(ctx context.Context, batches ...store.Batch) ([]store.Out
 			}
 		}
 		ins[i] = in
+		drafts += len(b.Drafts)
 	}
 	for _, in := range ins {
 		if err := s.prepare(in); err != nil {
@@ -60,7 +62,7 @@ func (s *Store) Append(ctx context.Context, batches ...store.Batch) ([]store.Out
 		}
 	}
 	var out []store.Outcome
-	err := s.submit(ctx, &job{run: func(t *txn) error {
+	err := s.submit(ctx, &job{size: drafts, run: func(t *txn) error {
 		out = nil // it may be a second try
 		for i, in := range ins {
 			if in.add != nil && t.source(in.source) == nil {

@@ -63,6 +63,7 @@ type Store struct {
 	temp string // directory of a catalog made for reading only
 
 	jobs    chan *job
+	linger  time.Duration // see gather
 	quit    chan struct{}
 	stopped chan struct{} // the writer has ended
 
@@ -91,6 +92,7 @@ type Store struct {
 
 	itemsPerDay, revisionsPerDay atomic.Int64 // see SetQuotas
 	behind                       bool         // the catalog may lack records of the log; only the writer uses it
+	grew                         int          // bytes of records that were written since grow; only the writer
 	plain                        int          // bytes of items in the live volume while it has no dictionary; only the writer
 }
 
@@ -117,7 +119,7 @@ func Open(ctx context.Context, dir string, o Options) (_ *Store, err error) {
 	}
 	s := &Store{
 		dir: dir, opts: o, log: o.Log, grown: make(chan struct{}), fence: uint64(time.Now().UnixNano()),
-		jobs: make(chan *job, maxGroup), quit: make(chan struct{}), stopped: make(chan struct{}),
+		jobs: make(chan *job, maxGroup), linger: linger, quit: make(chan struct{}), stopped: make(chan struct{}),
 		late: newLateStates(),
 	}
 	s.SetQuotas(o.ItemsPerDay, o.RevisionsPerDay)

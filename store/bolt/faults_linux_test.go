@@ -153,6 +153,9 @@ func (w *worked) holds(dir string) error {
 		}
 	}
 	if !w.down.IsZero() {
+		if err := s.Change(ctx, nil); err != nil { // the next volume is made after the answer
+			return err
+		}
 		files, err := filepath.Glob(filepath.Join(dir, "archive", "v*"))
 		if err != nil {
 			return err

@@ -182,11 +182,13 @@ func (s *Store) Finish(ctx context.Context, l store.Lease, r store.PollResult) (
 	}
 	var out []store.Outcome
 	var recorded time.Time
+	drafts := 0
 	if r.Batch != nil {
-		recorded = r.Batch.At
+		recorded, drafts = r.Batch.At, len(r.Batch.Drafts)
 	}
 	err := s.submit(ctx, &job{
 		poll: true,
+		size: drafts,
 		run: func(t *txn) error {
 			if t.ended[id] {
 				return fmt.Errorf("source %q: %w", id, store.ErrLeaseLost)

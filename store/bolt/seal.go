@@ -12,7 +12,6 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"chancery/feed"
-	"chancery/store"
 )
 
 // seal is what a volume that will not grow says of itself. The zero value is that of a
@@ -20,7 +19,7 @@ import (
 type seal struct {
 	last    uint64      // its last record
 	records uint64      // how many there are
-	digest  feed.Digest // over their leaf hashes; zero: one of them could not be read when it was sealed
+	digest  feed.Digest // over their leaf hashes; zero: an earlier program could not read one of them
 }
 
 func (s seal) encode() []byte {
@@ -87,36 +86,24 @@ func (d *leafDigest) sum() feed.Digest {
 	return feed.Digest(d.h.Sum(nil))
 }
 
-// sealOf is the seal that a volume is to have. A record that cannot be read leaves the
-// digest out, so that a volume with one does not grow for ever.
-func (v *volume) sealOf() (s seal, err error) {
-	if s.last, err = v.last(); err != nil {
-		return s, err
+// sealOf is the seal that a volume is to have. The leaf hashes are those of the tree,
+// made when the records were written: reading a whole volume for them would keep
+// everybody waiting who has something to record, and a record that was damaged since
+// then would be sealed as it is now.
+func (s *Store) sealOf(v *volume) (end seal, err error) {
+	if end.last, err = v.last(); err != nil {
+		return end, err
 	}
-	s.records = s.last - v.first + 1
+	end.records = end.last - v.first + 1
 	var d leafDigest
-	err = v.view(func(tx *bbolt.Tx) error {
-		return tx.Bucket(bucketLog).ForEach(func(k, b []byte) error {
-			f, err := unframe(getSeq(k), b)
-			if err != nil {
-				return damaged(v.where(getSeq(k)), err)
-			}
-			d.add(leafHash(getSeq(k), f.kind, f.head))
-			return nil
-		})
-	})
-	switch {
-	case errors.Is(err, store.ErrCorrupt):
-		return s, nil
-	case err == nil && d.records == s.records:
-		s.digest = d.sum()
-	}
-	return s, err
+	err = s.viewCatalog(func(c *catalogTx) error { return c.leaves(v.first, end.last, d.add) })
+	end.digest = d.sum()
+	return end, err
 }
 
 // seal ends a volume and begins the next. When it fails, all is as it was.
 func (s *Store) seal(v *volume) error {
-	end, err := v.sealOf()
+	end, err := s.sealOf(v)
 	if err != nil {
 		return err
 	}

@@ -65,6 +65,20 @@ func (c *catalogTx) finishTree() error {
 	return nil
 }
 
+// leaves calls f with the leaf hashes of records, in order.
+func (c *catalogTx) leaves(first, last uint64, f func(tlog.Hash)) error {
+	for n := first - 1; n < last; {
+		row := c.b[bTree].Get(tile{0, n / tileWidth}.key())
+		for i := n % tileWidth; i < tileWidth && n < last; i, n = i+1, n+1 {
+			if len(row) < int(i+1)*tlog.HashSize {
+				return damaged("catalog: tree", fmt.Errorf("the leaf of record %d is missing", n+1))
+			}
+			f(tlog.Hash(row[i*tlog.HashSize:]))
+		}
+	}
+	return nil
+}
+
 // subtree is the hash over hashes, a power of two of them, that stand side by side.
 func subtree(hashes []byte) tlog.Hash {
 	if len(hashes) == tlog.HashSize {

@@ -9,7 +9,8 @@ import (
 	"chancery/store"
 )
 
-// Bounds of a group commit (HOUSE part 5).
+// Bounds of a group commit (HOUSE part 5): so many records, as far as can be told
+// before, and so long that whoever came first waits for others.
 const (
 	maxGroup = 200
 	linger   = 20 * time.Millisecond
@@ -25,6 +26,8 @@ type job struct {
 	done chan struct{}
 	// poll: it ends a poll, and can wait a moment for others to be committed with.
 	poll bool
+	// size is how many drafts it brings.
+	size int
 	// handed is when it was handed over; see Commit.
 	handed time.Time
 }
@@ -92,32 +95,32 @@ func (s *Store) write() {
 
 // gather takes what is queued. While that is only polls, and more polls are under
 // way, it waits a moment for those: a commit costs more than what a poll brings, and
-// so does whatever follows the log from commit to commit.
+// so does whatever follows the log from commit to commit. Whoever has waited for the
+// commit before waits no longer.
 func (s *Store) gather(first *job) []*job {
-	group := []*job{first}
-	polls := first.poll
-	for len(group) < maxGroup {
+	group, polls, size := []*job{first}, first.poll, 1+first.size
+	add := func(j *job) {
+		group, polls, size = append(group, j), polls && j.poll, size+1+j.size
+	}
+	for size < maxGroup {
 		select {
 		case j := <-s.jobs:
-			group = append(group, j)
-			polls = polls && j.poll
+			add(j)
 			continue
 		default:
 		}
 		break
 	}
-	if !polls || s.underWay() <= len(group) {
+	left := s.linger - time.Since(first.handed)
+	if size >= maxGroup || !polls || left <= 0 || s.underWay() <= len(group) {
 		return group
 	}
-	t := time.NewTimer(linger)
+	t := time.NewTimer(left)
 	defer t.Stop()
-	for len(group) < maxGroup {
+	for polls && size < maxGroup {
 		select {
 		case j := <-s.jobs:
-			group = append(group, j)
-			if !j.poll {
-				return group
-			}
+			add(j)
 		case <-t.C:
 			return group
 		case <-s.quit:
@@ -154,6 +157,7 @@ func (s *Store) commit(all []*job) {
 		}
 		close(j.done)
 	}
+	s.grow()
 }
 
 // attempt tries to do jobs in one commit. False: one of several failed after it
@@ -253,7 +257,7 @@ func (s *Store) transact(group []*job) (err error) {
 	if len(t.recs) > 0 {
 		s.recent.add(t.drafted, t.drafts)
 		s.announce(t.end)
-		s.grow(t)
+		s.grew += t.size
 	}
 	return nil
 }
@@ -299,12 +303,16 @@ func (s *Store) catchUp() error {
 // dictAfter is how much of a volume's items must be there before its dictionary is made.
 const dictAfter = 512 << 10
 
-// grow is what is due after a commit: a dictionary for a young volume, the next
-// volume after a full one. Neither undoes the commit if it fails.
-func (s *Store) grow(t *txn) {
-	live := t.live
+// grow is what is due after a commit, and of which nobody waits for the end: a
+// dictionary for a young volume, the next volume after a full one. Neither undoes the
+// commit if it fails.
+func (s *Store) grow() {
+	if s.grew == 0 {
+		return
+	}
+	live := s.live()
 	if live.dictionary() == nil {
-		s.plain += t.size
+		s.plain += s.grew
 		if s.plain >= dictAfter/4 {
 			if err := s.makeDict(live); err != nil {
 				s.log.Error("no dictionary for the volume", "volume", live.number, "error", err.Error())
@@ -312,6 +320,7 @@ func (s *Store) grow(t *txn) {
 			s.plain = 0
 		}
 	}
+	s.grew = 0
 	if size, err := fileSize(live.path); err == nil && size >= s.opts.VolumeSize {
 		if err := s.seal(live); err != nil {
 			s.log.Error("the volume is not sealed", "volume", live.number, "error", err.Error())
