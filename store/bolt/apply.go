@@ -54,17 +54,13 @@ func (c *catalogTx) apply(h *header, head []byte, plain func() ([]byte, error)) 
 
 func (c *catalogTx) addKeys(num uint32, h *header) error {
 	for _, k := range h.keys {
-		if kr := keyRow(num, k); c.b[bKeys].Get(kr) == nil {
-			if err := c.b[bKeys].Put(kr, h.item[:]); err != nil {
-				return err
-			}
+		if err := c.putFirst(bKeys, keyRow(num, k), h.item[:]); err != nil {
+			return err
 		}
 	}
 	for _, k := range h.storyKeys {
-		if kr := storyRow(k); c.b[bStory].Get(kr) == nil {
-			if err := c.b[bStory].Put(kr, binary.AppendUvarint(nil, h.seq)); err != nil {
-				return err
-			}
+		if err := c.putFirst(bStory, storyRow(k), binary.AppendUvarint(nil, h.seq)); err != nil {
+			return err
 		}
 	}
 	if h.part != (short{}) {
@@ -151,7 +147,7 @@ func (c *catalogTx) applyRevision(h *header) error {
 	r.versions = append(slices.Clone(r.versions), markOf(h.version))
 	r.versions = r.versions[max(0, len(r.versions)-flips):]
 	c.counts.Revisions++
-	if err := c.b[bRevs].Put(revRow(h.item, h.revision), be64(h.seq)); err != nil {
+	if err := c.put(bRevs, revRow(h.item, h.revision), be64(h.seq)); err != nil {
 		return err
 	}
 	if err := c.putRow(h.item, &r); err != nil {

@@ -84,12 +84,15 @@ func docOf(source feed.SourceID, posts []madePost) store.Batch {
 	return batch
 }
 
+func sourceName(i int) feed.SourceID { return feed.SourceID(fmt.Sprintf("s%04d", i)) }
+
+// addSources makes n sources, named by sourceName.
 func addSources(tb testing.TB, s store.Store, n int) []feed.SourceID {
 	tb.Helper()
 	var ids []feed.SourceID
 	var edits []store.Edit
 	for i := range n {
-		id := feed.SourceID(fmt.Sprintf("s%04d", i))
+		id := sourceName(i)
 		ids = append(ids, id)
 		edits = append(edits, store.Edit{Kind: store.KindSource, Source: &store.Source{ID: id, URL: "https://" + string(id) + ".example/feed"}})
 	}

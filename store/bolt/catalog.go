@@ -108,6 +108,7 @@ type catalogTx struct {
 	overtaken map[feed.SourceID]bool
 	changes   uint64          // how often a source was set
 	tiles     map[tile][]byte // rows of the tree that grew
+	aside     *sorted         // nil: all buckets are written here; else some go there
 }
 
 // memory is the part of the catalog that is held in memory: everything that is as
@@ -185,6 +186,37 @@ func (c *catalogTx) merge() {
 		c.mem.topics[t] = n
 		c.mem.labels[n] = t
 	}
+}
+
+// asideBuckets are those whose rows come in no order, most of a catalog, and that apply
+// writes and does not read: each row is put as often as it changes, or only the first counts.
+var asideBuckets = map[int]bool{bRevs: true, bKeys: true, bStory: true, bByDate: true, bBySource: true}
+
+// put writes a row of one of asideBuckets.
+func (c *catalogTx) put(bucket int, k, v []byte) error {
+	if c.aside != nil {
+		return c.aside.add(bucket, rowPut, k, v)
+	}
+	return c.b[bucket].Put(k, v)
+}
+
+// putFirst is put where there is no such row yet.
+func (c *catalogTx) putFirst(bucket int, k, v []byte) error {
+	if c.aside != nil {
+		return c.aside.add(bucket, rowFirst, k, v)
+	}
+	if c.b[bucket].Get(k) != nil {
+		return nil
+	}
+	return c.b[bucket].Put(k, v)
+}
+
+// remove takes a row of one of asideBuckets away.
+func (c *catalogTx) remove(bucket int, k []byte) error {
+	if c.aside != nil {
+		return c.aside.add(bucket, rowGone, k, nil)
+	}
+	return c.b[bucket].Delete(k)
 }
 
 func num4(n uint32) []byte { return binary.BigEndian.AppendUint32(nil, n) }
@@ -373,18 +405,18 @@ func revRow(id feed.ItemID, revision uint32) []byte {
 // put writes the rows by date of an item; old, if not nil, are those to take away.
 func (c *catalogTx) putDates(source feed.SourceID, id feed.ItemID, r, old *row) error {
 	if old != nil && old.effective != r.effective {
-		if err := errors.Join(c.b[bByDate].Delete(dateKey(old.effective, source, id)),
-			c.b[bBySource].Delete(sourceDateKey(old.source, old.effective, id))); err != nil {
+		if err := errors.Join(c.remove(bByDate, dateKey(old.effective, source, id)),
+			c.remove(bBySource, sourceDateKey(old.source, old.effective, id))); err != nil {
 			return err
 		}
 	}
-	if err := c.b[bByDate].Put(dateKey(r.effective, source, id), r.topicNumbers()); err != nil {
+	if err := c.put(bByDate, dateKey(r.effective, source, id), r.topicNumbers()); err != nil {
 		return err
 	}
 	if old != nil && old.effective == r.effective {
 		return nil
 	}
-	return c.b[bBySource].Put(sourceDateKey(r.source, r.effective, id), nil)
+	return c.put(bBySource, sourceDateKey(r.source, r.effective, id), nil)
 }
 
 // partRow is what is known of an entry's own bytes.

@@ -94,17 +94,25 @@ func packDelta(plain, base []byte, baseSeq uint64) (*packed, feed.Digest, bool) 
 	return p, contentDigest(p.salt, plain), true
 }
 
-// unpack gives the plain body. dict gives the coders of the volume's dictionary,
+// room is an empty slice with room for n bytes: b's if it has as much.
+func room(b []byte, n int) []byte {
+	if b == nil || cap(b) < n {
+		return make([]byte, 0, n)
+	}
+	return b[:0]
+}
+
+// unpack gives the plain body, in the room of dst if it is large enough. dict gives the coders of the volume's dictionary,
 // base the plain body of another record; they are asked only if needed. It does
 // not check the content digest.
-func unpack(p *packed, dict func(n uint64) (*coders, error), base func(seq uint64) ([]byte, error)) ([]byte, error) {
+func unpack(dst []byte, p *packed, dict func(n uint64) (*coders, error), base func(seq uint64) ([]byte, error)) ([]byte, error) {
 	var dec *zstd.Decoder
 	switch p.codec {
 	case codecPlain:
 		if len(p.data) != p.size {
 			return nil, errShort
 		}
-		return append([]byte{}, p.data...), nil
+		return append(room(dst, p.size), p.data...), nil
 	case codecZstd:
 		dec = plainCoders().dec
 	case codecDict:
@@ -128,7 +136,7 @@ func unpack(p *packed, dict func(n uint64) (*coders, error), base func(seq uint6
 	default:
 		return nil, fmt.Errorf("body is packed in way %d, which this program does not know", p.codec)
 	}
-	out, err := dec.DecodeAll(p.data, make([]byte, 0, min(p.size, 1<<20)))
+	out, err := dec.DecodeAll(p.data, room(dst, min(p.size, 1<<20)))
 	if err != nil {
 		return nil, err
 	}

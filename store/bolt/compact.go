@@ -291,7 +291,7 @@ func (r *rewriting) repack(seq uint64, b []byte) ([]byte, error) {
 			try(codecZstd, 0, denseCoders().enc.EncodeAll(plain, make([]byte, 0, len(plain)/2)))
 		}
 	}
-	again, err := unpack(p, func(uint64) (*coders, error) { return r.dict, nil }, base)
+	again, err := unpack(nil, p, func(uint64) (*coders, error) { return r.dict, nil }, base)
 	if err == nil && !bytes.Equal(again, plain) {
 		err = errors.New("packed anew it is not the same")
 	}

@@ -170,7 +170,7 @@ func (c *catalogTx) setTags(id feed.ItemID, tags []feed.Tag) error {
 	if err := c.putRow(id, &r); err != nil {
 		return err
 	}
-	return c.b[bByDate].Put(dateKey(r.effective, c.sourceName(r.source), id), r.topicNumbers())
+	return c.put(bByDate, dateKey(r.effective, c.sourceName(r.source), id), r.topicNumbers())
 }
 
 // tagsOf gives the tags of a row in the words of feed.

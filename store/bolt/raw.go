@@ -96,11 +96,6 @@ func (s *Store) DocumentOf(ctx context.Context, source feed.SourceID, body feed.
 
 // document puts a document together again and checks that it is what was received.
 func (s *Store) document(seq uint64) (doc store.Document, from string, err error) {
-	return s.documentOf(seq, s.partBytes)
-}
-
-// documentOf is document with another way to the bytes of parts.
-func (s *Store) documentOf(seq uint64, partBytes func(seq uint64, d short) ([]byte, error)) (doc store.Document, from string, err error) {
 	v, err := s.volume(seq)
 	if err != nil {
 		return doc, "", err
@@ -125,17 +120,11 @@ func (s *Store) documentOf(seq uint64, partBytes func(seq uint64, d short) ([]by
 	}
 	doc = *r.doc
 	doc.Source = h.source
-	parts := make([][]byte, len(h.parts))
+	parts, err := r.inlined(&h)
+	if err != nil {
+		return doc, "", damaged(v.where(seq), err)
+	}
 	where := make([]uint64, len(h.parts))
-	if len(r.inline) != len(h.inline) {
-		return doc, "", damaged(v.where(seq), errors.New("parts of the document are missing"))
-	}
-	for i, n := range h.inline {
-		if n >= len(parts) {
-			return doc, "", damaged(v.where(seq), fmt.Errorf("it has no part %d", n))
-		}
-		parts[n] = r.inline[i]
-	}
 	err = s.viewCatalog(func(c *catalogTx) error {
 		src := c.source(h.source)
 		if src == nil {
@@ -157,7 +146,7 @@ func (s *Store) documentOf(seq uint64, partBytes func(seq uint64, d short) ([]by
 	}
 	for i := range parts {
 		if parts[i] == nil {
-			if parts[i], err = partBytes(where[i], h.parts[i]); err != nil {
+			if parts[i], err = s.partBytes(where[i], h.parts[i]); err != nil {
 				if errors.Is(err, errGone) {
 					return doc, "", err
 				}
@@ -165,35 +154,67 @@ func (s *Store) documentOf(seq uint64, partBytes func(seq uint64, d short) ([]by
 			}
 		}
 	}
-	doc.Body, err = cook(r.recipe, nil, func(i int) ([]byte, error) {
+	part := func(i int) ([]byte, error) {
 		if i >= len(parts) {
 			return nil, fmt.Errorf("it has no part %d", i)
 		}
 		return parts[i], nil
-	})
-	if err != nil {
+	}
+	size := 0
+	if err := cook(r.recipe, part, func(b []byte) { size += len(b) }); err != nil {
 		return doc, "", damaged(v.where(seq), err)
 	}
-	if doc.Body == nil {
-		doc.Body = []byte{}
+	doc.Body = make([]byte, 0, size)
+	if err := cook(r.recipe, part, func(b []byte) { doc.Body = append(doc.Body, b...) }); err != nil {
+		return doc, "", damaged(v.where(seq), err)
 	}
 	if feed.DigestOf(doc.Body) != h.doc {
 		return doc, "", damaged(v.where(seq), errors.New("the document is not what was received"))
 	}
+	err = r.places(len(doc.Body), func(start, end int) {
+		doc.Parts = append(doc.Parts, store.Part{Start: start, End: end, Digest: feed.DigestOf(doc.Body[start:end])})
+	})
+	if err != nil {
+		return doc, "", damaged(v.where(seq), err)
+	}
+	return doc, r.from, nil
+}
+
+// inlined gives the parts of a document that its own record has, by their numbers among
+// all; the others are nil.
+func (r *rawBody) inlined(h *header) ([][]byte, error) {
+	if len(r.inline) != len(h.inline) {
+		return nil, errors.New("parts of the document are missing")
+	}
+	parts := make([][]byte, len(h.parts))
+	for i, n := range h.inline {
+		if n >= len(parts) {
+			return nil, fmt.Errorf("it has no part %d", n)
+		}
+		parts[n] = r.inline[i]
+	}
+	return parts, nil
+}
+
+// places calls f for each part with its place in a document of size bytes.
+func (r *rawBody) places(size int, f func(start, end int)) error {
 	pos := 0
 	for spans := r.spans; len(spans) > 0; {
-		var gap, n uint64
-		if gap, spans, err = takeUvarint(spans); err == nil {
-			n, spans, err = takeUvarint(spans)
+		gap, rest, err := takeUvarint(spans)
+		var n uint64
+		if err == nil {
+			n, rest, err = takeUvarint(rest)
+		}
+		left := uint64(size - pos)
+		if err != nil || gap > left || n > left-gap {
+			return errors.New("places of parts are wrong")
 		}
 		start := pos + int(gap)
 		pos = start + int(n)
-		if err != nil || start < 0 || pos < start || pos > len(doc.Body) {
-			return doc, "", damaged(v.where(seq), errors.New("places of parts are wrong"))
-		}
-		doc.Parts = append(doc.Parts, store.Part{Start: start, End: pos, Digest: feed.DigestOf(doc.Body[start:pos])})
+		f(start, pos)
+		spans = rest
 	}
-	return doc, r.from, nil
+	return nil
 }
 
 // partBytes gives an entry's own bytes from the record that has them.
@@ -233,11 +254,8 @@ func partOf(h *header, plain []byte, d short) ([]byte, error) {
 		}
 		own = r.inline[i]
 	} else {
-		b, err := decodeBody(plain)
-		if err != nil {
-			return nil, err
-		}
-		if own, err = cook(b.recipe, &b.entry, nil); err != nil {
+		var err error
+		if own, err = ownBytes(nil, plain); err != nil {
 			return nil, err
 		}
 	}

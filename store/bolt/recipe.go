@@ -32,79 +32,28 @@ const (
 	fieldAuthor    = 8 // the first one's name
 )
 
-func fieldText(e *feed.Entry, field uint64) (string, bool) {
+func fieldText(e *feed.Entry, field int) string {
 	switch field {
 	case fieldContent:
-		return e.Content.Value, true
+		return e.Content.Value
 	case fieldSummary:
-		return e.Summary.Value, true
+		return e.Summary.Value
 	case fieldTitle:
-		return e.Title.Value, true
+		return e.Title.Value
 	case fieldID:
-		return e.ID, true
+		return e.ID
 	case fieldURL:
-		return e.URL, true
+		return e.URL
 	case fieldPublished:
-		return e.Published.Raw, true
+		return e.Published.Raw
 	case fieldUpdated:
-		return e.Updated.Raw, true
+		return e.Updated.Raw
 	case fieldAuthor:
 		if len(e.Authors) > 0 {
-			return e.Authors[0].Name, true
-		}
-		return "", true
-	}
-	return "", false
-}
-
-// escapers are the ways in which publishers write a text into a document, in the
-// order of their numbers in the format.
-var escapers = []func(string) string{
-	func(s string) string { return s },
-	strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace,
-	strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;").Replace,
-	strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&#34;", "'", "&#39;").Replace,
-	strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;", "'", "&#39;").Replace,
-	strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;", "'", "&apos;").Replace,
-	func(s string) string { return jsonString(s, false, false, false) },
-	func(s string) string { return jsonString(s, true, false, false) },
-	func(s string) string { return jsonString(s, false, true, false) },
-	func(s string) string { return jsonString(s, false, false, true) },
-}
-
-// jsonString is s inside a JSON string: with \/, with <, > and & as \u003c…, with
-// all that is not ASCII as \u….
-func jsonString(s string, slash, html, ascii bool) string {
-	const hex = "0123456789abcdef"
-	b := make([]byte, 0, len(s)+len(s)/8)
-	u16 := func(n uint32) {
-		b = append(b, '\\', 'u', hex[n>>12&15], hex[n>>8&15], hex[n>>4&15], hex[n&15])
-	}
-	for _, r := range s {
-		switch {
-		case r == '"' || r == '\\' || (slash && r == '/'):
-			b = append(b, '\\', byte(r))
-		case r == '\n':
-			b = append(b, '\\', 'n')
-		case r == '\r':
-			b = append(b, '\\', 'r')
-		case r == '\t':
-			b = append(b, '\\', 't')
-		case r < 0x20, html && (r == '<' || r == '>' || r == '&'):
-			u16(uint32(r))
-		case html && (r == 0x2028 || r == 0x2029):
-			u16(uint32(r))
-		case r < 0x80 || !ascii:
-			b = append(b, string(r)...)
-		case r < 0x10000:
-			u16(uint32(r))
-		default:
-			r -= 0x10000
-			u16(0xd800 + uint32(r>>10))
-			u16(0xdc00 + uint32(r&0x3ff))
+			return e.Authors[0].Name
 		}
 	}
-	return string(b)
+	return ""
 }
 
 // leastCut and leastShort: a shorter text, or another field, is not worth an operation.
@@ -121,31 +70,32 @@ func cut(own []byte, e *feed.Entry) []byte {
 		field, escape int
 	}
 	var places []place
+	var s []byte
 	for field := fieldContent; field <= fieldAuthor; field++ {
-		text, _ := fieldText(e, uint64(field))
+		text := fieldText(e, field)
 		if len(text) < leastShort || field <= fieldTitle && len(text) < leastCut || field == fieldSummary && text == e.Content.Value {
 			continue
 		}
 		// The first bytes decide which escapings are worth making of the whole.
 		probe := text[:strings.LastIndexByte(text[:min(len(text), 64)], ' ')+1]
-		for i, esc := range escapers {
-			if probe != "" && !bytes.Contains(own, []byte(esc(probe))) {
+		for i := range escapes {
+			if s = escape(s[:0], i, probe); !bytes.Contains(own, s) {
 				continue
 			}
-			s := esc(text)
-			if i > 0 && s == text {
+			s = escape(s[:0], i, text)
+			if i > 0 && string(s) == text {
 				continue // nothing to escape: it is the verbatim one
 			}
 			// Where it stands in a text that was found before, as a summary does in the
 			// content that it begins, it is looked for behind.
-			at, from := bytes.Index(own, []byte(s)), 0
+			at, from := bytes.Index(own, s), 0
 			for at >= 0 {
 				in := slices.IndexFunc(places, func(p place) bool { return at < p.end && at+len(s) > p.start })
 				if in < 0 {
 					break
 				}
 				from = places[in].end
-				if at = bytes.Index(own[from:], []byte(s)); at >= 0 {
+				if at = bytes.Index(own[from:], s); at >= 0 {
 					at += from
 				}
 			}
@@ -183,51 +133,139 @@ func cut(own []byte, e *feed.Entry) []byte {
 	return out
 }
 
-// cook makes the bytes of a recipe. entry is that of the same record, part gives
-// the bytes of a part; either may be nil where the recipe has no use for it.
-func cook(recipe []byte, entry *feed.Entry, part func(i int) ([]byte, error)) ([]byte, error) {
-	var out []byte
-	if entry != nil { // most recipes are an entry's texts and little else
-		out = make([]byte, 0, len(recipe)+len(entry.Content.Value)+len(entry.Content.Value)/16+len(entry.Summary.Value)+256)
+// operation is one of a recipe.
+type operation struct {
+	op            byte
+	bytes         []byte // opBytes
+	field, escape byte   // opField
+	part          int    // opPart
+}
+
+// takeOperation reads an operation from the front of a recipe.
+func takeOperation(recipe []byte) (o operation, rest []byte, err error) {
+	o.op, rest = recipe[0], recipe[1:]
+	switch o.op {
+	case opBytes:
+		o.bytes, rest, err = takeBytes(rest)
+	case opField:
+		if len(rest) < 2 || int(rest[1]) >= escapes {
+			return o, nil, errShort
+		}
+		o.field, o.escape, rest = rest[0], rest[1], rest[2:]
+	case opPart:
+		var i uint64
+		if i, rest, err = takeUvarint(rest); i > maxBody {
+			return o, nil, fmt.Errorf("recipe names part %d", i)
+		}
+		o.part = int(i)
+	default:
+		err = fmt.Errorf("recipe has operation %d", o.op)
 	}
+	return o, rest, err
+}
+
+var errTooMuch = errors.New("recipe makes too much")
+
+// cook gives the bytes of a document's recipe, piece by piece; part gives those of its parts.
+func cook(recipe []byte, part func(i int) ([]byte, error), piece func(b []byte)) error {
+	size := 0
 	for len(recipe) > 0 {
-		op := recipe[0]
-		recipe = recipe[1:]
-		switch op {
-		case opBytes:
-			b, rest, err := takeBytes(recipe)
-			if err != nil {
-				return nil, err
-			}
-			out, recipe = append(out, b...), rest
-		case opField:
-			if len(recipe) < 2 || entry == nil || int(recipe[1]) >= len(escapers) {
-				return nil, errShort
-			}
-			text, ok := fieldText(entry, uint64(recipe[0]))
-			if !ok {
-				return nil, fmt.Errorf("recipe names text %d", recipe[0])
-			}
-			out, recipe = append(out, escapers[recipe[1]](text)...), recipe[2:]
-		case opPart:
-			i, rest, err := takeUvarint(recipe)
-			if err != nil {
-				return nil, err
-			}
-			if part == nil {
-				return nil, errors.New("recipe names a part")
-			}
-			b, err := part(int(i))
-			if err != nil {
-				return nil, err
-			}
-			out, recipe = append(out, b...), rest
-		default:
-			return nil, fmt.Errorf("recipe has operation %d", op)
+		o, rest, err := takeOperation(recipe)
+		switch {
+		case err != nil:
+		case o.op == opPart:
+			o.bytes, err = part(o.part)
+		case o.op == opField:
+			err = errors.New("recipe of a document names a text")
 		}
-		if len(out) > maxBody {
-			return nil, errors.New("recipe makes too much")
+		if size += len(o.bytes); err == nil && size > maxBody {
+			err = errTooMuch
+		}
+		if err != nil {
+			return err
+		}
+		piece(o.bytes)
+		recipe = rest
+	}
+	return nil
+}
+
+// ownBytes appends an entry's own bytes to dst, as the recipe in the plain body of its
+// record makes them.
+func ownBytes(dst, plain []byte) ([]byte, error) {
+	var t texts
+	var recipe []byte
+	err := fields(plain, func(tag uint64, v []byte) error {
+		switch tag {
+		case 3:
+			t.read(v)
+		case 4:
+			recipe = v
+		}
+		return nil
+	})
+	for err == nil && len(recipe) > 0 {
+		var o operation
+		if o, recipe, err = takeOperation(recipe); err != nil {
+			break
+		}
+		switch {
+		case o.op == opBytes:
+			dst = append(dst, o.bytes...)
+		case o.op == opField && o.field > 0 && int(o.field) < len(t):
+			dst = escape(dst, int(o.escape), t[o.field])
+		case o.op == opField:
+			err = fmt.Errorf("recipe names text %d", o.field)
+		default:
+			err = errors.New("recipe of an entry names a part")
+		}
+		if len(dst) > maxBody {
+			err = errTooMuch
 		}
 	}
-	return out, nil
+	if err != nil {
+		return nil, err
+	}
+	return dst, nil
+}
+
+// texts are those of fieldText, by their numbers, where they stand in the message of
+// an entry: what entryFields would read, without its copies.
+type texts [fieldAuthor + 1][]byte
+
+func (t *texts) read(entry []byte) {
+	authors := 0
+	_ = fields(entry, func(tag uint64, v []byte) error { // a damaged end: as in decode
+		switch tag {
+		case 1:
+			t[fieldID] = v
+		case 3:
+			t[fieldURL] = v
+		case 4:
+			t.within(fieldTitle, v, 2)
+		case 5:
+			t.within(fieldSummary, v, 2)
+		case 6:
+			t.within(fieldContent, v, 2)
+		case 10:
+			if authors++; authors == 1 {
+				t.within(fieldAuthor, v, 1)
+			}
+		case 14:
+			t.within(fieldPublished, v, 2)
+		case 15:
+			t.within(fieldUpdated, v, 2)
+		}
+		return nil
+	})
+}
+
+// within reads a text that is a field of a nested message.
+func (t *texts) within(field int, message []byte, tag uint64) {
+	_ = fields(message, func(got uint64, v []byte) error {
+		if got == tag {
+			t[field] = v
+		}
+		return nil
+	})
 }

@@ -133,7 +133,7 @@ func (s *Store) openCatalog(ctx context.Context) error {
 	}
 	s.cat = db
 	if end < last {
-		return s.replay(ctx, "replay", db, s.mem, last)
+		return s.replay(ctx, db, s.mem, last)
 	}
 	return nil
 }
@@ -168,17 +168,15 @@ func createCatalog(path string, archive [16]byte) (*bbolt.DB, error) {
 func (s *Store) rebuild(ctx context.Context, path string, last uint64) (*bbolt.DB, error) {
 	tmp := path + ".new"
 	_ = os.Remove(tmp)
-	db, err := createCatalog(tmp, s.vols[0].archive)
+	m, err := s.remake(tmp)
 	if err != nil {
 		return nil, err
 	}
-	// Until it is in place it is nobody's loss.
-	db.NoSync = true
-	err = s.replay(ctx, "rebuild", db, newMemory(), last)
+	err = m.all(ctx, last)
 	if err == nil {
-		err = db.Sync()
+		err = m.finish()
 	}
-	err = errors.Join(err, db.Close())
+	err = errors.Join(err, m.close())
 	if err == nil {
 		err = intoPlace(tmp, path)
 	}
@@ -241,40 +239,29 @@ func loadMemory(db *bbolt.DB) (*memory, error) {
 const replayBatch = 2000
 
 // replay applies records that a catalog has not seen, up to last.
-func (s *Store) replay(ctx context.Context, what string, db *bbolt.DB, mem *memory, last uint64) error {
-	for {
-		done := false
+func (s *Store) replay(ctx context.Context, db *bbolt.DB, mem *memory, last uint64) error {
+	for done := false; !done; {
 		if err := ctxErr(ctx); err != nil {
 			return err
 		}
 		err := s.updateCatalog(db, mem, func(c *catalogTx) error {
 			for range replayBatch {
 				if c.end >= last {
-					done = true
-					return nil
+					break
 				}
-				err := s.replayOne(c, c.end+1)
-				if errors.Is(err, store.ErrCorrupt) && what != "replay" { // anew: what can be read shall be
-					if s.ofLog(err) {
-						s.noteDamage(err)
-					}
-					err = c.passOver(c.end + 1)
-				}
-				if err != nil {
+				if err := s.replayOne(c, c.end+1); err != nil {
 					return err
 				}
 			}
-			s.opts.Progress(what, int64(c.end), int64(last))
+			done = c.end >= last
+			s.opts.Progress("replay", int64(c.end), int64(last))
 			return nil
 		})
 		if err != nil {
 			return err
 		}
-		if done {
-			s.opts.Progress(what, int64(last), int64(last))
-			return nil
-		}
 	}
+	return nil
 }
 
 func (s *Store) replayOne(c *catalogTx, seq uint64) error {

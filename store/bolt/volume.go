@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 
 	"go.etcd.io/bbolt"
 
@@ -228,98 +229,6 @@ func (v *volume) write(recs []entry, dict []byte) (err error) {
 	return nil
 }
 
-// get gives a copy of a record's bytes.
-func (v *volume) get(seq uint64) (b []byte, err error) {
-	err = v.view(func(tx *bbolt.Tx) error {
-		b = slices.Clone(tx.Bucket(bucketLog).Get(be64(seq)))
-		return nil
-	})
-	if err == nil && b == nil {
-		err = damaged(v.path, fmt.Errorf("record %d is missing", seq))
-	}
-	return b, err
-}
-
-// read gives a record with its header.
-func (v *volume) read(seq uint64) (header, framed, error) {
-	b, err := v.get(seq)
-	if err != nil {
-		return header{}, framed{}, err
-	}
-	f, err := unframe(seq, b)
-	if err != nil {
-		return header{}, f, damaged(v.where(seq), err)
-	}
-	h, err := decodeHeader(seq, f.kind, f.head)
-	if err != nil {
-		return h, f, damaged(v.where(seq), err)
-	}
-	return h, f, nil
-}
-
-// readHead is read without the bytes of the record's body: its pack, if it has one, is
-// there but empty.
-func (v *volume) readHead(seq uint64) (h header, f framed, err error) {
-	var missing bool
-	err = v.view(func(tx *bbolt.Tx) error {
-		b := tx.Bucket(bucketLog).Get(be64(seq))
-		if missing = b == nil; missing {
-			return nil
-		}
-		var err error
-		if f, err = unframe(seq, b); err != nil {
-			return damaged(v.where(seq), err)
-		}
-		f.head = slices.Clone(f.head) // nothing of the mapping leaves the transaction
-		if f.pack != nil {
-			f.pack = &packed{}
-		}
-		return nil
-	})
-	if err == nil && missing {
-		err = damaged(v.path, fmt.Errorf("record %d is missing", seq))
-	}
-	if err != nil {
-		return h, f, err
-	}
-	if h, err = decodeHeader(seq, f.kind, f.head); err != nil {
-		return h, f, damaged(v.where(seq), err)
-	}
-	return h, f, nil
-}
-
-func (v *volume) where(seq uint64) string { return fmt.Sprintf("%s: record %d", v.path, seq) }
-
-// plain unpacks a record's body; nil without error if it has none or it was taken down.
-func (v *volume) plain(seq uint64, f framed) ([]byte, error) {
-	if f.pack == nil {
-		return nil, nil
-	}
-	b, err := unpack(f.pack, v.coders, func(base uint64) ([]byte, error) {
-		if base >= seq {
-			return nil, fmt.Errorf("body of record %d builds on %d", seq, base)
-		}
-		_, bf, err := v.read(base)
-		if err != nil {
-			return nil, err
-		}
-		return v.plain(base, bf)
-	})
-	if err != nil {
-		return nil, damaged(v.where(seq), err)
-	}
-	return b, nil
-}
-
-func (v *volume) coders(n uint64) (*coders, error) {
-	v.mu.RLock()
-	defer v.mu.RUnlock()
-	if c := v.dicts[n]; c != nil {
-		return c, nil
-	}
-	return nil, fmt.Errorf("dictionary %d is missing", n)
-}
-
 // loadDicts reads the dictionaries of a volume's file, beside those that are at hand.
 func (v *volume) loadDicts(tx *bbolt.Tx) error {
 	b := tx.Bucket(bucketDict)
@@ -414,6 +323,18 @@ func openVolumes(dir string, readOnly bool, log *slog.Logger) (vols []*volume, e
 		}
 	}
 	return vols, nil
+}
+
+// allocated is what a file takes of the disk.
+func allocated(path string) int64 {
+	fi, err := os.Stat(path)
+	if err != nil {
+		return 0
+	}
+	if st, ok := fi.Sys().(*syscall.Stat_t); ok {
+		return st.Blocks * 512
+	}
+	return fi.Size()
 }
 
 func newArchiveID() (id [16]byte) {

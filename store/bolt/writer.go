@@ -292,7 +292,7 @@ func (s *Store) catchUp() error {
 	if err != nil {
 		return err
 	}
-	if err := s.replay(context.Background(), "replay", s.cat, s.mem, last); err != nil {
+	if err := s.replay(context.Background(), s.cat, s.mem, last); err != nil {
 		return err
 	}
 	s.behind = false

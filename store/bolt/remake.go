@@ -1,0 +1,278 @@
+package bolt
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+
+	"go.etcd.io/bbolt"
+	"golang.org/x/mod/sumdb/tlog"
+
+	"chancery/store"
+)
+
+// remaking is a catalog that is made anew from the log, record by record: to take the
+// place of one, or to be compared with it. The rows of asideBuckets are sorted meanwhile,
+// and written or compared at the end.
+type remaking struct {
+	s     *Store
+	db    *bbolt.DB
+	mem   *memory
+	aside sorted
+	c     *catalogTx // of the transaction under way, if any
+	n     int        // records in it
+}
+
+// remake begins a catalog in a file that is not there. What is too much for memory goes
+// into a file beside it that nobody sees.
+func (s *Store) remake(path string) (*remaking, error) {
+	db, err := createCatalog(path, s.vols[0].archive)
+	if err != nil {
+		return nil, err
+	}
+	db.NoSync = true // until it is whole it is nobody's loss
+	return &remaking{s: s, db: db, mem: newMemory(), aside: newSorted(filepath.Dir(path))}, nil
+}
+
+// close ends the work; the file stays.
+func (m *remaking) close() error {
+	if m.c != nil {
+		_ = m.c.tx.Rollback()
+	}
+	return errors.Join(m.db.Close(), m.aside.close())
+}
+
+// all applies the log up to a record.
+func (m *remaking) all(ctx context.Context, last uint64) error {
+	rr := recordReader{
+		lost: func(_ *volume, seq uint64, err error) error { return m.lost(seq, err) },
+		record: func(r reading, seq uint64, b []byte) error {
+			h, f, err := r.v.parse(seq, b)
+			if err != nil {
+				return m.lost(seq, err)
+			}
+			return m.add(&h, f.head, leafHash(seq, f.kind, f.head), func() ([]byte, error) { return r.plain(nil, seq, f) })
+		},
+		at: func(_ *volume, next uint64) error {
+			m.s.opts.Progress("rebuild", int64(next-1), int64(last))
+			return ctxErr(ctx)
+		},
+	}
+	if err := rr.read(m.s, 1, last); err != nil {
+		return err
+	}
+	m.s.opts.Progress("rebuild", int64(last), int64(last))
+	return nil
+}
+
+// add applies the next record.
+func (m *remaking) add(h *header, head []byte, leaf tlog.Hash, plain func() ([]byte, error)) (err error) {
+	defer guard("catalog made anew", &err)
+	if err := m.begin(); err != nil {
+		return err
+	}
+	err = m.c.apply(h, head, plain)
+	if errors.Is(err, store.ErrCorrupt) {
+		return m.lost(h.seq, err)
+	}
+	if err == nil {
+		err = m.c.growBy(h.seq, leaf, h.time)
+	}
+	if err != nil {
+		return err
+	}
+	return m.next()
+}
+
+// lost passes over a record that cannot be read.
+func (m *remaking) lost(seq uint64, why error) (err error) {
+	defer guard("catalog made anew", &err)
+	if err := m.begin(); err != nil {
+		return err
+	}
+	if m.s.ofLog(why) {
+		m.s.noteDamage(why)
+	}
+	if err := m.c.passOver(seq); err != nil {
+		return err
+	}
+	return m.next()
+}
+
+func (m *remaking) begin() error {
+	if m.c != nil {
+		return nil
+	}
+	tx, err := m.db.Begin(true)
+	if err != nil {
+		return system(err)
+	}
+	if m.c, err = newCatalogTx(tx, m.mem); err != nil {
+		_ = tx.Rollback()
+		return err
+	}
+	m.c.aside = &m.aside
+	return nil
+}
+
+// next commits when there is enough.
+func (m *remaking) next() error {
+	if m.n++; m.n < replayBatch {
+		return nil
+	}
+	return m.commit()
+}
+
+// commit is made once even where there are no records: an empty log has counts, too.
+func (m *remaking) commit() error {
+	if err := m.begin(); err != nil {
+		return err
+	}
+	c := m.c
+	err := c.finish()
+	if err == nil {
+		err = c.tx.Commit()
+	}
+	if err != nil {
+		return fmt.Errorf("catalog made anew: %w", system(err))
+	}
+	c.merge()
+	m.c, m.n = nil, 0
+	return nil
+}
+
+// rowsAtOnce is how many rows of asideBuckets one commit writes.
+const rowsAtOnce = 50_000
+
+// finish writes the sorted rows, and all to disk.
+func (m *remaking) finish() (err error) {
+	defer guard("catalog made anew", &err)
+	if err := m.commit(); err != nil {
+		return err
+	}
+	for bucket := range asideBuckets {
+		from, err := m.aside.rows(bucket)
+		if err != nil {
+			return err
+		}
+		for more := true; more; {
+			err := m.db.Update(func(tx *bbolt.Tx) error {
+				b := tx.Bucket(catalogBuckets[bucket])
+				b.FillPercent = 0.9
+				for range rowsAtOnce {
+					k, v, err := from.next()
+					if more = k != nil; err != nil || !more {
+						return err
+					}
+					if err := b.Put(k, slices.Clone(v)); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+			if err != nil {
+				return system(err)
+			}
+		}
+	}
+	return system(m.db.Sync())
+}
+
+// compare compares with the catalog that the archive has.
+func (m *remaking) compare(c *check) error {
+	if err := m.commit(); err != nil {
+		return err
+	}
+	return view(m.db, "catalog made anew", func(tx *bbolt.Tx) error {
+		for i, name := range catalogBuckets {
+			var want rows = &bucketRows{b: tx.Bucket(name)}
+			switch {
+			case i == bState || i == bPending: // what only the catalog knows
+				continue
+			case asideBuckets[i]:
+				var err error
+				if want, err = m.aside.rows(i); err != nil {
+					return err
+				}
+			}
+			if err := c.compare(string(name), i, &bucketRows{b: c.ct.b[i]}, want); err != nil {
+				return err
+			}
+		}
+		if a, b := c.ct.tx.Bucket(bucketMeta).Get(keyCounts), tx.Bucket(bucketMeta).Get(keyCounts); !bytes.Equal(a, b) {
+			c.fault("catalog: its counts are not those of the log")
+		}
+		return nil
+	})
+}
+
+// rows gives rows in the order of their keys; a key of nil is the end.
+type rows interface {
+	next() (k, v []byte, err error)
+}
+
+// bucketRows are those of a bucket.
+type bucketRows struct {
+	b   *bbolt.Bucket
+	cur *bbolt.Cursor
+}
+
+func (r *bucketRows) next() (k, v []byte, err error) {
+	if r.cur == nil {
+		r.cur = r.b.Cursor()
+		k, v = r.cur.First()
+	} else {
+		k, v = r.cur.Next()
+	}
+	return k, v, nil
+}
+
+// compare walks a bucket of the catalog and the same one made anew.
+func (c *check) compare(name string, i int, got, want rows) error {
+	ak, av, errA := got.next()
+	bk, bv, errB := want.next()
+	for ak != nil || bk != nil {
+		if err := errors.Join(errA, errB); err != nil {
+			return err
+		}
+		order := bytes.Compare(ak, bk)
+		switch {
+		case bk == nil || ak != nil && order < 0:
+			if i != bParts { // entries recognized in documents that were not kept
+				c.fault("catalog: %s has %x, which is not in the log", name, ak)
+			}
+			ak, av, errA = got.next()
+		case ak == nil || order > 0:
+			c.fault("catalog: %s lacks %x", name, bk)
+			bk, bv, errB = want.next()
+		default:
+			if !bytes.Equal(av, bv) && (i != bItems || !onlySeenLater(av, bv)) && (i != bParts || !sameBytes(av, bv)) {
+				c.fault("catalog: %s: %x is %x, the log says %x", name, ak, av[:min(len(av), 200)], bv[:min(len(bv), 200)])
+			}
+			ak, av, errA = got.next()
+			bk, bv, errB = want.next()
+		}
+	}
+	return errors.Join(errA, errB)
+}
+
+// onlySeenLater reports whether a row differs from the one made of the log only in
+// that it was seen after the last document that was kept.
+func onlySeenLater(got, want []byte) bool {
+	a, errA := decodeRow(got)
+	b, errB := decodeRow(want)
+	if errA != nil || errB != nil || a.lastSeen < b.lastSeen {
+		return false
+	}
+	a.lastSeen = b.lastSeen
+	return bytes.Equal(a.encode(), b.encode())
+}
+
+// sameBytes reports whether two rows of parts agree but for the item, which the log
+// does not know if the document was not kept.
+func sameBytes(got, want []byte) bool {
+	return len(got) == 24 && len(want) == 24 && bytes.Equal(got[:8], want[:8]) && slices.Max(want[8:]) == 0
+}
