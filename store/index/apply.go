@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"time"
 
 	"chancery/feed"
 	"chancery/feed/query"
@@ -471,6 +470,3 @@ func (b *batch) unite(items []feed.ItemID) error {
 	}
 	return nil
 }
-
-// farFuture is a deadline that does not come.
-var farFuture = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)

@@ -3,7 +3,6 @@ package index
 import (
 	"slices"
 	"sync"
-	"time"
 
 	"chancery/feed"
 	"chancery/feed/query"
@@ -53,7 +52,7 @@ func neutral(n query.Node) bool {
 // belongs to the caller.
 func (s *search) eval(n query.Node) (verdict, error) {
 	// Conditions read no page, where else the time is looked at.
-	if time.Now().After(s.r.deadline) {
+	if s.r.allowed.over() {
 		return verdict{}, s.r.part()
 	}
 	switch n := n.(type) {
@@ -378,7 +377,7 @@ func (s *search) near(n *query.Near) (verdict, error) {
 	out := newSet(s.n)
 	steps := 0
 	for v := range both.all {
-		if steps++; steps%256 == 0 && time.Now().After(s.r.deadline) {
+		if steps++; steps%256 == 0 && s.r.allowed.over() {
 			return verdict{}, s.r.part()
 		}
 		ok := false

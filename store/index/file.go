@@ -184,7 +184,7 @@ func (f *file) load() error {
 
 // probe reads both ends of each segment.
 func (f *file) probe() error {
-	r := &reader{conn: f.w, deadline: farFuture, part: func() error { return nil }}
+	r := &reader{conn: f.w, part: func() error { return nil }}
 	if err := r.begin(); err != nil {
 		return err
 	}

@@ -39,7 +39,8 @@ import (
 
 // Config bounds what a search may cost.
 type Config struct {
-	// MaxTime of one search.
+	// MaxTime is the processor time of one search; by the clock it may take some times
+	// as much (patience).
 	MaxTime time.Duration `toml:"max_time"`
 	// MaxConcurrent searches run at once; more wait for their turn.
 	MaxConcurrent int `toml:"max_concurrent"`
@@ -48,7 +49,7 @@ type Config struct {
 // DefaultConfig is what config.toml shows.
 func DefaultConfig() Config {
 	return Config{
-		MaxTime:       1500 * time.Millisecond, // a reader gives up after two seconds
+		MaxTime:       1500 * time.Millisecond, // a reader gives up after two seconds, and on a machine with cores to spare the clock shows no more
 		MaxConcurrent: 4,                       // each may take tens of megabytes
 	}
 }

@@ -2,7 +2,6 @@ package index
 
 import (
 	"math"
-	"time"
 
 	"chancery/feed/query"
 )
@@ -52,7 +51,7 @@ func scoring(n query.Node, weight float64, out []scored) []scored {
 
 // tick looks at the time now and then: in loops over many versions that read no page.
 func (s *search) tick() error {
-	if s.ticks++; s.ticks%8192 == 0 && time.Now().After(s.r.deadline) {
+	if s.ticks++; s.ticks%8192 == 0 && s.r.allowed.over() {
 		return s.r.part()
 	}
 	return nil
@@ -81,7 +80,7 @@ func (s *search) rank(hits set) error {
 	tf := make([]float32, s.n)
 	for _, t := range terms {
 		s.part = t.term.String()
-		if time.Now().After(s.r.deadline) {
+		if s.r.allowed.over() {
 			return s.r.part()
 		}
 		df, err := s.frequencies(t.term, hits, tf)

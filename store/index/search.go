@@ -53,7 +53,7 @@ func (x *Index) Search(ctx context.Context, q *query.Query, o store.SearchOption
 	case o.Limit > store.MaxHits:
 		o.Limit = store.MaxHits
 	}
-	deadline := time.Now().Add(x.cfg.MaxTime)
+	asked := time.Now()
 	wait := time.NewTimer(x.cfg.MaxTime)
 	defer wait.Stop()
 	select {
@@ -64,12 +64,14 @@ func (x *Index) Search(ctx context.Context, q *query.Query, o store.SearchOption
 	case <-ctx.Done():
 		return store.SearchPage{}, context.Cause(ctx)
 	}
+	allowed, done := allow(x.cfg.MaxTime, asked)
+	defer done()
 	for {
 		s := &search{x: x, f: x.cur.Load(), q: q, o: o, now: o.Now, items: map[uint32]*found{}}
 		if broken := s.f.broken.Load(); broken != nil {
 			return s.page, *broken
 		}
-		err := s.run(ctx, deadline)
+		err := s.run(ctx, allowed)
 		if errors.Is(err, store.ErrClosed) && x.cur.Load() != s.f {
 			continue // another file has taken its place
 		}
@@ -80,7 +82,7 @@ func (x *Index) Search(ctx context.Context, q *query.Query, o store.SearchOption
 	}
 }
 
-func (s *search) run(ctx context.Context, deadline time.Time) error {
+func (s *search) run(ctx context.Context, allowed allowance) error {
 	// First the columns, then the file: what is in the file but not in the columns
 	// is cut off, the other way round it would be missed.
 	s.v = s.f.view.Load()
@@ -101,7 +103,7 @@ func (s *search) run(ctx context.Context, deadline time.Time) error {
 	}
 	defer s.f.release(r)
 	s.r = r
-	r.deadline = deadline
+	r.allowed = allowed
 	r.part = func() error {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
@@ -256,7 +258,7 @@ func (s *search) check(ctx context.Context, hits verdict) (matched set, stop *ui
 		if err := flush(); err != nil {
 			return nil, nil, err
 		}
-		if total > maxChecked && good > max(s.o.Limit, 0) || time.Now().After(s.r.deadline) {
+		if total > maxChecked && good > max(s.o.Limit, 0) || s.r.allowed.over() {
 			last := n
 			s.note("%d of %d candidates were read to this page; the total counts those that are known to match", judged, total)
 			return matched, &last, nil

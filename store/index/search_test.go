@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -236,6 +237,36 @@ func TestBounds(t *testing.T) {
 	}
 }
 
+// On a machine that does much else a search is refused for the processor time that it
+// took itself, and only at last for what the clock shows (SEC-27).
+func TestBusyMachine(t *testing.T) {
+	x := bare(t)
+	apply(t, x, post(0, "a camp", "text of the camp"))
+	q, err := query.Parse(`"of the" OR camp`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	past, ahead := time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
+	for what, c := range map[string]struct {
+		time allowance
+		dear bool
+	}{
+		"slow by the clock, little taken": {allowance{soft: past, hard: ahead, cpu: threadTime() + time.Hour}, false},
+		"slow, and all taken":             {allowance{soft: past, hard: ahead, cpu: threadTime()}, true},
+		"far too slow":                    {allowance{soft: past, hard: past, cpu: threadTime() + time.Hour}, true},
+		"in time":                         {allowance{soft: ahead, hard: ahead}, false},
+		"no bound":                        {allowance{}, false},
+	} {
+		s := &search{x: x, f: x.cur.Load(), q: q, now: time.Now(), o: store.SearchOptions{Limit: 1}, items: map[uint32]*found{}}
+		err := s.run(t.Context(), c.time)
+		if _, dear := errors.AsType[*store.CostError](err); dear != c.dear || !dear && err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
+
 // The post that the project started from is found under each of its names.
 func TestSeedPost(t *testing.T) {
 	b, err := os.ReadFile(feedtest.Reference(t, "seed", "post.txt"))
@@ -271,7 +302,8 @@ func TestConditionsTakeTime(t *testing.T) {
 			t.Fatal(err)
 		}
 		s := &search{x: x, f: x.cur.Load(), q: q, now: time.Now(), items: map[uint32]*found{}}
-		err = s.run(t.Context(), time.Now().Add(-time.Second))
+		past := time.Now().Add(-time.Second)
+		err = s.run(t.Context(), allowance{soft: past, hard: past})
 		if _, dear := errors.AsType[*store.CostError](err); !dear {
 			t.Errorf("%.30s: %v, want a CostError", text, err)
 		}

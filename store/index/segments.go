@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"slices"
-	"time"
 
 	"chancery/store"
 )
@@ -27,7 +26,7 @@ import (
 type reader struct {
 	conn     *conn
 	segments []segment
-	deadline time.Time
+	allowed  allowance
 	// part is the piece of the query that is being worked at, for the error when
 	// the time is over.
 	part func() error
@@ -132,7 +131,7 @@ type page struct {
 }
 
 func (r *reader) page(s segment, n int) (page, error) {
-	if time.Now().After(r.deadline) {
+	if r.allowed.over() {
 		return page{}, r.part()
 	}
 	b, err := r.conn.blob("SELECT block FROM words_data WHERE id=?", int64(s.id)<<37+int64(n))

@@ -89,7 +89,7 @@ func TestListsAreWhatMatchFinds(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.release(rd)
-	rd.deadline, rd.part = farFuture, func() error { return nil }
+	rd.part = func() error { return nil }
 	if err := rd.begin(); err != nil {
 		t.Fatal(err)
 	}
