@@ -24,6 +24,7 @@ func (e *Env) atomStream(ctx context.Context, query string) (itemWriter, error) 
 	if err != nil {
 		return nil, err
 	}
+	f.feed.Partial = true
 	f.feed.Updated = st.Last // RFC 4287 §4.2.15: known before the first entry is read
 	return &atomWriter{f: f}, nil
 }

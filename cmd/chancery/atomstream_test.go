@@ -14,7 +14,8 @@ import (
 )
 
 // An export as Atom is one well-formed document with every entry once, whatever
-// their number, and with a head when there are none.
+// their number, and with a head when there are none. Its head declares the namespaces
+// of all entries, and the entries are cleaned as those of feeds (SEC-14).
 func TestAtomStream(t *testing.T) {
 	for _, n := range []int{0, 1, atomBatch - 1, atomBatch, atomBatch + 1, 3*atomBatch + 7} {
 		archive := storetest.NewModel()
@@ -28,7 +29,7 @@ func TestAtomStream(t *testing.T) {
 			batch.Drafts = append(batch.Drafts, store.Draft{
 				Entry: feed.Entry{
 					ID: id, Title: feed.Text{Value: "<entry> </feed> & " + id},
-					Content:   feed.Text{Type: feed.HTML, Value: "<p>&lt;entry&gt; &lt;/feed&gt;</p>"},
+					Content:   feed.Text{Type: feed.HTML, Value: `<p>&lt;entry&gt; &lt;/feed&gt;</p><img src="https://google-analytics.com/x.gif">`},
 					Published: feed.Date{Time: time.Date(2009, 1, 1, 0, 0, i, 0, time.UTC)},
 				},
 				Native: id, Method: "guid", Keys: []store.Key{storetest.Hash(store.KeyGUID, id)},
@@ -36,6 +37,7 @@ func TestAtomStream(t *testing.T) {
 			})
 		}
 		if n > 0 {
+			batch.Drafts[n-1].Entry.Replies.InReplyTo = []feed.ReplyTo{{Ref: "urn:x:first"}} // no other entry has one
 			if _, err := archive.Append(t.Context(), batch); err != nil {
 				t.Fatal(err)
 			}
@@ -52,6 +54,9 @@ func TestAtomStream(t *testing.T) {
 			Entries []struct {
 				ID    string `xml:"id"`
 				Title string `xml:"title"`
+				Reply []struct {
+					Ref string `xml:"ref,attr"`
+				} `xml:"http://purl.org/syndication/thread/1.0 in-reply-to"`
 			} `xml:"entry"`
 		}
 		if err := xml.Unmarshal(out.Bytes(), &doc); err != nil {
@@ -66,6 +71,12 @@ func TestAtomStream(t *testing.T) {
 				t.Errorf("%d items: entry %q twice, or without a title", n, x.ID)
 			}
 			seen[x.ID] = true
+		}
+		if n > 0 && len(doc.Entries[n-1].Reply) != 1 {
+			t.Errorf("%d items: the reply of the last entry is in no declared namespace", n)
+		}
+		if bytes.Contains(out.Bytes(), []byte("google-analytics")) {
+			t.Errorf("%d items: a tracker's image is in the export", n)
 		}
 	}
 }

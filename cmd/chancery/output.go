@@ -157,7 +157,7 @@ func (e *Env) feedWriter(ctx context.Context, f render.Format, head feedHead) (*
 	about := render.Context{
 		Others: func(id feed.SourceID) render.Source { return bySource[id] }, Content: e.Config.Publish.Content,
 		Label: func(t feed.TopicID) string { return names[t] },
-		Page:  func(id feed.ItemID) string { return base + "/items/" + id.String() },
+		Page:  func(id feed.ItemID) string { return base + "/items/" + id.String() }, Policy: html.DefaultPolicy(),
 	}
 	return &feedWriter{
 		e: e, format: f,

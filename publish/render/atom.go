@@ -121,6 +121,9 @@ func Atom(f *Feed) ([]byte, error) {
 	if d.openSearch = f.openSearch(); d.openSearch != nil {
 		d.XmlnsOS = nsOpenSearch
 	}
+	if f.Partial {
+		d.XmlnsThr = nsThreading
+	}
 	for _, t := range f.Deleted {
 		d.XmlnsAt = nsTombstones
 		d.Deleted = append(d.Deleted, atomDeleted{Ref: t.Ref, When: atomTime(t.When), Comment: t.Comment})

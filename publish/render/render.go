@@ -101,6 +101,9 @@ type Feed struct {
 	Without [len(Formats)]bool
 	// Search says what the results are of; nil if they are of no search.
 	Search *Search
+	// Partial: more entries than these will stand in the document, so its root declares
+	// the namespaces of all that an entry can have.
+	Partial bool
 }
 
 // Paging says where a document stands among others (RFC 5005). All addresses are
