@@ -17,17 +17,9 @@ import (
 // EnableHub adds a WebSub hub at /hub, which every feed names from then on. Call
 // it before Run and before the handler is used. Requests to subscribers go through
 // transport, which must refuse private addresses.
-func (p *Publisher) EnableHub(ctx context.Context, cfg hub.Config, transport http.RoundTripper) error {
-	h, err := hub.New(ctx, cfg, p.hubAddress(), p, p.archive, transport, p.log.With("part", "hub"))
-	if err != nil {
-		return err
-	}
-	p.hub = h
-	p.web.Handle("/hub", h)
-	for _, f := range p.state.Load().all() {
-		f.snap.Store(nil)
-	}
-	return nil
+func (p *Publisher) EnableHub(cfg hub.Config, transport http.RoundTripper) {
+	p.hub = hub.New(cfg, p.hubAddress(), p, p.archive, transport, p.log.With("part", "hub"))
+	p.web.Handle("/hub", p.hub)
 }
 
 // EnablePing tells the outside hubs of the configuration, if there are any, when

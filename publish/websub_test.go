@@ -33,9 +33,7 @@ func TestHubEndToEnd(t *testing.T) {
 	defer reader.Close()
 	w := &world{t: t, store: newModel(), now: start}
 	w.before = func(p *Publisher) {
-		if err := p.EnableHub(t.Context(), hub.DefaultConfig(), http.DefaultTransport); err != nil {
-			t.Fatal(err)
-		}
+		p.EnableHub(hub.DefaultConfig(), http.DefaultTransport)
 	}
 	w.start(testConfig(), testTopics())
 	w.fill("one", 3, "iran")
@@ -96,9 +94,7 @@ func TestOutsideHub(t *testing.T) {
 	defer outside.Close()
 	w := &world{t: t, store: newModel(), now: time.Now().UTC().Truncate(time.Second).Add(time.Hour)}
 	w.before = func(p *Publisher) {
-		if err := p.EnableHub(t.Context(), hub.DefaultConfig(), http.DefaultTransport); err != nil {
-			t.Fatal(err)
-		}
+		p.EnableHub(hub.DefaultConfig(), http.DefaultTransport)
 		p.EnablePing(hub.DefaultConfig(), http.DefaultTransport)
 	}
 	cfg := testConfig()

@@ -302,9 +302,7 @@ func (d *daemon) generationOf(ctx context.Context, c *Config) (*generation, erro
 	if err != nil {
 		return nil, err
 	}
-	if err := pub.EnableHub(ctx, hub.DefaultConfig(), w.fetch.Transport()); err != nil {
-		return nil, err
-	}
+	pub.EnableHub(hub.DefaultConfig(), w.fetch.Transport())
 	pub.EnablePing(hub.DefaultConfig(), w.fetch.Transport())
 	pub.EnableProofs(proofs(d.archive, d.dir))
 	pub.EnableManners(d.manners.counted)

@@ -151,6 +151,8 @@ func (h *Hub) settle(ctx context.Context, d due, result error) {
 		}
 		return
 	}
+	h.writing.Lock()
+	defer h.writing.Unlock()
 	h.mu.Lock()
 	s := h.subs[d.key]
 	if s == nil {

@@ -91,9 +91,14 @@ type Hub struct {
 
 	delivered, failed atomic.Int64 // documents; see Stats
 
-	mu   sync.Mutex // guards subs
-	subs map[string]*subscription
-	wake chan struct{} // a verified subscription or a failed delivery changed what is due
+	// writing is held while a subscription is changed and kept, so that the ledger has
+	// what subs has.
+	writing sync.Mutex
+
+	mu    sync.Mutex // guards subs and ended
+	subs  map[string]*subscription
+	ended bool          // Run has returned, and nobody verifies
+	wake  chan struct{} // a verified subscription or a failed delivery changed what is due
 }
 
 // subscription is what the ledger keeps of one.
@@ -117,9 +122,9 @@ type request struct {
 // space is where the ledger keeps subscriptions.
 const space = "hub"
 
-// New makes a hub at an address and reads the subscriptions that there are.
-func New(ctx context.Context, cfg Config, address string, topics Topics, ledger store.Ledger, transport http.RoundTripper, log *slog.Logger) (*Hub, error) {
-	h := &Hub{
+// New makes a hub at an address. It knows of no subscription before Run.
+func New(cfg Config, address string, topics Topics, ledger store.Ledger, transport http.RoundTripper, log *slog.Logger) *Hub {
+	return &Hub{
 		cfg: cfg, address: address, topics: topics, ledger: ledger, log: log,
 		queue: make(chan request, queueLen), rand: challenge, subs: map[string]*subscription{}, wake: make(chan struct{}, 1),
 		client: &http.Client{
@@ -128,23 +133,30 @@ func New(ctx context.Context, cfg Config, address string, topics Topics, ledger 
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 	}
-	for after := ""; ; {
-		got, err := ledger.LedgerScan(ctx, space, "", after, 1000)
+}
+
+// recall reads the subscriptions that there are.
+func (h *Hub) recall(ctx context.Context) error {
+	subs := map[string]*subscription{}
+	for after, more := "", true; more; {
+		got, err := h.ledger.LedgerScan(ctx, space, "", after, 1000)
 		if err != nil {
-			return nil, fmt.Errorf("read subscriptions: %w", err)
+			return fmt.Errorf("read subscriptions: %w", err)
 		}
 		for _, e := range got {
 			s := &subscription{}
 			if err := json.Unmarshal(e.Value, s); err != nil {
-				return nil, fmt.Errorf("ledger key %q: %w", e.Key, err)
+				return fmt.Errorf("ledger key %q: %w", e.Key, err)
 			}
-			h.subs[e.Key] = s
+			subs[e.Key] = s
 			after = e.Key
 		}
-		if len(got) < 1000 {
-			return h, nil
-		}
+		more = len(got) == 1000
 	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.subs, h.ended = subs, false
+	return nil
 }
 
 // keyOf names a subscription: one topic is sent to one callback once.
@@ -171,6 +183,11 @@ func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err := r.ParseForm(); err != nil {
 		w.Header().Set("Connection", "close") // what is left of it is not waited for
 		refuse(http.StatusBadRequest, "the form could not be read")
+		return
+	}
+	if h.over() {
+		w.Header().Set("Retry-After", "10")
+		refuse(http.StatusServiceUnavailable, "the service is restarting")
 		return
 	}
 	q, why := h.read(r.Context(), r.PostForm)
@@ -279,8 +296,25 @@ func (h *Hub) Stats() Stats {
 	return s
 }
 
-// Run verifies and delivers until ctx ends, and all requests it made have ended.
+// over reports whether what is asked for would be verified by nobody.
+func (h *Hub) over() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.ended
+}
+
+// Run verifies and delivers until ctx ends, and all requests it made have ended. It
+// begins by reading the subscriptions: of two hubs on one ledger, as there are for the
+// moment of a reload, the second runs when the first has ended.
 func (h *Hub) Run(ctx context.Context) error {
+	if err := h.recall(ctx); err != nil {
+		return err
+	}
+	defer func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.ended = true
+	}()
 	var wg sync.WaitGroup
 	for range workers {
 		wg.Go(func() { h.verifyAll(ctx) })

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -136,10 +137,10 @@ func bubble(t *testing.T, f func(t *trial)) {
 
 // start runs a hub on the ledger, as after a restart.
 func (t *trial) start() {
-	h, err := New(t.Context(), DefaultConfig(), address, t.board, t.ledger, t.reader, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
+	t.run(New(DefaultConfig(), address, t.board, t.ledger, t.reader, slog.New(slog.DiscardHandler)))
+}
+
+func (t *trial) run(h *Hub) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- h.Run(ctx) }()
@@ -408,6 +409,71 @@ func TestRestart(t *testing.T) {
 			t.Errorf("%q", t.reader.bodies)
 		}
 	})
+}
+
+// A reload makes the next hub while the one before still takes subscriptions: the
+// next knows those too, and ends with what was ended. Who asks between the two is told
+// to come again, as nobody would verify the request.
+func TestReload(t *testing.T) {
+	bubble(t, func(t *trial) {
+		const other = "https://other.example/cb"
+		t.subscribe("hub.callback", other)
+		next := New(DefaultConfig(), address, t.board, t.ledger, t.reader, slog.New(slog.DiscardHandler))
+		t.subscribe()
+		t.ask("hub.mode", "unsubscribe", "hub.topic", topic, "hub.callback", other)
+		t.stop()
+		if code := t.subscribe(); code != http.StatusServiceUnavailable {
+			t.Errorf("a hub that has ended answers %d, want 503", code)
+		}
+		t.run(next)
+		t.board.publish("two")
+		t.wait(5 * time.Second)
+		t.deliveries(1)
+		if got := t.reader.delivered[0].URL.String(); got != callback {
+			t.Errorf("delivered to %s, want %s", got, callback)
+		}
+	})
+}
+
+// racing is a ledger in which something else happens before a write.
+type racing struct {
+	store.Ledger
+	before func(writes []store.LedgerEntry)
+}
+
+func (r *racing) LedgerWrite(ctx context.Context, writes []store.LedgerEntry) error {
+	r.before(writes)
+	return r.Ledger.LedgerWrite(ctx, writes)
+}
+
+// A subscription that ends while a delivery to it is written down has ended: it is not
+// there again after a restart.
+func TestEndDuringDelivery(t *testing.T) {
+	ledger := &racing{Ledger: storetest.NewModel(), before: func([]store.LedgerEntry) {}}
+	h := New(DefaultConfig(), address, &board{}, ledger, &reader{}, slog.New(slog.DiscardHandler))
+	key := keyOf(topic, callback)
+	s := &subscription{Topic: topic, Callback: callback, Until: time.Now().Add(time.Hour)}
+	if err := h.put(t.Context(), key, s); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	ledger.before = func([]store.LedgerEntry) {
+		ledger.before = func([]store.LedgerEntry) {}
+		go func() { ended <- h.remove(t.Context(), key) }()
+		for range 1000 { // for it to come first, if it can
+			runtime.Gosched()
+		}
+	}
+	h.settle(t.Context(), due{key: key, sub: *s, doc: Document{Version: feed.DigestOf([]byte("two"))}}, nil)
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+	if err := h.recall(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n := h.Count(); n != 0 {
+		t.Errorf("%d subscriptions after it ended, want none", n)
+	}
 }
 
 // What is wrong is refused at once, with a reason.

@@ -93,12 +93,7 @@ func (h *Hub) accept(ctx context.Context, q request) error {
 		return h.remove(ctx, key)
 	}
 	s := &subscription{Topic: q.topic, Callback: q.callback, Secret: q.secret, Until: time.Now().UTC().Add(q.lease)}
-	h.mu.Lock()
-	if old := h.subs[key]; old != nil {
-		s.Delivered = old.Delivered
-	}
-	h.mu.Unlock()
-	if s.Delivered.IsZero() {
+	if h.find(key) == nil {
 		// What is there now the subscriber has read, or can read.
 		doc, err := h.topics.Topic(ctx, q.topic)
 		if err != nil {
@@ -106,17 +101,38 @@ func (h *Hub) accept(ctx context.Context, q request) error {
 		}
 		s.Delivered = doc.Version
 	}
-	if err := h.keep(ctx, key, s); err != nil {
+	if err := h.put(ctx, key, s); err != nil {
 		return err
 	}
-	h.mu.Lock()
-	h.subs[key] = s
-	h.mu.Unlock()
 	h.log.LogAttrs(ctx, slog.LevelInfo, "subscribed", slog.String("topic", q.topic), slog.String("host", hostOf(q.callback)), slog.Time("until", s.Until))
 	h.rouse()
 	return nil
 }
 
+// find gives a subscription, or nil.
+func (h *Hub) find(key string) *subscription {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.subs[key]
+}
+
+// put takes a subscription in, in place of the one that it renews.
+func (h *Hub) put(ctx context.Context, key string, s *subscription) error {
+	h.writing.Lock()
+	defer h.writing.Unlock()
+	if old := h.find(key); old != nil {
+		s.Delivered = old.Delivered
+	}
+	if err := h.keep(ctx, key, s); err != nil {
+		return err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.subs[key] = s
+	return nil
+}
+
+// keep writes a subscription down. It needs writing.
 func (h *Hub) keep(ctx context.Context, key string, s *subscription) error {
 	b, err := json.Marshal(s)
 	if err != nil {
@@ -125,7 +141,10 @@ func (h *Hub) keep(ctx context.Context, key string, s *subscription) error {
 	return h.ledger.LedgerWrite(ctx, []store.LedgerEntry{{Space: space, Key: key, Value: b}})
 }
 
+// remove ends a subscription.
 func (h *Hub) remove(ctx context.Context, key string) error {
+	h.writing.Lock()
+	defer h.writing.Unlock()
 	h.mu.Lock()
 	_, there := h.subs[key]
 	delete(h.subs, key)
