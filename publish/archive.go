@@ -27,7 +27,7 @@ type past struct {
 // past gives the history of a feed as it is now; the zero value if it has none.
 func (p *Publisher) past(f *shelf) past {
 	c := p.chainOf(f.name)
-	if c == nil || c.shelf != f {
+	if c == nil {
 		return past{}
 	}
 	gen := c.gen.Load()
@@ -142,7 +142,7 @@ func (p *Publisher) tombstones(ctx context.Context, gone []event) ([]render.Tomb
 }
 
 func (p *Publisher) archiveAddress(f *shelf, chain string, n int) render.Address {
-	return render.Address(p.state.Load().base + "/feeds/" + archiveName(f.name, chain, n) + ".{format}")
+	return render.Address(p.state.base + "/feeds/" + archiveName(f.name, chain, n) + ".{format}")
 }
 
 func archiveName(name, chain string, n int) string {
@@ -211,7 +211,7 @@ func (p *Publisher) headOf(ctx context.Context, f *shelf) (*render.Feed, error) 
 	if err := p.identify(ctx, f); err != nil {
 		return nil, err
 	}
-	return p.feedOf(ctx, p.state.Load(), f)
+	return p.feedOf(ctx, f)
 }
 
 // archiveDocument makes one document from its events: the entries as they were,

@@ -137,7 +137,7 @@ func BenchmarkServe(b *testing.B) {
 func BenchmarkRender(b *testing.B) {
 	w := benchWorld(b)
 	w.body("/feeds/iran.atom")
-	f := w.pub.state.Load().fixed["iran"]
+	f := w.pub.state.fixed["iran"]
 	first := f.snap.Load().ids[0]
 	for _, format := range render.Formats {
 		b.Run(format.String(), func(b *testing.B) {
@@ -181,7 +181,7 @@ func BenchmarkArrival(b *testing.B) {
 	}
 	b.ReportMetric(float64((feedtest.CPU(b)-before).Microseconds())/1000/float64(b.N), "cpu-ms/op")
 	dirty := 0
-	for _, f := range w.pub.state.Load().all() {
+	for _, f := range w.pub.state.all() {
 		f.mu.Lock()
 		if f.snap.Load() == nil && f.id != "" {
 			dirty++

@@ -60,7 +60,7 @@ func (p *Publisher) build(ctx context.Context, f *shelf) (*snapshot, error) {
 			return nil, err
 		}
 	}
-	st := p.state.Load()
+	st := p.state
 	past := p.past(f)
 	members, err := p.withPending(ctx, f, f.window.shown(f.limit, st.cfg.Window), past)
 	if err != nil {
@@ -71,7 +71,7 @@ func (p *Publisher) build(ctx context.Context, f *shelf) (*snapshot, error) {
 		return nil, err
 	}
 	entries = bound(entries, f.limit, st.cfg.MaxBytes, past)
-	rf, err := p.feedOf(ctx, st, f)
+	rf, err := p.feedOf(ctx, f)
 	if err != nil {
 		return nil, err
 	}
@@ -126,11 +126,12 @@ func (p *Publisher) whole(f *web.Feed) *web.Feed {
 }
 
 // feedOf is the head of a feed's documents.
-func (p *Publisher) feedOf(ctx context.Context, st *state, f *shelf) (*render.Feed, error) {
+func (p *Publisher) feedOf(ctx context.Context, f *shelf) (*render.Feed, error) {
 	authority, err := p.authority(ctx)
 	if err != nil {
 		return nil, err
 	}
+	st := p.state
 	base := st.base
 	rf := &render.Feed{
 		ID: f.id, Title: f.title, Description: f.about, Language: f.language,
@@ -141,7 +142,7 @@ func (p *Publisher) feedOf(ctx context.Context, st *state, f *shelf) (*render.Fe
 	for i, served := range f.formats {
 		rf.Without[i] = !served
 	}
-	rf.Hubs = p.hubsOf(st, f)
+	rf.Hubs = p.hubsOf(f)
 	return rf, nil
 }
 
@@ -200,7 +201,7 @@ func entrySize(e *render.Entry) int64 {
 
 // entry makes one entry.
 func (p *Publisher) entry(it *feed.Item, content string) render.Entry {
-	st := p.state.Load()
+	st := p.state
 	base := st.base
 	src := p.source(it.Source)
 	if content == contentBrief {

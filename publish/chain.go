@@ -217,15 +217,15 @@ func (p *Publisher) chainOf(name string) *chain {
 }
 
 // openChains opens the history of every feed that has one.
-func (p *Publisher) openChains(ctx context.Context, st *state) (map[string]*chain, error) {
+func (p *Publisher) openChains(ctx context.Context) (map[string]*chain, error) {
 	all := map[string]*chain{}
-	shelves := slices.Collect(maps.Values(st.fixed))
+	shelves := slices.Collect(maps.Values(p.state.fixed))
 	sources, err := p.archive.Sources(ctx)
 	if err != nil {
 		return nil, err
 	}
 	for _, s := range sources {
-		f, err := p.sourceShelf(ctx, st, s.ID)
+		f, err := p.sourceShelf(ctx, s.ID)
 		if err != nil {
 			return nil, err
 		}

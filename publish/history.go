@@ -33,9 +33,8 @@ const buried = 90 * 24 * time.Hour
 // maxTombstones bounds what the live feed tells of entries that left.
 const maxTombstones = 100
 
-// history is the writing of archive documents for one set of definitions.
+// history is the writing of archive documents.
 type history struct {
-	st  *state
 	all map[string]*chain
 	at  store.Cursor
 	// unsaved counts records since the tails were written.
@@ -43,12 +42,12 @@ type history struct {
 }
 
 // openHistory opens the chains; at is where the one that is furthest behind is.
-func (p *Publisher) openHistory(ctx context.Context, st *state) (*history, error) {
-	all, err := p.openChains(ctx, st)
+func (p *Publisher) openHistory(ctx context.Context) (*history, error) {
+	all, err := p.openChains(ctx)
 	if err != nil {
 		return nil, err
 	}
-	h := &history{st: st, all: all}
+	h := &history{all: all}
 	first := true
 	for _, c := range all {
 		if first || c.cursor < h.at {
@@ -68,17 +67,13 @@ func (p *Publisher) openHistory(ctx context.Context, st *state) (*history, error
 // catchUp reads the log up to where the follower of the windows is, so that the
 // two can go on as one: a big archive is not read twice for ever, and its feeds
 // do not wait for their history.
-func (p *Publisher) catchUp(ctx context.Context, st *state) error {
-	h, err := p.openHistory(ctx, st)
+func (p *Publisher) catchUp(ctx context.Context) error {
+	h, err := p.openHistory(ctx)
 	if err != nil {
 		return err
 	}
 	for {
 		p.step.Lock()
-		if p.state.Load() != st {
-			p.step.Unlock()
-			return p.saveTails(ctx, h.all) // another one catches up for the new definitions
-		}
 		if h.at >= store.Cursor(p.cursor.Load()) {
 			p.history = h
 			p.told(&p.chronicled, h.at)
@@ -140,7 +135,7 @@ func (p *Publisher) chronicle(ctx context.Context, h *history, records []store.R
 				continue
 			}
 			if c := h.all[name]; c.cursor < r.Seq {
-				if err := p.advance(ctx, h.st, c, &ch, list); err != nil {
+				if err := p.advance(ctx, c, &ch, list); err != nil {
 					return err
 				}
 			}
@@ -180,7 +175,7 @@ func (p *Publisher) addChain(ctx context.Context, h *history, id feed.SourceID, 
 	if h.all[name] != nil {
 		return nil
 	}
-	f, err := p.sourceShelf(ctx, h.st, id)
+	f, err := p.sourceShelf(ctx, id)
 	if errors.Is(err, web.ErrNotFound) {
 		return nil // removed since
 	}
@@ -199,7 +194,7 @@ func (p *Publisher) addChain(ctx context.Context, h *history, id feed.SourceID, 
 }
 
 // advance takes one record into one chain.
-func (p *Publisher) advance(ctx context.Context, st *state, c *chain, ch *change, list []*candidate) error {
+func (p *Publisher) advance(ctx context.Context, c *chain, ch *change, list []*candidate) error {
 	f := c.shelf
 	matched, err := p.matching(ctx, f.pred, list)
 	if err != nil {
@@ -244,7 +239,7 @@ func (p *Publisher) advance(ctx context.Context, st *state, c *chain, ch *change
 			events = append(events, c.record(event{left, gone, story, 0, at}))
 		case !present:
 			events = append(events, c.record(event{entered, now.head.ID, story, uint32(now.head.Revision), at})) //nolint:gosec // revisions are counted
-			if at.Sub(now.head.Effective) > st.cfg.LateAfter && at.After(c.first.Add(seeding)) {
+			if at.Sub(now.head.Effective) > p.state.cfg.LateAfter && at.After(c.first.Add(seeding)) {
 				c.guarded = true
 			}
 		case was != print32(now.head.ID, now.head.Revision):

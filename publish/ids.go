@@ -22,7 +22,7 @@ func (p *Publisher) authority(ctx context.Context) (string, error) {
 	if a := p.minted.Load(); a != nil {
 		return *a, nil
 	}
-	fresh, err := newAuthority(p.state.Load().cfg.BaseURL, time.Now().UTC())
+	fresh, err := newAuthority(p.state.cfg.BaseURL, time.Now().UTC())
 	if err != nil {
 		return "", err
 	}

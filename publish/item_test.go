@@ -137,9 +137,7 @@ func TestItemEvidence(t *testing.T) {
 	for i := range defs.Topics {
 		defs.Topics[i].Rule = "zanzibar"
 	}
-	if err := w.pub.Reload(testConfig(), defs); err != nil {
-		t.Fatal(err)
-	}
+	w.start(testConfig(), defs)
 	_, stale := w.page(path, http.StatusOK)
 	has(t, "a stale tag", stale, "It was tagged by a rule of before")
 }

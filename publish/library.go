@@ -29,7 +29,7 @@ func (p *Publisher) Feed(ctx context.Context, name string) (*web.Feed, error) {
 
 // Site implements web.Library.
 func (p *Publisher) Site(ctx context.Context) (web.Site, error) {
-	st := p.state.Load()
+	st := p.state
 	site := web.Site{Title: st.cfg.Title, Owner: st.cfg.Owner}
 	for _, t := range st.defs.Topics {
 		f := st.fixed[string(t.ID)]
@@ -70,7 +70,7 @@ func (p *Publisher) Item(ctx context.Context, id feed.ItemID) (*feed.Item, error
 func (p *Publisher) Source(id feed.SourceID) render.Source { return p.source(id) }
 
 // Base implements web.Library.
-func (p *Publisher) Base() string { return p.state.Load().base }
+func (p *Publisher) Base() string { return p.state.base }
 
 // Index implements web.Library.
-func (p *Publisher) Index() bool { return p.state.Load().cfg.Index }
+func (p *Publisher) Index() bool { return p.state.cfg.Index }

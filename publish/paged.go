@@ -23,7 +23,7 @@ func pagedName(name string, n int) string {
 }
 
 func (p *Publisher) pagedAddress(f *shelf, n int) render.Address {
-	return render.Address(p.state.Load().base + "/feeds/" + pagedName(f.name, n) + ".{format}")
+	return render.Address(p.state.base + "/feeds/" + pagedName(f.name, n) + ".{format}")
 }
 
 // Paged implements web.Library: page n, from 2, of a feed without a history of its
@@ -73,7 +73,7 @@ func (p *Publisher) Paged(ctx context.Context, name string, n int) (*web.Feed, e
 	if err != nil {
 		return nil, err
 	}
-	rf, err := p.feedOf(ctx, p.state.Load(), f)
+	rf, err := p.feedOf(ctx, f)
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package publish
 
 import (
 	"encoding/json"
+	"log/slog"
 	"net/http"
 	"regexp"
 	"strings"
@@ -229,24 +230,20 @@ func TestFeedOptions(t *testing.T) {
 	expect(t, "words", w.titles("words"), []string{})
 }
 
-// Other definitions take effect as a whole, or not at all.
-func TestReload(t *testing.T) {
+// Other definitions are another publisher on the same archive: feeds keep their ids,
+// and their histories go on. Wrong ones are refused.
+func TestOtherDefinitions(t *testing.T) {
 	w := smallWorld(t)
 	defs := testTopics()
 	defs.Topics = append(defs.Topics, Topic{ID: "new", Name: "New"})
 	defs.Topics[0].Name = "Persia"
 	bad := defs
 	bad.Feeds = []Feed{{ID: "bad", Query: "a AND"}}
-	if err := w.pub.Reload(testConfig(), bad); err == nil {
+	if _, err := New(testConfig(), bad, w.store, slog.New(slog.DiscardHandler)); err == nil {
 		t.Fatal("a wrong query was taken")
 	}
-	if rec := w.get("/feeds/new.atom"); rec.Code != http.StatusNotFound {
-		t.Errorf("half of a wrong configuration is in force: %d", rec.Code)
-	}
 	id := w.atomID("/feeds/iran.atom")
-	if err := w.pub.Reload(testConfig(), defs); err != nil {
-		t.Fatal(err)
-	}
+	w.start(testConfig(), defs)
 	if body := w.body("/feeds/iran.atom"); !strings.Contains(body, "<title>Persia</title>") || w.atomID("/feeds/iran.atom") != id {
 		t.Errorf("a new title does not show, or changes the id:\n%.500s", body)
 	}

@@ -59,7 +59,7 @@ type Publisher struct {
 	log     *slog.Logger
 	web     *web.Server
 
-	state      atomic.Pointer[state]                           // the definitions in force
+	state      *state                                          // what is published
 	sources    atomic.Pointer[map[feed.SourceID]render.Source] // as the archive has them
 	entries    *cache[entryKey, render.Entry]                  // prepared
 	pages      *cache[pageKey, []byte]                         // rendered
@@ -84,7 +84,8 @@ type Publisher struct {
 	idle       *sync.Cond // signals that cursor moved
 }
 
-// state is a set of definitions, replaced as a whole by Reload.
+// state is what is published, by the configuration. Other definitions are another
+// publisher's.
 type state struct {
 	cfg    Config
 	base   string // cfg.BaseURL without a slash at the end
@@ -125,7 +126,7 @@ func New(cfg Config, defs Definitions, archive Archive, log *slog.Logger) (*Publ
 	if err != nil {
 		return nil, err
 	}
-	p.state.Store(st)
+	p.state = st
 	p.entries = newCache[entryKey, render.Entry](cfg.CacheBytes / 5) // of which documents are made again
 	p.found = newCache[string, *found](maxFoundBytes)
 	p.pages = newCache[pageKey, []byte](cfg.CacheBytes - cfg.CacheBytes/5)
@@ -134,19 +135,6 @@ func New(cfg Config, defs Definitions, archive Archive, log *slog.Logger) (*Publ
 		return nil, err
 	}
 	return p, nil
-}
-
-// Reload puts other definitions in force, as a whole or not at all. The bound of
-// the cache stays as it was at the start.
-func (p *Publisher) Reload(cfg Config, defs Definitions) error {
-	st, err := newState(cfg, defs)
-	if err != nil {
-		return err
-	}
-	p.state.Store(st)
-	p.evicted.Add(1)
-	p.entries.clear() // topics may have other names
-	return nil
 }
 
 // Handler is the public side.
@@ -213,7 +201,7 @@ func (p *Publisher) follow(ctx context.Context, g *errgroup.Group) error {
 		return err
 	}
 	// What was read before the log is followed may have missed something.
-	for _, f := range p.state.Load().all() {
+	for _, f := range p.state.all() {
 		f.mu.Lock()
 		f.window = nil
 		f.snap.Store(nil)
@@ -222,37 +210,17 @@ func (p *Publisher) follow(ctx context.Context, g *errgroup.Group) error {
 	p.evicted.Add(1)
 	p.entries.clear()
 	p.told(&p.cursor, at)
-	st := p.state.Load()
-	g.Go(func() error { return p.catchUp(ctx, st) })
+	g.Go(func() error { return p.catchUp(ctx) })
 	for {
 		records, next, err := p.archive.Follow(ctx, at, followed, 500)
 		if err != nil {
 			return err
-		}
-		if now := p.state.Load(); now != st {
-			st = now
-			if err := p.dropHistory(ctx); err != nil {
-				return err
-			}
-			g.Go(func() error { return p.catchUp(ctx, now) })
 		}
 		if err := p.advanceAll(ctx, records, next); err != nil {
 			return err
 		}
 		at = next
 	}
-}
-
-// dropHistory ends the history of definitions that are not in force any more.
-func (p *Publisher) dropHistory(ctx context.Context) error {
-	p.step.Lock()
-	defer p.step.Unlock()
-	h := p.history
-	p.history = nil
-	if h == nil {
-		return nil
-	}
-	return p.saveTails(ctx, h.all)
 }
 
 // advanceAll is one step of the follower: records into windows, and into the
@@ -403,7 +371,7 @@ func (p *Publisher) apply(ctx context.Context, records []store.Record) error {
 	if len(ch.sources) > 0 || ch.restory {
 		p.entries.clear() // every entry of a source names it, and "also at" is in entries of unknown stories
 	}
-	for _, f := range p.state.Load().all() {
+	for _, f := range p.state.all() {
 		if err := p.update(ctx, f, &ch, list); err != nil {
 			return err
 		}

@@ -379,7 +379,7 @@ func TestExpressionsAreBounded(t *testing.T) {
 			}
 		}
 	}
-	if st := w.pub.state.Load(); len(st.madeBy) != 32 || len(st.order) != 32 {
+	if st := w.pub.state; len(st.madeBy) != 32 || len(st.order) != 32 {
 		t.Errorf("%d expressions were asked for, %d are kept, want 32", n, len(st.madeBy))
 	}
 }

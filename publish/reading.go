@@ -47,7 +47,7 @@ func (p *Publisher) Received(ctx context.Context, id feed.ItemID, revision int) 
 }
 
 // Rule implements web.Library.
-func (p *Publisher) Rule(id feed.TopicID) *web.Rule { return p.state.Load().rules[id] }
+func (p *Publisher) Rule(id feed.TopicID) *web.Rule { return p.state.rules[id] }
 
 // rulesOf reads the rules of topics. One that cannot be read, or is not there, is
 // left out: what it tagged is shown all the same.

@@ -71,7 +71,7 @@ func (p *Publisher) fresh(key string) *web.Feed {
 
 // search asks the index and makes the head of the document.
 func (p *Publisher) search(ctx context.Context, s web.Search) (*web.Feed, error) {
-	st := p.state.Load()
+	st := p.state
 	o := store.SearchOptions{Order: s.Order, Limit: s.Limit, AsOf: s.AsOf, Cursor: s.Cursor, Steady: true}
 	if o.Limit == 0 {
 		o.Limit = st.cfg.Limit
@@ -89,7 +89,7 @@ func (p *Publisher) search(ctx context.Context, s web.Search) (*web.Feed, error)
 		f.title += ", as of " + s.AsOf.Format(time.DateOnly)
 	}
 	st.complete(f)
-	rf, err := p.searchHead(ctx, st, f, s, &page, o.Limit)
+	rf, err := p.searchHead(ctx, f, s, &page, o.Limit)
 	if err != nil {
 		return nil, err
 	}
@@ -129,8 +129,8 @@ func (p *Publisher) search(ctx context.Context, s web.Search) (*web.Feed, error)
 }
 
 // searchHead is the head of a page of a search.
-func (p *Publisher) searchHead(ctx context.Context, st *state, f *shelf, s web.Search, page *store.SearchPage, perPage int) (*render.Feed, error) {
-	rf, err := p.feedOf(ctx, st, f)
+func (p *Publisher) searchHead(ctx context.Context, f *shelf, s web.Search, page *store.SearchPage, perPage int) (*render.Feed, error) {
+	rf, err := p.feedOf(ctx, f)
 	if err != nil {
 		return nil, err
 	}
@@ -139,18 +139,18 @@ func (p *Publisher) searchHead(ctx context.Context, st *state, f *shelf, s web.S
 		return nil, err
 	}
 	address := func(s web.Search) render.Address {
-		return render.Address(st.base + "/search.{format}?" + s.Encode())
+		return render.Address(p.state.base + "/search.{format}?" + s.Encode())
 	}
 	first := s
 	first.Start, first.Cursor = 0, ""
 	rf.ID = authority + "search?" + first.Encode()
 	rf.Self = address(s)
-	rf.Home = st.base + "/search?q=" + url.QueryEscape(s.Query.String())
+	rf.Home = p.state.base + "/search?q=" + url.QueryEscape(s.Query.String())
 	rf.Hubs = nil // nobody is told of what was only asked
 	rf.Updated = time.Unix(0, 0).UTC()
 	start := max(s.Start, 1)
 	rf.Search = &render.Search{
-		Terms: s.Query.String(), Total: page.Total, Start: start, PerPage: perPage, Description: st.base + "/opensearch.xml",
+		Terms: s.Query.String(), Total: page.Total, Start: start, PerPage: perPage, Description: p.state.base + "/opensearch.xml",
 	}
 	if page.Next != "" && start+len(page.Hits) <= web.MaxSearchStart {
 		next := s

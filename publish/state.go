@@ -135,12 +135,12 @@ func (p *Publisher) shelf(ctx context.Context, name string) (*shelf, error) {
 			return nil, err
 		}
 	}
-	s := p.state.Load()
+	s := p.state
 	if f := s.ready(name); f != nil {
 		return f, nil
 	}
 	if id, ok := strings.CutPrefix(name, nameSource+"/"); ok {
-		return p.sourceShelf(ctx, s, feed.SourceID(id))
+		return p.sourceShelf(ctx, feed.SourceID(id))
 	}
 	if to := s.cfg.Renamed[name]; to != "" {
 		return nil, &web.MovedError{Name: to, Renamed: true}
@@ -204,7 +204,7 @@ func (s *state) keep(f *shelf) *shelf {
 }
 
 // sourceShelf is the feed of a source.
-func (p *Publisher) sourceShelf(ctx context.Context, s *state, id feed.SourceID) (*shelf, error) {
+func (p *Publisher) sourceShelf(ctx context.Context, id feed.SourceID) (*shelf, error) {
 	if !feed.ValidID(string(id)) {
 		return nil, web.ErrNotFound
 	}
@@ -222,6 +222,7 @@ func (p *Publisher) sourceShelf(ctx context.Context, s *state, id feed.SourceID)
 		name: nameSource + "/" + string(id), language: src.Language,
 		home: "/sources/" + string(id), pred: ofSource(id), perItem: true, minted: true,
 	}
+	s := p.state
 	s.complete(f)
 	f.retitle(src)
 	s.mu.Lock()

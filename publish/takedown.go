@@ -37,7 +37,7 @@ func (p *Publisher) takedown(ctx context.Context, h *history, r store.Record) er
 		if err != nil {
 			return err
 		}
-		if err := p.rebuild(ctx, h.st, fresh, r.Seq); err != nil {
+		if err := p.rebuild(ctx, fresh, r.Seq); err != nil {
 			return err
 		}
 		p.chains.mu.Lock()
@@ -49,7 +49,7 @@ func (p *Publisher) takedown(ctx context.Context, h *history, r store.Record) er
 }
 
 // rebuild takes the log before a record into a fresh chain.
-func (p *Publisher) rebuild(ctx context.Context, st *state, c *chain, until store.Cursor) error {
+func (p *Publisher) rebuild(ctx context.Context, c *chain, until store.Cursor) error {
 	for at := c.cursor; at < until-1; {
 		records, next, err := p.archive.Follow(ctx, at, followed, 200)
 		if err != nil {
@@ -64,7 +64,7 @@ func (p *Publisher) rebuild(ctx context.Context, st *state, c *chain, until stor
 			if err != nil {
 				return err
 			}
-			if err := p.advance(ctx, st, c, &ch, list); err != nil {
+			if err := p.advance(ctx, c, &ch, list); err != nil {
 				return err
 			}
 		}

@@ -208,13 +208,13 @@ func (p *Publisher) writeUses(ctx context.Context) error {
 }
 
 // Private implements web.Library.
-func (p *Publisher) Private() bool { return p.state.Load().cfg.Access == accessToken }
+func (p *Publisher) Private() bool { return p.state.cfg.Access == accessToken }
 
 // ForToken implements web.Library: the feed with the token in its own addresses,
 // so that a reader which goes by them stays inside, and without a hub, which would
 // hand the content to whoever asks.
 func (p *Publisher) ForToken(f *web.Feed, token string) *web.Feed {
-	base := p.state.Load().base
+	base := p.state.base
 	inside := func(rf render.Feed) *render.Feed {
 		g := &rf.Paging
 		for _, a := range []*render.Address{&rf.Self, &g.First, &g.Previous, &g.Next, &g.Last, &g.Current, &g.PrevArchive, &g.NextArchive} {

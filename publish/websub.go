@@ -25,7 +25,7 @@ func (p *Publisher) EnableHub(cfg hub.Config, transport http.RoundTripper) {
 // EnablePing tells the outside hubs of the configuration, if there are any, when
 // feeds change. Call it before Run. Requests go through transport.
 func (p *Publisher) EnablePing(cfg hub.Config, transport http.RoundTripper) {
-	if hubs := p.state.Load().cfg.Hubs; len(hubs) > 0 {
+	if hubs := p.state.cfg.Hubs; len(hubs) > 0 {
 		p.pinger = hub.NewPinger(cfg, hubs, outlets{p}, p.archive, transport, p.log.With("part", "ping"))
 	}
 }
@@ -37,7 +37,7 @@ type outlets struct{ *Publisher }
 
 // States implements hub.Outlets.
 func (o outlets) States() []hub.State {
-	base := o.state.Load().base
+	base := o.state.base
 	o.chains.mu.RLock()
 	all := slices.Collect(maps.Values(o.chains.by))
 	o.chains.mu.RUnlock()
@@ -64,12 +64,12 @@ func (o outlets) Seen() store.Cursor { return store.Cursor(o.chronicled.Load()) 
 func (o outlets) Wait(ctx context.Context, at store.Cursor) error { return o.WaitHistory(ctx, at) }
 
 // hubsOf are the hubs that a feed names.
-func (p *Publisher) hubsOf(st *state, f *shelf) []string {
+func (p *Publisher) hubsOf(f *shelf) []string {
 	switch {
 	case p.Private():
 		return nil
 	case p.pinger != nil && f.minted:
-		return st.cfg.Hubs
+		return p.state.cfg.Hubs
 	case p.hub != nil:
 		return []string{p.hubAddress()}
 	}
@@ -84,14 +84,14 @@ func (p *Publisher) HubStats() (s hub.Stats, ok bool) {
 	return p.hub.Stats(), true
 }
 
-func (p *Publisher) hubAddress() string { return p.state.Load().base + "/hub" }
+func (p *Publisher) hubAddress() string { return p.state.base + "/hub" }
 
 var _ hub.Topics = (*Publisher)(nil)
 
 // Topic implements hub.Topics: the live feeds, by their address with a suffix, if
 // they are public.
 func (p *Publisher) Topic(ctx context.Context, address string) (hub.Document, error) {
-	name, ok := strings.CutPrefix(address, p.state.Load().base+"/feeds/")
+	name, ok := strings.CutPrefix(address, p.state.base+"/feeds/")
 	if !ok || p.Private() || strings.Contains(name, "/archive/") {
 		return hub.Document{}, web.ErrNotFound
 	}

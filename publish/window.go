@@ -288,6 +288,6 @@ func (p *Publisher) member(ctx context.Context, f *shelf, w *window, c *candidat
 		}
 		m.order = all[0].Effective()
 	}
-	m.late = m.arrived.Sub(m.order) > p.state.Load().cfg.LateAfter && m.arrived.After(w.seeded)
+	m.late = m.arrived.Sub(m.order) > p.state.cfg.LateAfter && m.arrived.After(w.seeded)
 	return m, nil
 }
