@@ -227,6 +227,10 @@ func TestFeedOptions(t *testing.T) {
 	expect(t, "words", w.titles("words"), []string{"A"})
 	w.change(store.Edit{Kind: store.KindWithdrawn, Items: []feed.ItemID{out[0].ID}, By: "publisher"})
 	expect(t, "withdrawn", w.titles("withdrawn"), []string{"A"})
+	// A combination is one of what the feeds hold: no item is withdrawn and not.
+	expect(t, "both", w.titles("iran+withdrawn"), []string{})
+	expect(t, "without", w.titles("iran!withdrawn"), w.titles("iran"))
+	expect(t, "either", w.titles("edited,withdrawn"), []string{"Something Else", "A"})
 	expect(t, "words", w.titles("words"), []string{})
 }
 

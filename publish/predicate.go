@@ -25,12 +25,22 @@ type predicate struct {
 	scope store.HeadQuery
 	// content: match reads candidate.doc.
 	content bool
-	// withdrawn: the feed tells of withdrawn items, which are in no other.
-	withdrawn bool
+	// withdrawn: the feed tells of withdrawn items, which are in no other; either: of
+	// those as well as of the others, as match decides.
+	withdrawn, either bool
 	// byRevision: what the feed tells is the revision, and it is ordered so.
 	byRevision bool
-	match      func(c *candidate) bool
+	match      func(c *candidate) bool // of what fits
 }
+
+// fits reports whether an item is of the kind that the feed tells of, before its
+// content is looked at.
+func (p predicate) fits(h *store.Head) bool {
+	return !h.TakenDown && (p.either || h.Withdrawn == p.withdrawn)
+}
+
+// holds reports whether an item is in the feed.
+func (p predicate) holds(c *candidate) bool { return p.fits(&c.head) && p.match(c) }
 
 func allItems() predicate {
 	return predicate{match: func(*candidate) bool { return true }}
@@ -127,6 +137,7 @@ func ofExpression(e expression, of func(id string) predicate) predicate {
 	for _, id := range e.ids() {
 		parts[id] = of(id)
 		p.content = p.content || parts[id].content
+		p.either = p.either || parts[id].withdrawn
 	}
 	if len(e) == 1 {
 		for _, id := range e[0].With { // any positive part narrows the conjunction
@@ -138,8 +149,8 @@ func ofExpression(e expression, of func(id string) predicate) predicate {
 	}
 	p.match = func(c *candidate) bool {
 		return slices.ContainsFunc(e, func(k clause) bool {
-			return !slices.ContainsFunc(k.With, func(id string) bool { return !parts[id].match(c) }) &&
-				!slices.ContainsFunc(k.Without, func(id string) bool { return parts[id].match(c) })
+			return !slices.ContainsFunc(k.With, func(id string) bool { return !parts[id].holds(c) }) &&
+				!slices.ContainsFunc(k.Without, func(id string) bool { return parts[id].holds(c) })
 		})
 	}
 	return p

@@ -243,7 +243,7 @@ func (p *Publisher) carriers(ctx context.Context, f *shelf, w *window, heads []s
 func (p *Publisher) matching(ctx context.Context, pred predicate, cs []*candidate) ([]*candidate, error) {
 	var out []*candidate
 	for _, c := range cs {
-		if !c.head.TakenDown && c.head.Withdrawn == pred.withdrawn {
+		if pred.fits(&c.head) {
 			out = append(out, c)
 		}
 	}
