@@ -439,6 +439,11 @@ func TestPaging(t *testing.T) {
 			t.Errorf("%s: %d, want 404", bad, rec.Code)
 		}
 	}
+	for from, to := range map[string]string{"mek+iran/page/2": "iran+mek/page/2", "mek+iran/page/1": "iran+mek", "iran,iran+mek/page/2": "iran"} {
+		if rec := w.get("/feeds/" + from + ".atom"); rec.Header().Get("Location") != "https://feeds.example.org/feeds/"+to+".atom" {
+			t.Errorf("%s leads to %q, want %s", from, rec.Header().Get("Location"), to)
+		}
+	}
 	if rec := w.get("/feeds/iran+mek/page/1.atom"); rec.Header().Get("Location") != "https://feeds.example.org/feeds/iran+mek.atom" {
 		t.Errorf("page 1: %d to %q", rec.Code, rec.Header().Get("Location"))
 	}

@@ -2,6 +2,7 @@ package publish
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -31,6 +32,9 @@ func (p *Publisher) pagedAddress(f *shelf, n int) render.Address {
 // what the feed holds, as far as maxScan reaches, and move as new entries come.
 func (p *Publisher) Paged(ctx context.Context, name string, n int) (*web.Feed, error) {
 	f, err := p.shelf(ctx, name)
+	if moved, ok := errors.AsType[*web.MovedError](err); ok && p.state.fixed[moved.Name] == nil {
+		moved.Name = pagedName(moved.Name, n) // where the canonical feed has pages, too
+	}
 	if err != nil {
 		return nil, err
 	}
