@@ -33,7 +33,7 @@ func parseExpression(s string) (expression, error) {
 	}
 	s = strings.ReplaceAll(s, " ", "+")
 	n := 0
-	var e expression
+	var e []clause
 	for or := range strings.SplitSeq(s, ",") {
 		var c clause
 		for and := range strings.SplitSeq(or, "+") {
@@ -51,10 +51,18 @@ func parseExpression(s string) (expression, error) {
 				}
 			}
 		}
+		e = append(e, c)
+	}
+	return canonical(e), nil
+}
+
+// canonical is the expression of some clauses.
+func canonical(e []clause) expression {
+	for i := range e {
+		c := &e[i]
 		slices.Sort(c.With)
 		slices.Sort(c.Without)
 		c.With, c.Without = slices.Compact(c.With), slices.Compact(c.Without)
-		e = append(e, c)
 	}
 	slices.SortFunc(e, func(a, b clause) int { return strings.Compare(a.String(), b.String()) })
 	var out expression
@@ -65,7 +73,16 @@ func parseExpression(s string) (expression, error) {
 		}
 		out = append(out, c)
 	}
-	return out, nil
+	return out
+}
+
+// rename is the expression with other ids in place of its own.
+func (e expression) rename(to func(id string) string) expression {
+	clauses := make([]clause, len(e))
+	for i, c := range e {
+		clauses[i] = clause{With: each(c.With, to), Without: each(c.Without, to)}
+	}
+	return canonical(clauses)
 }
 
 // implies reports whether whatever satisfies c satisfies o.
@@ -121,9 +138,13 @@ func (e expression) title(name func(id string) string) string {
 }
 
 func join(ids []string, sep string, name func(string) string) string {
-	names := make([]string, len(ids))
+	return strings.Join(each(ids, name), sep)
+}
+
+func each(ids []string, f func(string) string) []string {
+	out := make([]string, len(ids))
 	for i, id := range ids {
-		names[i] = name(id)
+		out[i] = f(id)
 	}
-	return strings.Join(names, sep)
+	return out
 }

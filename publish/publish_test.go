@@ -354,6 +354,15 @@ func TestRenamedAndGone(t *testing.T) {
 	if rec := w.get("/feeds/persia.atom"); rec.Code != http.StatusPermanentRedirect || rec.Header().Get("Location") != "https://feeds.example.org/feeds/iran.atom" {
 		t.Errorf("renamed: %d to %q, want 308", rec.Code, rec.Header().Get("Location"))
 	}
+	if rec := w.get("/feeds/iraq+persia.rss"); rec.Code != http.StatusPermanentRedirect || rec.Header().Get("Location") != "https://feeds.example.org/feeds/iran+iraq.rss" {
+		t.Errorf("renamed, in a combination: %d to %q, want 308", rec.Code, rec.Header().Get("Location"))
+	}
+	if rec := w.get("/feeds/fired+iran.rss"); rec.Code != http.StatusGone {
+		t.Errorf("gone, in a combination: %d, want 410", rec.Code)
+	}
+	if rec := w.get("/feeds/fired+iran+nothing.rss"); rec.Code != http.StatusNotFound {
+		t.Errorf("a combination with what never was: %d, want 404", rec.Code)
+	}
 	if rec := w.get("/feeds/fired.rss"); rec.Code != http.StatusGone || rec.Body.Len() == 0 {
 		t.Errorf("gone: %d %q, want 410 with a body", rec.Code, rec.Body)
 	}

@@ -1,6 +1,7 @@
 package publish
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -152,10 +153,8 @@ func (p *Publisher) shelf(ctx context.Context, name string) (*shelf, error) {
 	if err != nil {
 		return nil, web.ErrNotFound
 	}
-	for _, id := range e.ids() {
-		if s.fixed[id] == nil {
-			return nil, web.ErrNotFound
-		}
+	if err := s.known(e); err != nil {
+		return nil, err
 	}
 	if canonical := e.String(); canonical != strings.ReplaceAll(name, " ", "+") {
 		return nil, &web.MovedError{Name: canonical}
@@ -171,6 +170,28 @@ func (p *Publisher) shelf(ctx context.Context, name string) (*shelf, error) {
 	}
 	s.complete(f)
 	return s.keep(f), nil
+}
+
+// known gives the error of a combination of feeds that are not all there: what one of
+// them is called now, or that one was removed, or that nobody knows it (PUB-74).
+func (s *state) known(e expression) error {
+	var err error
+	renamed := e.rename(func(id string) string {
+		switch to := s.cfg.Renamed[id]; {
+		case s.fixed[id] != nil:
+		case to != "":
+			return to
+		case slices.Contains(s.cfg.Gone, id):
+			err = cmp.Or(err, web.ErrGone)
+		default:
+			err = web.ErrNotFound
+		}
+		return id
+	})
+	if err == nil && renamed.String() != e.String() {
+		return &web.MovedError{Name: renamed.String(), Renamed: true}
+	}
+	return err
 }
 
 // ready is a feed that is kept, or nil.
