@@ -181,9 +181,7 @@ func (p *Publisher) prepare(ctx context.Context, ids []feed.ItemID, content stri
 			e := p.entry(&items[i], content)
 			known[e.Item] = e
 			// Not if something changed since the item was read: then it may be old.
-			if p.evicted.Load() == before {
-				p.entries.put(entryKey{e.Item, content}, e, entrySize(&e))
-			}
+			p.entries.putIf(entryKey{e.Item, content}, e, entrySize(&e), func() bool { return p.evicted.Load() == before })
 		}
 	}
 	for _, id := range ids {

@@ -40,8 +40,17 @@ func (c *cache[K, V]) get(k K) (v V, ok bool) {
 // put keeps v unless it alone is larger than a quarter of the room: one giant
 // must not empty the cache for all.
 func (c *cache[K, V]) put(k K, v V, size int64) {
+	c.putIf(k, v, size, func() bool { return true })
+}
+
+// putIf is put, if v is still good: what drop or clear takes out after still was asked
+// is out. So what makes values old first makes still false, and then drops them.
+func (c *cache[K, V]) putIf(k K, v V, size int64, still func() bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if !still() {
+		return
+	}
 	c.remove(k)
 	if size > c.max/4 {
 		return
