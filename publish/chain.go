@@ -143,13 +143,13 @@ func (p *Publisher) page(ctx context.Context, name, chain string, n int) ([]even
 	return events, nil
 }
 
-// retire forgets a chain's documents and remembers why. "remade" leads to what
-// there is now, "takedown" is gone.
-func (p *Publisher) retire(ctx context.Context, name, chain, why string) error {
-	writes := []store.LedgerEntry{
-		{Space: historySpace, Key: name + " old " + chain, Value: []byte(why)},
-		{Space: historySpace, Key: tailKey(name)},
-	}
+// retire forgets a chain's documents and remembers why, in one commit with more.
+// "remade" leads to what there is now, "takedown" is gone.
+func (p *Publisher) retire(ctx context.Context, name, chain, why string, more ...store.LedgerEntry) error {
+	writes := append(more,
+		store.LedgerEntry{Space: historySpace, Key: name + " old " + chain, Value: []byte(why)},
+		store.LedgerEntry{Space: historySpace, Key: tailKey(name)},
+	)
 	prefix, after := name+" page "+chain+" ", ""
 	for {
 		got, err := p.archive.LedgerScan(ctx, historySpace, prefix, after, 1000)

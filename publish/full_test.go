@@ -3,6 +3,8 @@ package publish
 import (
 	"context"
 	"fmt"
+	"net/http"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -63,4 +65,53 @@ func TestFullDisk(t *testing.T) {
 			t.Errorf("Run = %v", err)
 		}
 	})
+}
+
+// dying is an archive whose ledger takes some writes more, as of a process that is
+// about to be killed.
+type dying struct {
+	*storetest.Model
+	left atomic.Int64
+	dead chan struct{} // closed at the first write that is not taken
+	once sync.Once
+}
+
+func (d *dying) LedgerWrite(ctx context.Context, writes []store.LedgerEntry) error {
+	if d.left.Add(-1) < 0 {
+		d.once.Do(func() { close(d.dead) })
+		return fmt.Errorf("ledger: %w", store.ErrFull)
+	}
+	return d.Model.LedgerWrite(ctx, writes)
+}
+
+// PUB-53: wherever a takedown is interrupted, afterwards the old addresses are gone,
+// and do not lead to what there is now.
+func TestTakedownInterrupted(t *testing.T) {
+	for writes := range int64(4) {
+		w := newWorld(t, testConfig(), testTopics())
+		w.fill("one", 60, "iran")
+		out := w.add(post{source: "one", guid: "down", title: "Down", text: "x", topics: []feed.TopicID{"iran"}, at: start})
+		w.fill("one", 60, "iran")
+		old := w.atom("/feeds/all.atom").link("prev-archive") // the first that a takedown is for
+		w.stop()
+		if err := w.store.Change(t.Context(), []store.Edit{{Kind: store.KindTakedown, Items: []feed.ItemID{out[0].ID}, By: "test", Reason: "a court"}}); err != nil {
+			t.Fatal(err)
+		}
+		archive := &dying{Model: w.store, dead: make(chan struct{})}
+		archive.left.Store(writes)
+		pub, err := New(testConfig(), testTopics(), archive, w.pub.log)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- pub.Run(ctx) }()
+		<-archive.dead
+		cancel()
+		<-done
+		w.start(testConfig(), testTopics())
+		if rec := w.get(old); rec.Code != http.StatusGone {
+			t.Errorf("after %d writes of a takedown: %d to %q, want 410", writes, rec.Code, rec.Header().Get("Location"))
+		}
+	}
 }

@@ -26,11 +26,9 @@ func (p *Publisher) takedown(ctx context.Context, h *history, r store.Record) er
 		if !holds {
 			continue
 		}
-		epoch := fmt.Appendf(nil, "%d", r.Seq)
-		if err := p.archive.LedgerWrite(ctx, []store.LedgerEntry{{Space: historySpace, Key: name + " epoch", Value: epoch}}); err != nil {
-			return err
-		}
-		if err := p.retire(ctx, name, c.id, "takedown"); err != nil {
+		// In one commit: a new epoch alone would make the old chain look remade.
+		epoch := store.LedgerEntry{Space: historySpace, Key: name + " epoch", Value: fmt.Appendf(nil, "%d", r.Seq)}
+		if err := p.retire(ctx, name, c.id, "takedown", epoch); err != nil {
 			return err
 		}
 		fresh, err := p.openChain(ctx, c.shelf)
