@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -303,6 +304,24 @@ func TestOverload(t *testing.T) {
 	}
 }
 
+// What an error says depends on who asks, and caches are told so.
+func TestErrorsVary(t *testing.T) {
+	cfg := testConfig()
+	cfg.Gone = []string{"fired"}
+	w := newWorld(t, cfg, testTopics())
+	for _, path := range []string{"/nothing", "/feeds/nothing.atom", "/feeds/fired.atom", "/items/x"} {
+		for _, accept := range []string{"text/html", "*/*"} {
+			rec := w.get(path, "Accept", accept)
+			if got := rec.Header().Values("Vary"); !slices.Contains(got, "Accept") || !strings.HasPrefix(rec.Header().Get("Cache-Control"), "public") {
+				t.Errorf("%s for %s: %d, Vary %q, Cache-Control %q", path, accept, rec.Code, got, rec.Header().Get("Cache-Control"))
+			}
+		}
+	}
+	if body := w.get("/feeds/fired.atom", "Accept", "text/html").Body.String(); !strings.Contains(body, "The feed was removed") || strings.Contains(body, "taken down") {
+		t.Errorf("a feed that was removed:\n%s", body)
+	}
+}
+
 // A base URL with a path works whether the proxy takes the path off or not.
 func TestBasePath(t *testing.T) {
 	cfg := testConfig()
@@ -312,6 +331,13 @@ func TestBasePath(t *testing.T) {
 	for _, p := range []string{"/feeds/iran.atom", "/news/feeds/iran.atom", "/news/", "/news", "/", "/news/topics/iran"} {
 		if rec := w.get(p); rec.Code != http.StatusOK {
 			t.Errorf("%s: %d", p, rec.Code)
+		}
+	}
+	for from, to := range map[string]string{
+		"/news//status": "/news/status", "/news/topics/../status?x=1": "/news/status?x=1", "//topics//iran": "/news/topics/iran",
+	} {
+		if rec := w.get(from); rec.Code != http.StatusMovedPermanently || rec.Header().Get("Location") != "https://www.example.org"+to {
+			t.Errorf("%s: %d to %q, want %s", from, rec.Code, rec.Header().Get("Location"), to)
 		}
 	}
 	if body := w.body("/feeds/iran.atom"); !strings.Contains(body, `href="https://www.example.org/news/feeds/iran.atom"`) {

@@ -49,6 +49,8 @@ func TestPrivateFeeds(t *testing.T) {
 		{"/feeds/iran+mek.atom", bearer(part), 200},
 		{"/feeds/iran+iraq.atom", bearer(part), 401},
 		{"/feeds/all.atom", bearer(part), 401},
+		{"/feeds/iran.atom", []string{"Authorization", "bearer " + whole}, 200}, // RFC 9110 §11.1: in any case
+		{"/feeds/iran.atom", []string{"Authorization", whole}, 401},
 		{"/feeds/iran.atom", bearer("chy_wrong"), 401},
 		{"/t/" + whole + "/feeds/all.rss", nil, 200},
 		{"/t/" + part + "/feeds/iran.json", nil, 200},
@@ -81,6 +83,11 @@ func TestPrivateFeeds(t *testing.T) {
 	}
 	if rec := w.get("/t/" + whole + "/feeds/mek+iran.atom"); rec.Header().Get("Location") != "https://feeds.example.org/t/"+whole+"/feeds/iran+mek.atom" {
 		t.Errorf("a redirect leaves the token behind: %q", rec.Header().Get("Location"))
+	}
+	for _, p := range []string{"mek+iran.atom", "nothing.atom", "iran.atom?x=1", "iran/archive/1.atom"} {
+		if got := w.get("/t/" + whole + "/feeds/" + p).Header().Get("Cache-Control"); !strings.HasPrefix(got, "private, ") {
+			t.Errorf("%s with a token: Cache-Control %q", p, got)
+		}
 	}
 	w.stop() // counts are written
 	all, err := Tokens(t.Context(), w.store)

@@ -24,6 +24,7 @@ func wantsPage(r *http.Request) bool {
 
 // sayError answers with an error: a page for a person, else a line of text.
 func (s *Server) sayError(w http.ResponseWriter, r *http.Request, code int, what, advice string) {
+	w.Header().Add("Vary", "Accept")
 	if !wantsPage(r) {
 		plainError(w, code, what)
 		return
@@ -44,4 +45,12 @@ func adviceFor(path string) string {
 		return "The address of a feed is /feeds/, the id of a topic or several with + , or ! between, and .atom, .rss or .json. The front page makes such addresses."
 	}
 	return "An address may have a letter too many. Ids of posts have 26 letters and digits. The search finds what is here."
+}
+
+// goneAdvice says why nothing is any more where something was.
+func goneAdvice(path string) string {
+	if strings.Contains(path, "/feeds/") && !strings.Contains(path, "/archive/") {
+		return "The feed was removed for good. The front page lists those that there are."
+	}
+	return "It was taken down, and the archive keeps nothing of it but the fact."
 }

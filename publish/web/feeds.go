@@ -156,7 +156,7 @@ const noFormat = render.Format(0xFF)
 func (s *Server) feedOnce(w http.ResponseWriter, r *http.Request, path, name string, format render.Format, token, base string) error {
 	f, err := s.find(r, name)
 	if moved, ok := errors.AsType[*MovedError](err); ok {
-		s.moved(w, base, moved, path[len(name):])
+		s.moved(w, r, base, moved, path[len(name):])
 		return nil
 	}
 	if err != nil {
@@ -165,7 +165,7 @@ func (s *Server) feedOnce(w http.ResponseWriter, r *http.Request, path, name str
 	if r.URL.RawQuery != "" {
 		// Parameters mean nothing here, and every one would be another resource to
 		// caches (PUB-72).
-		s.permanent(w, http.StatusMovedPermanently, base+"/feeds/"+f.Name+path[len(name):])
+		s.permanent(w, r, http.StatusMovedPermanently, base+"/feeds/"+f.Name+path[len(name):])
 		return nil
 	}
 	negotiated := format == noFormat
@@ -232,26 +232,26 @@ func splitFormat(path string) (name string, format render.Format, ok bool) {
 }
 
 // moved leads to the canonical or the new name.
-func (s *Server) moved(w http.ResponseWriter, base string, to *MovedError, suffix string) {
+func (s *Server) moved(w http.ResponseWriter, r *http.Request, base string, to *MovedError, suffix string) {
 	location := base + "/feeds/" + to.Name + suffix
 	switch {
 	case to.Temporary:
-		s.redirect(w, http.StatusTemporaryRedirect, location, "public, max-age=60")
+		s.redirect(w, r, http.StatusTemporaryRedirect, location, "public, max-age=60")
 	case to.Renamed:
-		s.redirect(w, http.StatusPermanentRedirect, location, "public, max-age=86400") // PUB-74
+		s.redirect(w, r, http.StatusPermanentRedirect, location, "public, max-age=86400") // PUB-74
 	default:
-		s.permanent(w, http.StatusMovedPermanently, location)
+		s.permanent(w, r, http.StatusMovedPermanently, location)
 	}
 }
 
-func (s *Server) permanent(w http.ResponseWriter, code int, location string) {
-	s.redirect(w, code, location, "public, max-age=86400")
+func (s *Server) permanent(w http.ResponseWriter, r *http.Request, code int, location string) {
+	s.redirect(w, r, code, location, "public, max-age=86400")
 }
 
-func (s *Server) redirect(w http.ResponseWriter, code int, location, cache string) {
+func (s *Server) redirect(w http.ResponseWriter, r *http.Request, code int, location, cache string) {
 	h := w.Header()
 	h.Set("Location", location)
-	h.Set("Cache-Control", cache)
+	h.Set("Cache-Control", s.caching(r, cache))
 	h["Access-Control-Allow-Origin"] = anyOrigin
 	plainError(w, code, "see "+location)
 }

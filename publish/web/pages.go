@@ -204,7 +204,6 @@ func (s *Server) failure(w http.ResponseWriter, r *http.Request, code int, b []b
 	if h.Get("Cache-Control") == "" {
 		h.Set("Cache-Control", "no-store")
 	}
-	h.Add("Vary", "Accept")
 	h.Set("Content-Length", fmt.Sprint(len(b)))
 	w.WriteHeader(code)
 	if r.Method != http.MethodHead {

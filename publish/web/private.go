@@ -39,7 +39,10 @@ func (s *Server) private(w http.ResponseWriter, r *http.Request, rest string) {
 // admitted checks the token in the header of a request for something private, and
 // answers if it does not do.
 func (s *Server) admitted(w http.ResponseWriter, r *http.Request, path string) bool {
-	token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") { // RFC 9110 §11.1
+		token = ""
+	}
 	name := ""
 	if n, ok := strings.CutPrefix(path, "/feeds/"); ok {
 		name = feedName(n)

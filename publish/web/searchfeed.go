@@ -177,7 +177,7 @@ func (s *Server) searchFeed(w http.ResponseWriter, r *http.Request, format rende
 		if token != "" {
 			base += "/t/" + token
 		}
-		s.permanent(w, http.StatusMovedPermanently, base+"/search."+format.String()+"?"+search.Encode())
+		s.permanent(w, r, http.StatusMovedPermanently, base+"/search."+format.String()+"?"+search.Encode())
 		return
 	}
 	for try := 0; ; try++ {

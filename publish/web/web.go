@@ -8,10 +8,12 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
 	"net/http"
+	"path"
 	"strings"
 	"time"
 
@@ -161,7 +163,7 @@ type Server struct {
 
 // Handle adds a handler of all methods at a path. It must be called before the
 // server is used.
-func (s *Server) Handle(path string, h http.Handler) { s.extra[path] = h }
+func (s *Server) Handle(at string, h http.Handler) { s.extra[at] = h }
 
 // New makes a server.
 func New(lib Library, log *slog.Logger) (*Server, error) {
@@ -202,22 +204,19 @@ func (s *Server) routes() {
 
 // ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	path := r.URL.Path
+	at := r.URL.Path
 	if prefix := basePath(s.lib.Base()); prefix != "" {
 		// A reverse proxy may hand over the path of base_url or take it off.
-		if rest, ok := strings.CutPrefix(path, prefix); ok && (rest == "" || rest[0] == '/') {
-			path = rest
-			if path == "" {
-				path = "/"
-			}
+		if rest, ok := strings.CutPrefix(at, prefix); ok && (rest == "" || rest[0] == '/') {
+			at = cmp.Or(rest, "/")
 			u := *r.URL
-			u.Path, u.RawPath = path, ""
+			u.Path, u.RawPath = at, ""
 			r2 := *r
 			r2.URL = &u
 			r = &r2
 		}
 	}
-	if h := s.extra[path]; h != nil {
+	if h := s.extra[at]; h != nil {
 		h.ServeHTTP(w, r)
 		return
 	}
@@ -231,19 +230,37 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, http.StatusMethodNotAllowed, "only GET, HEAD and OPTIONS are here")
 		return
 	}
-	if rest, ok := strings.CutPrefix(path, "/t/"); ok {
+	if rest, ok := strings.CutPrefix(at, "/t/"); ok {
 		s.private(w, r, rest)
 		return
 	}
-	if s.lib.Private() && !open(path) && !s.admitted(w, r, path) {
+	if s.lib.Private() && !open(at) && !s.admitted(w, r, at) {
 		return
 	}
-	if name, ok := strings.CutPrefix(path, "/feeds/"); ok {
+	if name, ok := strings.CutPrefix(at, "/feeds/"); ok {
 		s.feed(w, r, name, "")
+		return
+	}
+	if escaped := r.URL.EscapedPath(); cleanPath(escaped) != escaped {
+		// The mux leads to the clean path too, but knows nothing of the base URL's own.
+		to := s.lib.Base() + cleanPath(escaped)
+		if r.URL.RawQuery != "" {
+			to += "?" + r.URL.RawQuery
+		}
+		s.permanent(w, r, http.StatusMovedPermanently, to)
 		return
 	}
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	s.mux.ServeHTTP(w, r)
+}
+
+// cleanPath is a path without repeated slashes and without dots that lead up.
+func cleanPath(p string) string {
+	clean := path.Clean("/" + p)
+	if strings.HasSuffix(p, "/") && clean != "/" {
+		clean += "/"
+	}
+	return clean
 }
 
 // basePath is the path of the base URL, without a slash at the end.
@@ -252,11 +269,11 @@ func basePath(base string) string {
 	if !ok {
 		return ""
 	}
-	_, path, ok := strings.Cut(rest, "/")
+	_, under, ok := strings.Cut(rest, "/")
 	if !ok {
 		return ""
 	}
-	return "/" + path
+	return "/" + under
 }
 
 // fail answers with an error of a Library.
@@ -275,11 +292,11 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		h.Set("Cache-Control", "no-store")
 		s.sayError(w, r, bad.Status, ordered(bad.Detail), "")
 	case errors.Is(err, ErrNotFound), errors.Is(err, store.ErrNotFound):
-		h.Set("Cache-Control", "public, max-age=60")
+		h.Set("Cache-Control", s.caching(r, "public, max-age=60"))
 		s.sayError(w, r, http.StatusNotFound, ErrNotFound.Error(), adviceFor(r.URL.Path))
 	case errors.Is(err, ErrGone):
-		h.Set("Cache-Control", "public, max-age=3600")
-		s.sayError(w, r, http.StatusGone, ErrGone.Error(), "It was taken down, and the archive keeps nothing of it but the fact.")
+		h.Set("Cache-Control", s.caching(r, "public, max-age=3600"))
+		s.sayError(w, r, http.StatusGone, ErrGone.Error(), goneAdvice(r.URL.Path))
 	case errors.Is(err, ErrBusy):
 		h.Set("Retry-After", "5")
 		h.Set("Cache-Control", "no-store")
@@ -293,6 +310,14 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		h.Set("Cache-Control", "no-store")
 		plainError(w, http.StatusServiceUnavailable, "the archive could not be read")
 	}
+}
+
+// caching is how a public answer may be kept; where a token lets in, by the reader alone.
+func (s *Server) caching(r *http.Request, public string) string {
+	if s.lib.Private() || strings.HasPrefix(r.URL.Path, "/t/") {
+		return strings.Replace(public, "public", "private", 1)
+	}
+	return public
 }
 
 func plainError(w http.ResponseWriter, code int, text string) {
