@@ -375,6 +375,26 @@ func TestAPIWithholds(t *testing.T) {
 	}
 }
 
+// PUB-90: a version that may not be republished stays so when a later one may be.
+func TestAPIWithholdsVersions(t *testing.T) {
+	w := newWorld(t, testConfig(), testTopics())
+	p := post{source: "one", guid: "a", title: "A", text: "<p>Not for others.</p>", at: start}
+	p.entry.Extensions = []feed.Extension{{Name: "robots", Value: "noarchive"}}
+	id := w.add(p)[0].ID.String()
+	p.text, p.entry = "<p>For all.</p>", feed.Entry{}
+	w.add(p)
+	for revision, want := range map[string]int{"1": http.StatusForbidden, "2": http.StatusNotFound, "0": http.StatusNotFound} { // there is nobody here to prove it
+		if rec := w.get("/api/v1/items/" + id + "/proof?revision=" + revision); rec.Code != want {
+			t.Errorf("proof of version %s: %d, want %d: %s", revision, rec.Code, want, rec.Body)
+		}
+	}
+	for _, path := range []string{"/items/" + id + "?revision=1", "/items/" + id + ".json?revision=1"} {
+		if body := w.body(path); !strings.Contains(body, "Not for others") || strings.Contains(body, "content_html") {
+			t.Errorf("%s:\n%s", path, body)
+		}
+	}
+}
+
 // Versions of items are found as they were, with the version's own text.
 func TestAPIOldVersions(t *testing.T) {
 	w, ids := rich(t, testConfig())

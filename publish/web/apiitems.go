@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"net/http"
@@ -381,14 +382,12 @@ var itemProof = operation{
 	params: []param{itemParam, revisionParam},
 	result: "Proof", fails: []int{http.StatusForbidden, http.StatusNotFound},
 	serve: func(ctx context.Context, s *Server, a args) (answer, error) {
-		items, err := s.lib.Items(ctx, []feed.ItemID{a.item("id")}, store.WithContent)
-		if err != nil {
+		it, err := s.version(ctx, a.item("id"), a.number("revision"))
+		switch p, ok := errors.AsType[*problem](err); {
+		case ok && p.Item != nil: // taken down: its proof has no content
+		case err != nil:
 			return answer{}, err
-		}
-		if len(items) == 0 {
-			return answer{}, ErrNotFound
-		}
-		if it := &items[0]; !it.TakenDown && render.Restricted(it, s.lib.Source(it.Source)) {
+		case render.Restricted(it, s.lib.Source(it.Source)):
 			return answer{}, &problem{
 				Type: withheld, Status: http.StatusForbidden, Title: "The text may not be republished",
 				Detail: "a proof holds the whole text, and of this item only a summary may be republished; the operator can give the proof (chancery prove)",

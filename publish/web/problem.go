@@ -110,6 +110,8 @@ func problemOf(ctx context.Context, err error) (p *problem, ok bool) {
 		return &problem{Type: badCursor, Status: http.StatusBadRequest, Title: "Not a cursor of this list", Parameter: "cursor"}, true
 	case errors.Is(err, ErrNotFound), errors.Is(err, store.ErrNotFound):
 		return &problem{Status: http.StatusNotFound, Detail: ErrNotFound.Error()}, true
+	case errors.Is(err, ErrNoProof):
+		return &problem{Status: http.StatusNotFound, Detail: ErrNoProof.Error()}, true
 	case errors.Is(err, ErrGone):
 		return &problem{Type: takenDown, Status: http.StatusGone, Detail: ErrGone.Error()}, true
 	case errors.Is(err, ErrNoSearch), errors.Is(err, store.ErrCorrupt):
