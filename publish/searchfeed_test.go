@@ -345,13 +345,27 @@ func TestSearchFeedRefusals(t *testing.T) {
 		text string
 	}{
 		{&store.CostError{Offset: 0, Part: "a*", What: "more than 65536 words"}, http.StatusBadRequest, "a longer word"},
-		{&store.CostError{What: "its turn too long: too many searches run"}, http.StatusServiceUnavailable, "too many searches run"},
+		{&store.CostError{Busy: true}, http.StatusServiceUnavailable, "too many requests at once"},
 		{fmt.Errorf("index: %w", store.ErrCorrupt), http.StatusServiceUnavailable, "search is not available"},
 	} {
 		x.refuse = c.err
 		rec := w.get("/search.atom?q=a")
 		if rec.Code != c.code || !strings.Contains(rec.Body.String(), c.text) || (rec.Header().Get("Retry-After") != "") != (c.code == http.StatusServiceUnavailable) {
 			t.Errorf("%v: %d %s %v", c.err, rec.Code, rec.Body, rec.Header())
+		}
+	}
+	// Too many searches at once are nobody's fault, and pages that only count do without.
+	x.refuse = &store.CostError{Busy: true}
+	for path, code := range map[string]int{
+		"/search?q=a": http.StatusServiceUnavailable, "/api/v1/search?q=a": http.StatusServiceUnavailable,
+		"/status": http.StatusOK, "/": http.StatusOK, "/api/v1/topics": http.StatusOK, "/api/v1/statistics": http.StatusOK,
+	} {
+		rec := w.get(path)
+		if rec.Code != code || (rec.Header().Get("Retry-After") != "") != (code == http.StatusServiceUnavailable) {
+			t.Errorf("%s while too many search: %d, want %d; %v", path, rec.Code, code, rec.Header())
+		}
+		if body := rec.Body.String(); strings.Contains(body, `"count":0`) || path == "/api/v1/topics" && strings.Contains(body, `"items"`) {
+			t.Errorf("%s counts what it could not: %s", path, body)
 		}
 	}
 	x.refuse = nil

@@ -159,10 +159,14 @@ type CostError struct {
 	Offset int    // bytes from the start of the query's canonical form
 	Part   string // of the query that is too dear, or empty for the query as a whole
 	What   string // the bound that was met
+	Busy   bool   // the query is not to blame: too many searches run at once
 }
 
 func (e *CostError) Error() string {
-	if e.Part == "" {
+	switch {
+	case e.Busy:
+		return "too many searches run at once; try again in a moment"
+	case e.Part == "":
 		return fmt.Sprintf("the query takes %s; make it narrower, by a date or a topic", e.What)
 	}
 	return fmt.Sprintf("at character %d: %.60q takes %s; make it narrower, by a longer word, a date or a topic", e.Offset+1, e.Part, e.What)

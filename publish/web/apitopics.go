@@ -18,7 +18,7 @@ type topicJSON struct {
 	Threshold   float64           `json:"threshold,omitempty"`
 	About       float64           `json:"about_threshold,omitempty"`
 	Feeds       map[string]string `json:"feeds"`
-	// Items is how many mention the topic; absent without an index.
+	// Items is how many mention the topic; absent where that cannot be counted now.
 	Items  *int        `json:"items,omitempty"`
 	Facets *facetsJSON `json:"facets,omitempty"`
 }
@@ -61,10 +61,10 @@ var listTopics = operation{
 	},
 }
 
-// countTopics counts the items of each topic; nil without an index.
+// countTopics counts the items of each topic; nil if they cannot be counted now.
 func (s *Server) countTopics(ctx context.Context) (map[string]int, error) {
 	found, err := s.lib.Search(ctx, nil, store.SearchOptions{Limit: -1, Facets: true})
-	if unsearchable(err) {
+	if notCounted(err) {
 		return nil, nil
 	}
 	if err != nil {

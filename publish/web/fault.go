@@ -23,7 +23,7 @@ func faultOf(written string, q *query.Query, err error) *fault {
 		f.Message = "Found " + e.Found + ", expected " + e.Want + "."
 		return f
 	}
-	if e, ok := errors.AsType[*store.CostError](err); ok {
+	if e, ok := errors.AsType[*store.CostError](err); ok && !e.Busy {
 		f := &fault{Message: "This takes " + e.What + ". Make it narrower, by a longer word, a date or a topic."}
 		if e.Part != "" && q != nil {
 			at := place(q.String(), e.Offset)

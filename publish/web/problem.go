@@ -99,7 +99,7 @@ func problemOf(ctx context.Context, err error) (p *problem, ok bool) {
 			Query: &queryFault{Offset: e.Offset, Line: e.Line, Column: e.Column, Found: e.Found, Want: e.Want},
 		}, true
 	}
-	if e, is := errors.AsType[*store.CostError](err); is {
+	if e, is := errors.AsType[*store.CostError](err); is && !e.Busy {
 		return &problem{
 			Type: queryCost, Status: http.StatusUnprocessableEntity, Title: "The query costs too much", Detail: e.Error(), Parameter: "q",
 			Query: &queryFault{Offset: e.Offset, Part: e.Part},
@@ -116,14 +116,20 @@ func problemOf(ctx context.Context, err error) (p *problem, ok bool) {
 		return &problem{Type: takenDown, Status: http.StatusGone, Detail: ErrGone.Error()}, true
 	case errors.Is(err, ErrNoSearch), errors.Is(err, store.ErrCorrupt):
 		return &problem{Type: noSearch, Status: http.StatusServiceUnavailable, Title: "There is nothing to search", Detail: ErrNoSearch.Error()}, !errors.Is(err, store.ErrCorrupt)
+	case isBusy(err):
+		return &problem{Status: http.StatusServiceUnavailable, Detail: ErrBusy.Error()}, true
 	case errors.Is(err, errSlow):
 		return &problem{Status: http.StatusServiceUnavailable, Detail: errSlow.Error()}, true
-	case errors.Is(err, ErrBusy):
-		return &problem{Status: http.StatusServiceUnavailable, Detail: ErrBusy.Error()}, true
 	case ctx.Err() != nil:
 		return &problem{Status: http.StatusServiceUnavailable, Detail: "the request ended"}, true
 	}
 	return &problem{Status: http.StatusServiceUnavailable, Detail: "the archive could not be read"}, false
+}
+
+// isBusy reports whether what was asked for is fine, and only too many ask at once.
+func isBusy(err error) bool {
+	e, dear := errors.AsType[*store.CostError](err)
+	return errors.Is(err, ErrBusy) || dear && e.Busy
 }
 
 // problem answers with p.

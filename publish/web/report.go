@@ -145,7 +145,9 @@ func (s *Server) report(ctx context.Context, site Site, now time.Time) (*report,
 			return nil, err
 		}
 		for _, l := range site.Topics {
-			r.Topics = append(r.Topics, facetJSON{l.Name, counts[l.Name]})
+			if counts != nil {
+				r.Topics = append(r.Topics, facetJSON{l.Name, counts[l.Name]})
+			}
 		}
 	}
 	if m, ok := s.lib.Manners(); ok {

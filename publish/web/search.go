@@ -185,6 +185,9 @@ func (s *Server) search(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	fr.Code, fr.JSON = code, p.JSON
+	if code == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", "30")
+	}
 	if p.Saved != nil {
 		for _, a := range p.Saved.Feeds {
 			fr.Feeds = append(fr.Feeds, feedLink{Title: "Search: " + shorten(p.Q, 60) + " (" + a.Name + ")", Short: a.Name, Type: a.Type, URL: a.URL})
@@ -254,6 +257,9 @@ func (p *searchBody) refused(q *query.Query, err error, base string) (code int, 
 		return http.StatusBadRequest, true
 	}
 	switch {
+	case isBusy(err):
+		p.Problem = "Too many searches run at the moment. Try again in a few seconds."
+		return http.StatusServiceUnavailable, true
 	case errors.Is(err, store.ErrBadCursor):
 		p.Problem = "This page of the results cannot be found: its address is incomplete, or the search was changed."
 		return http.StatusBadRequest, true

@@ -213,13 +213,8 @@ func (s *Server) badSearch(w http.ResponseWriter, r *http.Request, err error) {
 		refuse(http.StatusBadRequest, bad.Error())
 		return
 	}
-	if dear, ok := errors.AsType[*store.CostError](err); ok {
-		if dear.Part != "" {
-			refuse(http.StatusBadRequest, "q: "+dear.Error())
-			return
-		}
-		h.Set("Retry-After", "60")
-		refuse(http.StatusServiceUnavailable, "q: "+dear.Error())
+	if dear, ok := errors.AsType[*store.CostError](err); ok && !dear.Busy {
+		refuse(http.StatusBadRequest, "q: "+dear.Error())
 		return
 	}
 	switch {

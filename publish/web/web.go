@@ -297,7 +297,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	case errors.Is(err, ErrGone):
 		h.Set("Cache-Control", s.caching(r, "public, max-age=3600"))
 		s.sayError(w, r, http.StatusGone, ErrGone.Error(), goneAdvice(r.URL.Path))
-	case errors.Is(err, ErrBusy):
+	case isBusy(err):
 		h.Set("Retry-After", "5")
 		h.Set("Cache-Control", "no-store")
 		s.sayError(w, r, http.StatusServiceUnavailable, ErrBusy.Error(), "Try again in a few seconds.")

@@ -60,7 +60,7 @@ func (x *Index) Search(ctx context.Context, q *query.Query, o store.SearchOption
 	case x.turn <- struct{}{}:
 		defer func() { <-x.turn }()
 	case <-wait.C:
-		return store.SearchPage{}, &store.CostError{What: "its turn too long: too many searches run"}
+		return store.SearchPage{}, &store.CostError{Busy: true}
 	case <-ctx.Done():
 		return store.SearchPage{}, context.Cause(ctx)
 	}
