@@ -467,3 +467,34 @@ func TestOpenSearchDescription(t *testing.T) {
 		t.Errorf("the page does not lead to it:\n%.800s", page)
 	}
 }
+
+// lateIndex has not seen yet what became of items.
+type lateIndex struct {
+	plainIndex
+	hits []store.Hit
+}
+
+func (x *lateIndex) Search(context.Context, *query.Query, store.SearchOptions) (store.SearchPage, error) {
+	return store.SearchPage{Hits: x.hits, Total: len(x.hits), Exact: true}, nil
+}
+
+// PUB-53: what was taken down is not found, though the index has it for a moment more;
+// nor does it keep the rest from being found.
+func TestSearchBehind(t *testing.T) {
+	x := &lateIndex{}
+	w := &world{t: t, store: newModel(), now: start, before: func(p *Publisher) { p.EnableSearch(x) }}
+	x.store = w.store
+	w.start(testConfig(), testTopics())
+	out := w.add(
+		post{source: "one", guid: "a", title: "Here", text: "x", at: start},
+		post{source: "one", guid: "b", title: "Down", text: "x", at: start},
+	)
+	w.change(store.Edit{Kind: store.KindTakedown, Items: []feed.ItemID{out[1].ID}, By: "test", Reason: "a court"})
+	x.hits = []store.Hit{{ID: out[1].ID, Revision: 1}, {ID: out[1].ID, Revision: 2}, {ID: feed.ItemID{1}, Revision: 1}, {ID: out[0].ID, Revision: 2}, {ID: out[0].ID, Revision: 1}}
+	for _, path := range []string{"/api/v1/search?q=x", "/search?q=x", "/search.json?q=x"} {
+		body := w.body(path)
+		if !strings.Contains(body, "Here") || strings.Contains(body, out[1].ID.String()) {
+			t.Errorf("%s:\n%s", path, body)
+		}
+	}
+}

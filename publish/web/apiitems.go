@@ -227,6 +227,13 @@ func gone(it *feed.Item) error {
 	return &problem{Type: takenDown, Status: http.StatusGone, Title: "It was taken down", Detail: ErrGone.Error(), Item: graveOf(it)}
 }
 
+// isGone reports whether an error is of [Server.version], of something that is not
+// there, or not any more.
+func isGone(err error) bool {
+	p, ok := errors.AsType[*problem](err)
+	return ok && p.Item != nil || errors.Is(err, ErrNotFound) || errors.Is(err, store.ErrNotFound)
+}
+
 // revisionJSON is a version in a list of versions.
 type revisionJSON struct {
 	Revision int             `json:"revision"`

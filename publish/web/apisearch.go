@@ -124,7 +124,7 @@ func (a args) asOf() time.Time {
 }
 
 // itemsOfHits reads the items of hits in the versions that were found; nil where
-// there is none any more.
+// there is nothing to show any more.
 func (s *Server) itemsOfHits(ctx context.Context, hits []store.Hit) ([]*feed.Item, error) {
 	ids := make([]feed.ItemID, 0, len(hits))
 	for _, h := range hits {
@@ -139,12 +139,16 @@ func (s *Server) itemsOfHits(ctx context.Context, hits []store.Hit) ([]*feed.Ite
 	out := make([]*feed.Item, len(hits))
 	for i, h := range hits {
 		it := by[h.ID]
-		if it != nil && !it.TakenDown && h.Revision != it.Revision {
-			if it, err = s.version(ctx, h.ID, h.Revision); err != nil {
+		if it != nil && h.Revision != it.Revision {
+			if it, err = s.version(ctx, h.ID, h.Revision); isGone(err) {
+				continue
+			} else if err != nil {
 				return nil, err
 			}
 		}
-		out[i] = it
+		if it != nil && !it.TakenDown {
+			out[i] = it
+		}
 	}
 	return out, nil
 }
