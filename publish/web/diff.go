@@ -185,7 +185,7 @@ func (s *Server) diffOfNewest(w http.ResponseWriter, r *http.Request, id feed.It
 		to = cmp.Or(to, now.Revisions)
 		page = s.diffPage(id, cmp.Or(from, max(1, to-1)), to)
 	}
-	s.redirect(w, http.StatusFound, page, "public, max-age=60") // a further version leads elsewhere
+	s.redirect(w, r, http.StatusFound, page, "public, max-age=60") // a further version leads elsewhere
 }
 
 // rowsOf sets changes out in paragraphs, up to a number of bytes, and says how many
