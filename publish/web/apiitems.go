@@ -231,7 +231,7 @@ func gone(it *feed.Item) error {
 // there, or not any more.
 func isGone(err error) bool {
 	p, ok := errors.AsType[*problem](err)
-	return ok && p.Item != nil || errors.Is(err, ErrNotFound) || errors.Is(err, store.ErrNotFound)
+	return ok && (p.Status == http.StatusNotFound || p.Status == http.StatusGone) || errors.Is(err, ErrNotFound) || errors.Is(err, store.ErrNotFound)
 }
 
 // revisionJSON is a version in a list of versions.
