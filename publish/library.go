@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"chancery/feed"
+	"chancery/feed/html"
 	"chancery/publish/render"
 	"chancery/publish/web"
 	"chancery/store"
@@ -44,6 +45,9 @@ func (p *Publisher) Site(ctx context.Context) (web.Site, error) {
 		return site, fmt.Errorf("read sources: %w", err)
 	}
 	site.Sources = slices.DeleteFunc(all, func(s store.SourceState) bool { return s.Removed })
+	for i := range site.Sources {
+		site.Sources[i].Title = html.Neutral(site.Sources[i].Title)
+	}
 	slices.SortFunc(site.Sources, func(a, b store.SourceState) int { return strings.Compare(string(a.ID), string(b.ID)) })
 	if site.Stats, err = p.archive.Stats(ctx); err != nil {
 		return site, fmt.Errorf("count the archive: %w", err)

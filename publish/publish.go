@@ -33,6 +33,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"chancery/feed"
+	"chancery/feed/html"
 	"chancery/publish/hub"
 	"chancery/publish/render"
 	"chancery/publish/web"
@@ -298,7 +299,7 @@ func (p *Publisher) readSources(ctx context.Context) error {
 	m := make(map[feed.SourceID]render.Source, len(all))
 	for _, s := range all {
 		m[s.ID] = render.Source{
-			ID: s.ID, Title: s.Title, Site: s.Site, Feed: web.PublicURL(&s.Source), Language: s.Language, Content: s.Content,
+			ID: s.ID, Title: html.Neutral(s.Title), Site: s.Site, Feed: web.PublicURL(&s.Source), Language: s.Language, Content: s.Content,
 		}
 	}
 	p.sources.Store(&m)

@@ -101,6 +101,7 @@ type atomDeleted struct {
 
 // Atom writes f as an Atom 1.0 feed document (RFC 4287).
 func Atom(f *Feed) ([]byte, error) {
+	f = f.fit()
 	d := &atomFeed{
 		AtomFeed: feeds.AtomFeed{
 			Xmlns: nsAtom, Title: f.Title, Id: f.ID, Updated: atomTime(f.Updated),

@@ -95,6 +95,7 @@ type ExtensionAlso struct {
 // JSON writes f as a JSON Feed 1.1. The outer value is marshaled itself: the
 // library's ToJSON would write only the embedded part (PUB-97).
 func JSON(f *Feed) ([]byte, error) {
+	f = f.fit()
 	d := jsonFeed{
 		JSONFeed: feeds.JSONFeed{
 			Version: jsonVersion, Title: f.Title, Language: f.Language, HomePageUrl: f.Home,

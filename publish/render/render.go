@@ -7,8 +7,9 @@
 //
 // [Prepare] makes an [Entry] from an archived item once: texts cleaned, HTML
 // sanitized, addresses checked. [Atom], [RSS] and [JSON] write a [Feed] of such
-// entries. Everything in an Entry is safe to write; everything in a Feed besides
-// is the operator's or the program's own.
+// entries. Everything in an Entry is safe to write. The words of a Feed, which can be
+// those of a source or of a search, are cleaned as they are written; its addresses are
+// the program's own.
 package render
 
 import (
@@ -22,7 +23,7 @@ import (
 
 // Version rises whenever the bytes made from the same input change. It is part
 // of every ETag and of the name of an archive chain.
-const Version = 2
+const Version = 3
 
 // Generator is what documents say made them.
 const Generator = "chancery"
@@ -192,6 +193,13 @@ func Write(f *Feed, format Format) ([]byte, error) {
 		return JSON(f)
 	}
 	return nil, fmt.Errorf("unknown format %d", format)
+}
+
+// fit is f with words that can stand in any document.
+func (f *Feed) fit() *Feed {
+	g := *f
+	g.Title, g.Description, g.Author, g.Language = line(f.Title), clean(f.Description), line(f.Author), language(f.Language)
+	return &g
 }
 
 // entries are the entries with ids of their own. Where two claim one id, a

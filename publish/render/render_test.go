@@ -294,3 +294,30 @@ func TestBidi(t *testing.T) {
 		}
 	}
 }
+
+// SEC-32, PUB-20: what a source is called, and a language that is none, reach documents
+// only as what they may hold.
+func TestHeadIsFit(t *testing.T) {
+	f := &Feed{
+		ID: "tag:x.example,2026:x", Title: "News\u202egpj \x07of\nthe \xff day", Description: "All\x00.", Author: "A\u2066", Language: "en_US",
+		Self: "https://x.example/feed.{format}", Home: "https://x.example/",
+	}
+	for _, format := range Formats {
+		b, err := Write(f, format)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, bad := range []string{"\u202e", "\x07", `\u0007`, "of\nthe", `of\nthe`, "\x00", `\u0000`, "en_US"} {
+			if strings.Contains(string(b), bad) {
+				t.Errorf("%s holds %q:\n%s", format, bad, b)
+			}
+		}
+		if !strings.Contains(string(b), "en-US") {
+			t.Errorf("%s has no language:\n%s", format, b)
+		}
+	}
+	f.Language = "English, of course"
+	if b, err := Atom(f); err != nil || strings.Contains(string(b), "xml:lang") {
+		t.Errorf("a language that is none is written: %v\n%s", err, b)
+	}
+}

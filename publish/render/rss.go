@@ -129,6 +129,7 @@ func escapeRSS(s string) string {
 // RSS writes f as an RSS 2.0 document (RSS 2.0.11, the RSS advisory board's
 // profile).
 func RSS(f *Feed) ([]byte, error) {
+	f = f.fit()
 	d := &rssDocument{Version: "2.0", XmlnsAtom: nsAtom, Channel: rssChannel{
 		RssFeed: feeds.RssFeed{
 			Link: asURI(f.Home), Language: f.Language, LastBuildDate: rssTime(f.Updated),

@@ -109,12 +109,17 @@ func webURL(s string) string {
 		return s
 	}
 	u.RawQuery = fitQuery(u.RawQuery)
-	return u.String()
+	if s = u.String(); strings.IndexFunc(s, unfitForIRI) >= 0 {
+		return "" // a host of such characters is none
+	}
+	return s
 }
 
-// unfitForIRI reports whether RFC 3987 forbids r anywhere in an IRI.
+// unfitForIRI reports whether RFC 3987 forbids r anywhere in an IRI: §2.2, and of the
+// characters that set a direction §4.1.
 func unfitForIRI(r rune) bool {
-	return r <= ' ' || r == 0x7F || strings.ContainsRune("<>\"{}|\\^`", r) || r == utf8.RuneError || r >= 0x80 && r < 0xA0
+	return r <= ' ' || r == 0x7F || strings.ContainsRune("<>\"{}|\\^`", r) || r == utf8.RuneError || r >= 0x80 && r < 0xA0 ||
+		r == 0x200E || r == 0x200F || r >= 0x202A && r <= 0x202E || r >= 0x2066 && r <= 0x2069
 }
 
 // badEscape is where s has a percent sign that starts no escape, or -1.
@@ -134,13 +139,16 @@ func isHex(c byte) bool {
 // fitQuery escapes what a query may not hold; url.URL writes it as it stands.
 func fitQuery(q string) string {
 	var b strings.Builder
-	for i := 0; i < len(q); i++ {
-		c := q[i]
-		if c >= 0x80 || c > ' ' && c != 0x7F && !strings.ContainsRune("<>\"{}|\\^`", rune(c)) && (c != '%' || badEscape(q[i:min(i+3, len(q))]) < 0) {
-			b.WriteByte(c)
-			continue
+	for q != "" {
+		r, n := utf8.DecodeRuneInString(q)
+		if unfitForIRI(r) || r == '%' && badEscape(q[:min(3, len(q))]) == 0 {
+			for _, c := range []byte(q[:n]) {
+				b.Write(percent(c))
+			}
+		} else {
+			b.WriteString(q[:n])
 		}
-		b.Write(percent(c))
+		q = q[n:]
 	}
 	return b.String()
 }
