@@ -146,7 +146,7 @@ func (s *Store) document(seq uint64) (doc store.Document, from string, err error
 	}
 	for i := range parts {
 		if parts[i] == nil {
-			if parts[i], err = s.partBytes(where[i], h.parts[i]); err != nil {
+			if parts[i], err = s.partBytes(nil, where[i], h.parts[i]); err != nil {
 				if errors.Is(err, errGone) {
 					return doc, "", err
 				}
@@ -217,8 +217,9 @@ func (r *rawBody) places(size int, f func(start, end int)) error {
 	return nil
 }
 
-// partBytes gives an entry's own bytes from the record that has them.
-func (s *Store) partBytes(seq uint64, d short) ([]byte, error) {
+// partBytes gives an entry's own bytes from the record that has them, in the room of dst
+// if it is large enough.
+func (s *Store) partBytes(dst []byte, seq uint64, d short) ([]byte, error) {
 	if seq == 0 {
 		return nil, errors.New("no record has its bytes")
 	}
@@ -234,11 +235,11 @@ func (s *Store) partBytes(seq uint64, d short) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return partOf(&h, plain, d)
+	return partOf(dst, &h, plain, d)
 }
 
 // partOf gives an entry's own bytes from the plain body of the record that has them.
-func partOf(h *header, plain []byte, d short) ([]byte, error) {
+func partOf(dst []byte, h *header, plain []byte, d short) ([]byte, error) {
 	if plain == nil {
 		return nil, errGone
 	}
@@ -255,7 +256,7 @@ func partOf(h *header, plain []byte, d short) ([]byte, error) {
 		own = r.inline[i]
 	} else {
 		var err error
-		if own, err = ownBytes(nil, plain); err != nil {
+		if own, err = ownBytes(dst[:0], plain); err != nil {
 			return nil, err
 		}
 	}

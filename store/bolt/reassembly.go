@@ -224,7 +224,7 @@ func (r *reassembly) find(source uint32, k partKey) ([]byte, error) {
 	} else if ok && row.takenDown {
 		return nil, errGone
 	}
-	b, err := r.c.s.partBytes(p.seq, k.digest)
+	b, err := r.c.s.partBytes(r.held.room(), p.seq, k.digest)
 	if err != nil {
 		return nil, err
 	}
