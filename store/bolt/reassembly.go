@@ -14,10 +14,11 @@ import (
 )
 
 // reassembly puts the documents together again in a deep check, and compares each with
-// what was received. Nearly all are made of bytes that passed shortly before, or that
-// the records right behind theirs have. Those that are not wait until all records were
-// read: then they come source by source, as documents of one source are made of the
-// same entries.
+// what was received. The bytes of new entries are in the records right behind that of
+// their document, those of others have passed before. A document with bytes that are not
+// at hand any more waits until all records were read: then documents come source by
+// source, since those of one source are made of the same entries, and each entry is
+// unpacked once more, not once for every document that has it.
 type reassembly struct {
 	c       *check
 	held    heldParts

@@ -153,14 +153,17 @@ func (m *remaking) finish() (err error) {
 	if err := m.commit(); err != nil {
 		return err
 	}
-	for bucket := range asideBuckets {
+	for bucket, name := range catalogBuckets {
+		if !asideBuckets[bucket] {
+			continue
+		}
 		from, err := m.aside.rows(bucket)
 		if err != nil {
 			return err
 		}
 		for more := true; more; {
 			err := m.db.Update(func(tx *bbolt.Tx) error {
-				b := tx.Bucket(catalogBuckets[bucket])
+				b := tx.Bucket(name)
 				b.FillPercent = 0.9
 				for range rowsAtOnce {
 					k, v, err := from.next()
