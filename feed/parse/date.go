@@ -55,10 +55,13 @@ func readDate(s string, habit order) (t time.Time, flag string, ok bool) {
 		}
 		t, flag, ok = r.assemble(habit)
 	}
-	if !ok || t.Year() > 9999 {
+	if !ok {
 		return time.Time{}, "", false
 	}
-	if t.Year() < 1000 { // the zero time of some program
+	switch y := t.UTC().Year(); {
+	case y > 9999: // RFC 3339, in which it will be written, cannot say it
+		return time.Time{}, "", false
+	case y < 1000: // the zero time of some program
 		return time.Time{}, flagRange, false
 	}
 	if t.Year() < 1990 && flag == "" {
@@ -71,13 +74,14 @@ func readDate(s string, habit order) (t time.Time, flag string, ok bool) {
 // with a numeric zone or GMT, exactly as the standards have them.
 func readISO(s string) (time.Time, string, bool) {
 	s = strings.TrimSpace(s)
+	// In UTC, not in the local zone: what a date is must not depend on the machine.
 	if len(s) >= 20 && len(s) <= 35 && s[4] == '-' && s[7] == '-' && s[10] == 'T' && s[13] == ':' {
-		t, err := time.Parse(time.RFC3339, s)
+		t, err := time.ParseInLocation(time.RFC3339, s, time.UTC)
 		return t, "", err == nil
 	}
 	if len(s) >= 28 && len(s) <= 31 && s[3] == ',' {
 		for _, layout := range []string{time.RFC1123Z, time.RFC1123} {
-			t, err := time.Parse(layout, s)
+			t, err := time.ParseInLocation(layout, s, time.UTC)
 			if err != nil || layout == time.RFC1123 && !strings.HasSuffix(s, " GMT") && !strings.HasSuffix(s, " UTC") {
 				continue
 			}
@@ -95,7 +99,7 @@ func (r *dateReader) assemble(habit order) (time.Time, string, bool) {
 	var no time.Time
 	if r.hasMaybe {
 		if r.month == 0 {
-			r.month, r.monthAt = r.maybe.month, r.maybeAt
+			r.month = r.maybe.month
 		} else {
 			r.weekday = r.maybe.weekday
 		}
@@ -315,9 +319,6 @@ func fromJalali(jy, jm, jd int) (y, m, d int, ok bool) {
 		return 0, 0, 0, false
 	}
 	days := 365*(jy-979) + (jy-979)/33*8 + ((jy-979)%33+3)/4
-	if jy < 979 {
-		return 0, 0, 0, false
-	}
 	if jm <= 7 {
 		days += (jm - 1) * 31
 	} else {

@@ -178,6 +178,34 @@ func TestDateRaw(t *testing.T) {
 	}
 }
 
+// A date does not depend on the zone of the machine: its own offset is kept, and is
+// never that of the local zone, which has summer time and a name (P-13, OPS-30).
+func TestDateZone(t *testing.T) {
+	here := time.Date(2004, 7, 1, 12, 0, 0, 0, time.Local)
+	for _, in := range []string{here.Format("2006-01-02T15:04:05-07:00"), here.Format(time.RFC1123Z), "Thu, 01 Jul 2004 12:00:00 GMT", "2004-07-01T12:00:00+00:00"} {
+		if got, _, ok := readDate(in, orderUnknown); !ok || got.Location() == time.Local {
+			t.Errorf("%s: %v in the zone %v", in, got, got.Location())
+		}
+	}
+}
+
+// A year that RFC 3339 cannot say is none, also where it only begins in UTC: such an
+// item could not be exported.
+func TestDateYears(t *testing.T) {
+	for in, want := range map[string]bool{
+		"9999-12-31T23:00:00+00:00": true, "9999-12-31T23:00:00-01:00": false, "Fri, 31 Dec 9999 23:30:00 EST": false,
+		"1000-01-01T00:00:00Z": true, "1000-01-01T00:00:00+01:00": false,
+	} {
+		got, _, ok := readDate(in, orderUnknown)
+		if ok != want {
+			t.Errorf("%s: %v, %t", in, got, ok)
+		}
+		if _, err := got.UTC().MarshalJSON(); err != nil {
+			t.Errorf("%s: %v", in, err)
+		}
+	}
+}
+
 // An order that the feed proves settles a date that could be either way (P-63).
 func TestDateHabit(t *testing.T) {
 	for _, tt := range []struct {

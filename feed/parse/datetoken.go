@@ -21,7 +21,6 @@ type dateReader struct {
 	weekday  int // 1 Sunday to 7; 0 none
 	jalali   bool
 	maybe    word // a word that is a weekday or a month
-	monthAt  int  // how many numbers stood before the month's name
 	h, m, s  int
 	ns       int
 	clock    bool
@@ -31,7 +30,6 @@ type dateReader struct {
 	unknown  bool // an unknown zone
 	week     int
 	hasMaybe bool
-	maybeAt  int
 	letterT  bool
 	century  bool // the date begins with a hyphen: ISO 8601 without its century
 }
@@ -108,7 +106,7 @@ func (r *dateReader) number(s string, i int) int {
 	}
 	v := atoi(s[i:j])
 	if j < len(s) && s[j] == ':' && j-i <= 2 && !r.clock {
-		return r.time(s, i, v, j)
+		return r.time(s, v, j)
 	}
 	if r.clock && !r.zoned && j < len(s) && s[j] == ':' {
 		return -1
@@ -142,8 +140,9 @@ func (r *dateReader) number(s string, i int) int {
 	return j
 }
 
-// time reads h:mm, h:mm:ss and fractions; j is at the first colon.
-func (r *dateReader) time(s string, i, h, j int) int {
+// time reads what follows the hour h of h:mm, h:mm:ss and fractions; j is at the first
+// colon.
+func (r *dateReader) time(s string, h, j int) int {
 	r.clock, r.h = true, h
 	k := j + 1
 	for k < len(s) && s[k] >= '0' && s[k] <= '9' {
@@ -177,7 +176,7 @@ func (r *dateReader) time(s string, i, h, j int) int {
 func (r *dateReader) word(s string, i, j int) (int, bool) {
 	ru, _ := utf8.DecodeRuneInString(s[i:j])
 	if u := cjkUnit(ru); u != 0 {
-		if u != ' ' && len(r.nums) > 0 {
+		if len(r.nums) > 0 {
 			r.nums[len(r.nums)-1].marked = u
 		}
 		return j, true
@@ -201,12 +200,12 @@ func (r *dateReader) word(s string, i, j int) (int, bool) {
 			if r.hasMaybe {
 				return j, false
 			}
-			r.maybe, r.hasMaybe, r.maybeAt = m, true, len(r.nums)
+			r.maybe, r.hasMaybe = m, true
 		case m.month != 0:
 			if r.month != 0 {
 				return j, false
 			}
-			r.month, r.monthAt, r.jalali = m.month, len(r.nums), m.jalali
+			r.month, r.jalali = m.month, m.jalali
 		default:
 			r.weekday = m.weekday
 		}

@@ -118,8 +118,8 @@ func foldDate(s string) string {
 	return b.String()
 }
 
-// cjkUnit is the part of a date that a Chinese, Japanese or Korean unit marks,
-// ' ' for one that says nothing more, 0 for any other letter.
+// cjkUnit is the part of a date that a Chinese, Japanese or Korean unit marks, 0 for
+// any other letter.
 func cjkUnit(r rune) byte {
 	switch r {
 	case '年', '년':
