@@ -30,7 +30,11 @@ func (d *Document) decode(body []byte) {
 	if _, params, err := mime.ParseMediaType(d.o.ContentType); err == nil {
 		label = params["charset"]
 	} else if i := indexASCII(d.o.ContentType, "charset="); i >= 0 {
-		label = strings.Trim(d.o.ContentType[i+len("charset="):], `"' ;`)
+		// A field that is written wrongly, such as with its charset twice.
+		label = strings.TrimLeft(d.o.ContentType[i+len("charset="):], `"' `)
+		if end := strings.IndexAny(label, `"' ;,`); end >= 0 {
+			label = label[:end]
+		}
 	}
 	if enc, name := wide(body); enc != nil {
 		d.transcode(body, enc, name)
@@ -53,7 +57,7 @@ func (d *Document) decode(body []byte) {
 			d.fixes |= fixCharset
 		}
 		d.guess(body)
-	case isUTF8(body) && (strings.HasPrefix(name, "windows-") || strings.HasPrefix(name, "iso-8859")) && multibyte(body):
+	case utf8.Valid(body) && (strings.HasPrefix(name, "windows-") || strings.HasPrefix(name, "iso-8859")) && multibyte(body):
 		// Text of a single-byte charset is practically never valid UTF-8 by chance.
 		d.fixes |= fixCharset
 		d.utf8(body, 0)
@@ -81,8 +85,6 @@ func (d *Document) guess(body []byte) {
 	d.fixes |= fixCharset
 	d.transcode(body, charmap.Windows1252, "windows-1252")
 }
-
-func isUTF8(b []byte) bool { return utf8.Valid(b) }
 
 // multibyte reports whether b has a valid UTF-8 sequence of two bytes or more.
 func multibyte(b []byte) bool {

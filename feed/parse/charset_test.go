@@ -56,6 +56,7 @@ func TestCharset(t *testing.T) {
 		{"HTTP over declaration", encoded(t, charmap.Windows1251, "iso-8859-1", "Привет"), "text/xml; charset=windows-1251", "windows-1251", "Привет", ""},
 		{"HTTP in quotes and capitals", encoded(t, charmap.KOI8R, "", "Привет"), `text/xml; Charset="KOI8-R"`, "koi8-r", "Привет", ""},
 		{"HTTP malformed", encoded(t, charmap.KOI8R, "", "Привет"), `text/xml; a=b=c; charset=koi8-r`, "koi8-r", "Привет", ""},
+		{"HTTP twice", encoded(t, charmap.Windows1251, "", "Привет"), `text/xml; charset=windows-1251; charset=utf-8`, "windows-1251", "Привет", ""},
 		{"declared latin-1 means windows-1252", encoded(t, charmap.Windows1252, "ISO-8859-1", "“é”"), "", "windows-1252", "“é”", ""},
 		{"declared windows-1256", encoded(t, charmap.Windows1256, "windows-1256", "سلام"), "", "windows-1256", "سلام", ""},
 		{"declared windows-1255", encoded(t, charmap.Windows1255, "windows-1255", "שלום"), "", "windows-1255", "שלום", ""},
