@@ -127,7 +127,7 @@ func (d *Document) markup(at span, strict, raw bool) string {
 			if raw {
 				out = appendChars(out, in[t.lo:t.hi], d.outline.entities, &d.fixes, allRefs)
 			} else {
-				out = d.appendEscaped(out, in[t.lo:t.hi], allRefs)
+				out = d.appendEscaped(out, in[t.lo:t.hi])
 			}
 		case kCDATA:
 			if strict {
@@ -154,18 +154,21 @@ func (d *Document) appendTag(out []byte, t *token) []byte {
 		if bytes.HasPrefix(a.name, []byte("xmlns")) {
 			continue
 		}
-		prefix, al := localName(a.name)
-		if len(prefix) > 0 && string(prefix) != "xml" && string(prefix) != "xlink" {
-			al = a.name
-		}
-		if string(prefix) == "xml" && string(al) != "lang" { // xml:base was used already, HTML knows no xml:space
-			if string(al) != "base" {
-				continue
+		name := a.name
+		switch prefix, local := localName(name); string(prefix) {
+		case "xlink":
+			name = local
+		case "xml":
+			switch string(local) {
+			case "lang":
+				name = local
+			case "base": // kept as written, though HTML has no bases inside a text
+			default:
+				continue // space
 			}
-			al = a.name
 		}
-		out = append(append(append(out, ' '), al...), `="`...)
-		out = append(d.appendEscaped(out, a.value, allRefs), '"')
+		out = append(append(append(out, ' '), name...), `="`...)
+		out = append(d.appendEscaped(out, a.value), '"')
 	}
 	out = append(out, '>')
 	if t.kind == kEmpty && !isVoid(local) {
@@ -175,11 +178,11 @@ func (d *Document) appendTag(out []byte, t *token) []byte {
 }
 
 // appendEscaped expands references and escapes the result for HTML.
-func (d *Document) appendEscaped(out, s []byte, mode int) []byte {
+func (d *Document) appendEscaped(out, s []byte) []byte {
 	if bytes.IndexByte(s, '&') < 0 && bytes.IndexByte(s, '<') < 0 && bytes.IndexByte(s, '"') < 0 {
 		return appendVerbatim(out, s, &d.fixes)
 	}
-	return appendHTML(out, appendChars(nil, s, d.outline.entities, &d.fixes, mode))
+	return appendHTML(out, appendChars(nil, s, d.outline.entities, &d.fixes, allRefs))
 }
 
 // appendHTML escapes what would be markup.
