@@ -2,7 +2,6 @@ package parse
 
 import (
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/mmcdole/gofeed/atom"
@@ -55,6 +54,7 @@ func (d *Document) readAtom(parts []int) (*feed.Feed, error) {
 			d.fillEntry(&f.Entries[filled+k], entry, f)
 		}
 		filled = len(f.Entries)
+		fx |= d.fixes
 		return nil
 	}
 	var t tree
@@ -90,8 +90,8 @@ func (d *Document) isAtom03(root *node) bool {
 	if v := root.attr("version"); v == "0.3" || v == "0.2" || v == "0.1" {
 		return true
 	}
-	for _, v := range slices.Backward(d.outline.scope) {
-		if b := v; string(b.prefix) == d.outline.rootPrefix {
+	for _, b := range slices.Backward(d.outline.scope) {
+		if string(b.prefix) == d.outline.rootPrefix {
 			return namespaces[normalURI(string(b.uri))] == "atom03"
 		}
 	}
@@ -289,6 +289,7 @@ func (d *Document) atomEntry(c *composer, t *tree) feed.Entry {
 			d.itemElement(t, n, &e)
 		}
 	}
+	t.position(&e)
 	for _, n := range []*node{issued, t.child(root, "dcterms:issued"), t.child(root, "dc:date"), created, t.child(root, "dcterms:created")} {
 		if n != nil && e.Published.Raw == "" {
 			d.date(&e.Published, t.value(n))
@@ -459,9 +460,7 @@ func fillCategories(to []feed.Category, from []*atom.Category) {
 
 // thrLink reads the attributes of RFC 4685 §4 on a link to the replies.
 func (t *tree) thrLink(n *node, e *feed.Entry) {
-	if v, err := strconv.Atoi(strings.TrimSpace(n.attr("thr:count"))); err == nil && v > 0 {
-		e.Replies.Count = max(e.Replies.Count, v)
-	}
+	e.Replies.Count = max(e.Replies.Count, count(n.attr("thr:count")))
 	if v := n.attr("thr:updated"); v != "" {
 		var when feed.Date
 		t.d.date(&when, v)

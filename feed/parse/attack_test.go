@@ -16,15 +16,21 @@ import (
 // attackSize is the size limit of a decoded document (F-97).
 const attackSize = 32 << 20
 
-// shape is a hostile document: n repetitions of unit between head and tail.
+// attackShape is a hostile document: repetitions of unit between head and tail, in
+// which %d is the number of the repetition, so that no two are alike.
 type attackShape struct{ name, head, unit, tail string }
 
 func (a attackShape) document(size int) []byte {
 	var b bytes.Buffer
 	b.Grow(size + len(a.head) + len(a.tail) + len(a.unit))
 	b.WriteString(a.head)
-	for b.Len() < size {
-		b.WriteString(a.unit)
+	numbered := strings.Contains(a.unit, "%d")
+	for i := 0; b.Len() < size; i++ {
+		if numbered {
+			fmt.Fprintf(&b, a.unit, i)
+		} else {
+			b.WriteString(a.unit)
+		}
 	}
 	b.WriteString(a.tail)
 	return b.Bytes()
@@ -74,6 +80,19 @@ func attacks() []attackShape {
 		{"numbers as a date", rssHead + "<pubDate>", "1 ", "</pubDate>" + rssTail},
 		{"JSON nesting", `{"version":"https://jsonfeed.org/version/1","items":[`, "[", ""},
 		{"JSON members", `{"version":"https://jsonfeed.org/version/1","items":[{"id":"1"`, `,"a":1`, "}]}"},
+		{"comments in a declaration", `<!DOCTYPE a [`, "<!--", "]>" + rssHead + rssTail},
+		{"parameter entities", `<!DOCTYPE a [`, "<!ENTITY % ", "]>" + rssHead + rssTail},
+		{"parameter entities before a quote", `<!DOCTYPE a [`, "<!ENTITY % ", `">]>` + rssHead + rssTail},
+		{"words in a declaration", `<!DOCTYPE `, "a ", ">" + rssHead + rssTail},
+		{"keywords", rssHead + `<itunes:keywords>`, "%d,", "</itunes:keywords>" + rssTail},
+		{"subjects", rssHead, "<dc:subject>%d</dc:subject>", rssTail},
+		{"people", rssHead, "<dc:creator>%d</dc:creator>", rssTail},
+		{"people of a feed", `<rss><channel>`, "<dc:creator>%d</dc:creator>", strings.Repeat("<item><guid>1</guid></item>", 1000) + `</channel></rss>`},
+		{"enclosures", rssHead, `<atom:link rel="enclosure" href="http://a.test/%d"/>`, rssTail},
+		{"longitudes", rssHead, "<geo:long>1</geo:long>", rssTail},
+		{"a long base", `<rss xml:base="http://a.test/` + strings.Repeat("a/", 1<<15) + `"><channel><item>`, `<atom:link href="%d"/>`, rssTail},
+		{"a long address of the namespace", `<rss xmlns:x="` + strings.Repeat("a", 1<<18) + `"><channel><item>`, `<x:a/>`, rssTail},
+		{"JSON people", `{"version":"https://jsonfeed.org/version/1","items":[{"id":"1","authors":[{"name":"0"}`, `,{"name":"%d"}`, "]}]}"},
 		{"JSON extension", `{"version":"https://jsonfeed.org/version/1","_x":` + strings.Repeat(`[`, 200) + `"`, `\\`, `"` + strings.Repeat(`]`, 200) + `,"items":[]}`},
 	}
 }

@@ -57,9 +57,14 @@ func declaredEntities(dtd []byte, fx *fixes) *entities {
 		dtd = dtd[i+len("<!ENTITY"):]
 		rest := bytes.TrimLeft(dtd, " \t\r\n")
 		if len(rest) > 0 && rest[0] == '%' { // a parameter entity: what it holds declares nothing
-			if q := bytes.IndexAny(rest, `"'>`); q >= 0 && rest[q] != '>' {
-				if k := bytes.IndexByte(rest[q+1:], rest[q]); k >= 0 {
-					dtd = rest[q+1+k+1:]
+			q := bytes.IndexAny(rest, `"'>`)
+			if q < 0 {
+				return done()
+			}
+			dtd = rest[q+1:] // never looked at again: a flood of them is linear
+			if rest[q] != '>' {
+				if k := bytes.IndexByte(dtd, rest[q]); k >= 0 {
+					dtd = dtd[k+1:]
 				}
 			}
 			continue

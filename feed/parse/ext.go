@@ -64,8 +64,8 @@ func (t *tree) ownText(n *node) string {
 	return string(out)
 }
 
-// media reads what Media RSS and the iTunes tags say about an entry's picture
-// and enclosures, besides being kept as extensions (CONFORMANCE P-41).
+// mediaInto reads what Media RSS and the iTunes tags say about an entry's picture
+// and categories, besides being kept as extensions (CONFORMANCE P-41).
 func (t *tree) mediaInto(n *node, e *feed.Entry) {
 	switch n.q {
 	case "media:thumbnail":
@@ -95,7 +95,8 @@ func (t *tree) mediaInto(n *node, e *feed.Entry) {
 	}
 }
 
-// mediaText finds the description of Media RSS, directly or in its group.
+// mediaText finds a text of an entry, such as its media:description, directly or in a
+// media:group.
 func (t *tree) mediaText(n *node, q string) *node {
 	if c := t.child(n, q); c != nil {
 		return c
@@ -119,7 +120,7 @@ const itunesScheme = "http://www.itunes.com/"
 // itunesCategories reads the nested categories of a podcast.
 func (t *tree) itunesCategories(n *node, to []feed.Category) []feed.Category {
 	if v := strings.TrimSpace(n.attr("text")); v != "" {
-		to = addCategory(to, feed.Category{Term: v, Scheme: itunesScheme})
+		to = t.d.addCategory(to, feed.Category{Term: v, Scheme: itunesScheme})
 	}
 	for c := range t.children(n) {
 		if c.q == "itunes:category" {
@@ -130,22 +131,28 @@ func (t *tree) itunesCategories(n *node, to []feed.Category) []feed.Category {
 }
 
 // addCategory appends x unless it is there already.
-func addCategory(list []feed.Category, x feed.Category) []feed.Category {
-	if x.Term == "" || slices.Contains(list, x) {
+func (d *Document) addCategory(list []feed.Category, x feed.Category) []feed.Category {
+	switch {
+	case x.Term == "":
+		return list
+	case len(list) >= maxListed:
+		d.fixes |= fixTooMany
+		return list
+	case slices.Contains(list, x):
 		return list
 	}
 	return append(list, x)
 }
 
 // keywords reads itunes:keywords, a list with commas or only spaces.
-func keywords(s string, to []feed.Category) []feed.Category {
+func (d *Document) keywords(s string, to []feed.Category) []feed.Category {
 	list := strings.Split(s, ",")
 	if len(list) == 1 {
 		list = strings.Fields(s)
 	}
 	for _, k := range list {
 		if k = strings.TrimSpace(k); k != "" {
-			to = addCategory(to, feed.Category{Term: k, Scheme: itunesScheme})
+			to = d.addCategory(to, feed.Category{Term: k, Scheme: itunesScheme})
 		}
 	}
 	return to
@@ -153,33 +160,38 @@ func keywords(s string, to []feed.Category) []feed.Category {
 
 // clock reads a duration as "h:mm:ss", "mm:ss" or seconds; 0 if it is none.
 func clock(s string) time.Duration {
-	var total time.Duration
+	const longest = 1e7 // seconds: four months, which no recording has
+	seconds := 0.0
 	parts := strings.Split(strings.TrimSpace(s), ":")
 	if len(parts) > 3 {
 		return 0
 	}
 	for _, p := range parts {
 		v, err := strconv.ParseFloat(strings.TrimSpace(p), 64)
-		if err != nil || !(v >= 0 && v <= 1e7) {
+		if seconds = seconds*60 + v; err != nil || !(v >= 0 && seconds <= longest) {
 			return 0
 		}
-		total = total*60 + time.Duration(v*float64(time.Second))
 	}
-	return total
+	return time.Duration(seconds * float64(time.Second))
 }
 
-// length reads a size in bytes; 0 if it is none.
+// length reads a size in bytes, with or without marks between its thousands; 0 if it is
+// none.
 func length(s string) int64 {
-	s = strings.TrimSpace(s)
+	if s = strings.TrimSpace(s); s == "" {
+		return 0
+	}
 	n, err := strconv.ParseInt(s, 10, 64)
 	if err != nil {
-		n, err = strconv.ParseInt(strings.NewReplacer(",", "", ".", "", " ", "").Replace(s), 10, 64)
+		n, err = strconv.ParseInt(thousands.Replace(s), 10, 64)
 	}
 	if err != nil || n < 0 {
 		return 0
 	}
 	return n
 }
+
+var thousands = strings.NewReplacer(",", "", ".", "", " ", "")
 
 // hubs are links that name a place that pushes (WebSub §4).
 func hubs(links []feed.Link) (out []feed.Hub) {

@@ -11,7 +11,8 @@ import (
 const maxPoints = 10_000
 
 // place reads a position in one of the three ways feeds write it: GeoRSS simple
-// (latitude first), GML inside georss:where, W3C geo (CONFORMANCE P-42).
+// (latitude first), GML inside georss:where, W3C geo (CONFORMANCE P-42). A latitude and
+// a longitude of W3C geo that stand in the entry itself are read by position.
 func (t *tree) place(n *node, e *feed.Entry) {
 	kind := ""
 	switch n.q {
@@ -32,10 +33,7 @@ func (t *tree) place(n *node, e *feed.Entry) {
 			e.Places[len(e.Places)-1].Name = t.value(n)
 		}
 	case "geo:point", "geo:location":
-		t.wgs84(t.child(n, "geo:lat"), t.child(n, "geo:long"), e)
-	case "geo:long", "icbm:longitude":
-		q := map[string]string{"geo:long": "geo:lat", "icbm:longitude": "icbm:latitude"}[n.q]
-		t.wgs84(t.child(&t.nodes[0], q), n, e)
+		t.wgs84(n, "geo:lat", "geo:long", e)
 	}
 	if kind != "" {
 		addPlace(e, kind, coordinates(t.value(n)))
@@ -62,9 +60,16 @@ func (t *tree) leaves(n *node, b *strings.Builder) {
 	}
 }
 
-// wgs84 reads a latitude and a longitude in elements of their own.
-func (t *tree) wgs84(lat, long *node, e *feed.Entry) {
-	if lat != nil && long != nil {
+// position reads a latitude and a longitude that stand in the entry itself.
+func (t *tree) position(e *feed.Entry) {
+	t.wgs84(&t.nodes[0], "geo:lat", "geo:long", e)
+	t.wgs84(&t.nodes[0], "icbm:latitude", "icbm:longitude", e)
+}
+
+// wgs84 reads a latitude and a longitude in elements of their own inside n, which are
+// given by their names.
+func (t *tree) wgs84(n *node, latitude, longitude string, e *feed.Entry) {
+	if lat, long := t.child(n, latitude), t.child(n, longitude); lat != nil && long != nil {
 		addPlace(e, "Point", coordinates(t.value(lat)+" "+t.value(long)))
 	}
 }

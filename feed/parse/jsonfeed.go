@@ -51,8 +51,8 @@ type cleaner struct {
 	fixes fixes
 }
 
-// object writes those members of the object at at that have their shape, without
-// the closing brace.
+// object writes those of an object's members that have the shape they must have,
+// without the closing brace.
 func (c *cleaner) object(members []member, shapes map[string]shape) {
 	c.out = append(c.out, '{')
 	for _, m := range members {
@@ -108,9 +108,9 @@ func (c *cleaner) value(at span, sh shape) bool {
 		if raw[0] == '"' { // "author": "Name"
 			c.fixes |= fixMemberType
 			c.out = append(c.out, `{"name":`...)
-			c.str(raw)
+			ok := c.str(raw)
 			c.out = append(c.out, '}')
-			return true
+			return ok
 		}
 		if raw[0] != '{' {
 			return false
@@ -196,6 +196,10 @@ func (d *Document) readJSON(parts []int) (*feed.Feed, error) {
 	for _, part := range parts {
 		at := o.entries[part]
 		members := c.j.members(at)
+		if members == nil { // no object, so no item
+			fx |= fixMemberType
+			continue
+		}
 		id := d.jsonItemID(members)
 		if id == "" {
 			// P-45: discarded. But some publishers know nothing of ids, and a feed
@@ -263,9 +267,9 @@ func errText(err error) string {
 // fillJSON takes over what gofeed decoded.
 func (d *Document) fillJSON(f *feed.Feed, g *gofeed.Feed) {
 	o := d.json
-	base := d.o.URL
+	base := baseFrom(d.o.URL)
 	for _, u := range []string{g.FeedURL, g.HomePageURL} {
-		if base == "" && isAbsolute(u) {
+		if base == "" && isAbsolute(baseFrom(u)) {
 			base = u
 		}
 	}
@@ -279,12 +283,12 @@ func (d *Document) fillJSON(f *feed.Feed, g *gofeed.Feed) {
 	f.Links = appendLink(f.Links, "alternate", g.HomePageURL, f.URL)
 	f.Links = appendLink(f.Links, "self", g.FeedURL, f.Self)
 	f.Title, f.Subtitle = plain(g.Title), plain(g.Description)
-	f.Language = g.Language
+	f.Language = language(g.Language)
 	f.Image = link(g.Icon)
 	if f.Image == "" {
 		f.Image = link(g.Favicon)
 	}
-	f.Authors = jsonPeople(g.Authors, g.Author, link)
+	f.Authors = d.jsonPeople(g.Authors, g.Author, link)
 	f.Hints.Expired = g.Expired
 	f.Hints.NextURL = link(g.NextURL)
 	if f.Hints.NextURL == f.Self || f.Hints.NextURL == d.o.URL { // P-52
@@ -340,13 +344,13 @@ func appendLink(to []feed.Link, rel, raw, href string) []feed.Link {
 	return append(to, l)
 }
 
-func jsonPeople(list []*gofeed.Author, one *gofeed.Author, link func(string) string) (out []feed.Person) {
+func (d *Document) jsonPeople(list []*gofeed.Author, one *gofeed.Author, link func(string) string) (out []feed.Person) {
 	if len(list) == 0 && one != nil { // P-46: authors outranks author
 		list = []*gofeed.Author{one}
 	}
 	for _, a := range list {
 		if a != nil {
-			out = addPerson(out, feed.Person{Name: strings.TrimSpace(a.Name), URL: link(a.URL), Avatar: link(a.Avatar)})
+			out = d.addPerson(out, feed.Person{Name: strings.TrimSpace(a.Name), URL: link(a.URL), Avatar: link(a.Avatar)})
 		}
 	}
 	return out
@@ -379,7 +383,7 @@ func (d *Document) fillJSONItem(e *feed.Entry, g *gofeed.Item, f *feed.Feed, bas
 	}
 	d.date(&e.Published, g.DatePublished)
 	d.date(&e.Updated, g.DateModified)
-	e.Authors = jsonPeople(g.Authors, g.Author, link)
+	e.Authors = d.jsonPeople(g.Authors, g.Author, link)
 	for _, t := range g.Tags {
 		if t = strings.TrimSpace(t); t != "" {
 			e.Categories = append(e.Categories, feed.Category{Term: t})
@@ -395,7 +399,7 @@ func (d *Document) fillJSONItem(e *feed.Entry, g *gofeed.Item, f *feed.Feed, bas
 			}
 		}
 	}
-	e.Language = g.Language
+	e.Language = language(g.Language)
 	d.finishEntry(e, f)
 }
 

@@ -105,6 +105,52 @@ func TestTooManyElements(t *testing.T) {
 	}
 }
 
+// What stands once in a head, and is kept with each entry, is short: authors, language
+// and base. What does not fit is left out, and named where it is people.
+func TestHeadIsNotMultiplied(t *testing.T) {
+	long := strings.Repeat("a", 1<<16)
+	doc := `<feed xmlns="http://www.w3.org/2005/Atom" xml:lang="` + long + `" xml:base="http://a.test/` + long + `/">` +
+		`<author><name>First</name></author><author><name>` + long + `</name></author>` +
+		`<entry><id>1</id><title>t</title><link href="p"/></entry></feed>`
+	f, err := readWith([]byte(doc), Options{URL: "http://b.test/feed"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := f.Entries[0]
+	if len(e.Authors) != 1 || e.Authors[0].Name != "First" || !e.Authors[0].Inherited {
+		t.Errorf("%d authors", len(e.Authors))
+	}
+	if len(f.Authors) != 2 || !slices.Contains(f.Repairs, "too-many-elements") {
+		t.Errorf("%d authors in the head, repairs %v", len(f.Authors), f.Repairs)
+	}
+	if e.Language != "" || e.URL != "http://b.test/p" || e.Title.Base != "http://b.test/feed" {
+		t.Errorf("language %.20q, URL %.40s, base %.40s", e.Language, e.URL, e.Title.Base)
+	}
+}
+
+// People and labels of one entry are compared with each other, so there is a bound on
+// them, which no honest post comes near.
+func TestListedLimit(t *testing.T) {
+	doc := func(n int) []byte {
+		var b strings.Builder
+		b.WriteString(`<rss><channel><item><guid>1</guid>`)
+		for i := range n {
+			fmt.Fprintf(&b, `<dc:subject>s%d</dc:subject><dc:creator>c%[1]d</dc:creator>`, i)
+		}
+		b.WriteString(`</item></channel></rss>`)
+		return []byte(b.String())
+	}
+	for n, want := range map[int]int{maxListed: maxListed, maxListed + 1: maxListed} {
+		f, err := read(doc(n))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e := f.Entries[0]; len(e.Categories) != want || len(e.Authors) != want || slices.Contains(e.Repairs, "too-many-elements") != (n > want) {
+			t.Errorf("%d: %d labels, %d authors, repairs %v", n, len(e.Categories), len(e.Authors), e.Repairs)
+		}
+	}
+}
+
 // A panic is contained to its document (P-12).
 func TestContain(t *testing.T) {
 	err := func() (err error) {

@@ -25,7 +25,7 @@ func (t *tree) link(n *node, ref string) string {
 // document says that it lives, or else the page it belongs to.
 func (d *Document) documentBase() string {
 	if d.o.URL != "" || d.outline.single {
-		return d.o.URL
+		return baseFrom(d.o.URL)
 	}
 	fx := d.fixes
 	defer func() { d.fixes = fx }()
@@ -43,7 +43,7 @@ func (d *Document) documentBase() string {
 		if n.q != "link" && n.q != "atom:link" {
 			continue
 		}
-		if l := t.atomLink(n); isAbsolute(l.Href) && (l.Rel == "self" || l.Rel == "alternate" && base == "") {
+		if l := t.atomLink(n); isAbsolute(baseFrom(l.Href)) && (l.Rel == "self" || l.Rel == "alternate" && base == "") {
 			base = l.Href
 			if l.Rel == "self" {
 				break
@@ -114,11 +114,21 @@ func linkFields(e *feed.Entry) {
 			e.URL = x.Value
 		}
 	}
+	var seen map[string]bool // URLs of enclosures
 	for _, l := range e.Links {
 		switch {
 		case l.Href == "":
 		case l.Rel == "enclosure":
-			e.Enclosures = addEnclosure(e.Enclosures, feed.Enclosure{URL: l.Href, Type: l.Type, Title: l.Title, Length: l.Length})
+			if seen == nil {
+				seen = make(map[string]bool, len(e.Enclosures)+1)
+				for _, x := range e.Enclosures {
+					seen[x.URL] = true
+				}
+			}
+			if !seen[l.Href] {
+				seen[l.Href] = true
+				e.Enclosures = append(e.Enclosures, feed.Enclosure{URL: l.Href, Type: l.Type, Title: l.Title, Length: l.Length})
+			}
 		case l.Rel == "replies" && (strings.Contains(l.Type, "html") || l.Type == ""):
 			if e.Comments == "" {
 				e.Comments = l.Href
@@ -127,14 +137,4 @@ func linkFields(e *feed.Entry) {
 			e.Replies.FeedURL = l.Href
 		}
 	}
-}
-
-// addEnclosure appends x unless its URL is there already.
-func addEnclosure(list []feed.Enclosure, x feed.Enclosure) []feed.Enclosure {
-	for _, e := range list {
-		if e.URL == x.URL {
-			return list
-		}
-	}
-	return append(list, x)
 }

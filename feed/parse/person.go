@@ -65,10 +65,18 @@ func unquote(s string) string {
 	return s
 }
 
+// maxListed bounds the people, and the labels, of an entry or of the head: each new one
+// is compared with those before it. No honest post names as many.
+const maxListed = 256
+
 // addPerson appends p unless it is empty or there already (CONFORMANCE P-35). A
 // second mention completes the first.
-func addPerson(list []feed.Person, p feed.Person) []feed.Person {
+func (d *Document) addPerson(list []feed.Person, p feed.Person) []feed.Person {
 	if p.Name == "" && p.Email == "" && p.URL == "" {
+		return list
+	}
+	if len(list) >= maxListed {
+		d.fixes |= fixTooMany
 		return list
 	}
 	for i, q := range list {
@@ -89,4 +97,37 @@ func addPerson(list []feed.Person, p feed.Person) []feed.Person {
 		return list
 	}
 	return append(list, p)
+}
+
+// authorFirst puts the person that RSS's own element names before the others.
+func (d *Document) authorFirst(named string, others []feed.Person) []feed.Person {
+	p := person(named)
+	if p == (feed.Person{}) {
+		return others
+	}
+	list := []feed.Person{p}
+	for _, q := range others {
+		list = d.addPerson(list, q)
+	}
+	return list
+}
+
+// maxInherited is how many bytes of people an entry takes over from its feed or origin:
+// what stands once in a head would be kept with each of ten thousand entries.
+const maxInherited = 4 << 10
+
+// inherit gives an entry without authors those of its feed or origin (RFC 4287 §4.2.1).
+func (d *Document) inherit(from []feed.Person) []feed.Person {
+	const each = 64 // bytes that a person takes besides its texts, or a little less
+	var list []feed.Person
+	room := maxInherited
+	for _, p := range from {
+		if room -= each + len(p.Name) + len(p.Email) + len(p.URL) + len(p.Avatar); room < 0 {
+			d.fixes |= fixTooMany
+			break
+		}
+		p.Inherited = true
+		list = append(list, p)
+	}
+	return list
 }

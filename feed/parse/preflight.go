@@ -35,7 +35,8 @@ type outline struct {
 	single     bool // the root is itself the entry (an Atom entry document)
 }
 
-// roots are the local names, in lower case, at which a feed can begin.
+// rootOf gives the dialect of a root by its local name, in any case of letters, and
+// false for a name at which no feed begins.
 func rootOf(local []byte) (d dialect, ok bool) {
 	switch strings.ToLower(string(local)) {
 	case "rss", "rdf", "channel":
@@ -220,7 +221,7 @@ func (o *outline) findRoot(w *walker) (int, error) {
 			}
 		case kDoctype:
 			d := w.s[t.lo:t.hi]
-			if f := bytes.Fields(d); len(f) > 1 && bytes.EqualFold(f[1], []byte("html")) && first == "" {
+			if f := bytes.Fields(d[:min(len(d), 100)]); len(f) > 1 && bytes.EqualFold(f[1], []byte("html")) && first == "" {
 				first = "html" // unless a feed follows all the same
 			}
 			o.entities = declaredEntities(d, &o.fixes)
@@ -297,8 +298,8 @@ func (o *outline) isEntry(w *walker, qname []byte) bool {
 	if bytes.Equal(prefix, rootPrefix) {
 		return true
 	}
-	for _, v := range slices.Backward(w.bindings) {
-		if b := v; bytes.Equal(b.prefix, prefix) {
+	for _, b := range slices.Backward(w.bindings) {
+		if bytes.Equal(b.prefix, prefix) {
 			key, known := namespaces[normalURI(string(b.uri))]
 			return !known && len(prefix) == 0 || key == "rss" || key == nsAtom || key == "atom03"
 		}

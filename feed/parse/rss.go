@@ -57,6 +57,7 @@ func (d *Document) readRSS(parts []int) (*feed.Feed, error) {
 			d.fillItem(&f.Entries[filled+k], item, f)
 		}
 		filled = len(f.Entries)
+		headFixes |= d.fixes
 		return nil
 	}
 	var t tree
@@ -326,9 +327,9 @@ func (d *Document) headElement(t *tree, n *node, f *feed.Feed) {
 	case "atom:author", "atom:contributor":
 		p := t.atomPerson(n)
 		if n.q == "atom:author" {
-			f.Authors = addPerson(f.Authors, p)
+			f.Authors = d.addPerson(f.Authors, p)
 		} else {
-			f.Contributors = addPerson(f.Contributors, p)
+			f.Contributors = d.addPerson(f.Contributors, p)
 		}
 	case "atom:updated", "dcterms:modified", "dc:date":
 		d.date(&f.Updated, t.value(n))
@@ -346,27 +347,25 @@ func (d *Document) headElement(t *tree, n *node, f *feed.Feed) {
 		if f.Rights.IsZero() {
 			f.Rights, _ = t.atomText(n)
 		}
-	case "dc:creator", "dc:author", "itunes:author":
-		f.Authors = addPerson(f.Authors, person(t.value(n)))
+	case "dc:creator", "dc:author", "itunes:author", "author":
+		f.Authors = d.addPerson(f.Authors, person(t.value(n)))
 	case "dc:contributor":
-		f.Contributors = addPerson(f.Contributors, person(t.value(n)))
+		f.Contributors = d.addPerson(f.Contributors, person(t.value(n)))
 	case "dc:language":
 		if f.Language == "" {
-			f.Language = t.value(n)
+			f.Language = language(t.value(n))
 		}
 	case "dc:subject":
-		f.Categories = addCategory(f.Categories, feed.Category{Term: t.value(n)})
+		f.Categories = d.addCategory(f.Categories, feed.Category{Term: t.value(n)})
 	case "itunes:category":
 		f.Categories = t.itunesCategories(n, f.Categories)
 	case "itunes:keywords":
-		f.Categories = keywords(t.value(n), f.Categories)
+		f.Categories = d.keywords(t.value(n), f.Categories)
 	case "itunes:image":
 		if u := t.link(n, imageRef(n)); u != "" && f.Image == "" {
 			f.Image = u
 		}
 		f.Extensions = append(f.Extensions, t.extension(n))
-	case "author":
-		f.Authors = addPerson(f.Authors, person(t.value(n)))
 	default:
 		if d.hint(t, n, f) {
 			return
@@ -386,21 +385,14 @@ func (d *Document) finishHead(f *feed.Feed) {
 	f.Hints.PrevArchive = firstLink(f.Links, "prev-archive")
 }
 
-// htmlOrText reads an element of RSS that holds HTML by custom and says nothing
-// about it: what looks like HTML is HTML.
+// htmlOrText reads an element of RSS that may hold HTML and hardly ever says so: what
+// looks like HTML is HTML.
 func (t *tree) htmlOrText(n *node) feed.Text {
-	if typ := n.attr("type"); n.first != 0 || typ != "" {
-		v := t.value(n)
-		if n.first != 0 {
-			v = t.loose(n)
-			return t.text(n, feed.HTML, v)
-		}
-		if strings.Contains(typ, "html") {
-			return t.text(n, feed.HTML, v)
-		}
+	if n.first != 0 {
+		return t.text(n, feed.HTML, t.loose(n))
 	}
 	v := t.value(n)
-	if looksHTML(v) {
+	if strings.Contains(n.attr("type"), "html") || looksHTML(v) {
 		return t.text(n, feed.HTML, v)
 	}
 	return t.text(n, feed.PlainText, v)
@@ -413,8 +405,8 @@ func (d *Document) fillRSS(f *feed.Feed, g *rss.Feed) {
 		f.Rights.Value = g.Copyright
 	}
 	f.Generator = g.Generator
-	if g.Language != "" {
-		f.Language = g.Language
+	if lang := language(g.Language); lang != "" {
+		f.Language = lang
 	}
 	if g.Link != "" {
 		f.URL = g.Link
@@ -422,13 +414,7 @@ func (d *Document) fillRSS(f *feed.Feed, g *rss.Feed) {
 	if g.Image != nil && f.Image == "" {
 		f.Image = g.Image.URL
 	}
-	if p := person(g.ManagingEditor); p != (feed.Person{}) {
-		rest := f.Authors
-		f.Authors = []feed.Person{p}
-		for _, q := range rest {
-			f.Authors = addPerson(f.Authors, q)
-		}
-	}
+	f.Authors = d.authorFirst(g.ManagingEditor, f.Authors)
 	var cats []feed.Category
 	for _, c := range g.Categories {
 		cats = append(cats, feed.Category{Term: c.Value, Scheme: c.Domain})

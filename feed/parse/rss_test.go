@@ -39,7 +39,7 @@ func TestPerson(t *testing.T) {
 func TestAddPerson(t *testing.T) {
 	var list []feed.Person
 	for _, p := range []feed.Person{{Name: "Ann"}, {}, {Name: "ann", Email: "a@x"}, {Name: "Ann", URL: "https://x"}, {Name: "Ann", Email: "b@x"}, {Name: "Bob"}} {
-		list = addPerson(list, p)
+		list = (&Document{}).addPerson(list, p)
 	}
 	want := []feed.Person{{Name: "Ann", Email: "a@x", URL: "https://x"}, {Name: "Ann", Email: "b@x"}, {Name: "Bob"}}
 	if !slices.Equal(list, want) {
@@ -107,7 +107,7 @@ func TestNamesake(t *testing.T) {
 
 // Durations and sizes as podcasts write them.
 func TestClock(t *testing.T) {
-	for in, want := range map[string]string{"90": "1m30s", "1:30": "1m30s", "1:02:03": "1h2m3s", " 00:10 ": "10s", "12.5": "12.5s", "": "0s", "x": "0s", "1:2:3:4": "0s", "-5": "0s", "NaN": "0s", "1e99": "0s"} {
+	for in, want := range map[string]string{"90": "1m30s", "1:30": "1m30s", "1:02:03": "1h2m3s", " 00:10 ": "10s", "12.5": "12.5s", "": "0s", "x": "0s", "1:2:3:4": "0s", "-5": "0s", "NaN": "0s", "1e99": "0s", "9999999:0:0": "0s"} {
 		if got := clock(in).String(); got != want {
 			t.Errorf("clock(%q) = %s, want %s", in, got, want)
 		}
@@ -115,6 +115,16 @@ func TestClock(t *testing.T) {
 	for in, want := range map[string]int64{"123": 123, "1,234": 1234, "-1": 0, "": 0, "12 MB": 0, "99999999999999999999": 0} {
 		if got := length(in); got != want {
 			t.Errorf("length(%q) = %d, want %d", in, got, want)
+		}
+	}
+}
+
+// A number of replies is never negative, and one that no int holds is unknown.
+func TestReplyCount(t *testing.T) {
+	for in, want := range map[string]int{"12": 12, " 3 ": 3, "-1": 0, "": 0, "many": 0, "99999999999999999999": 0} {
+		f, err := read([]byte(`<rss><channel><item><guid>1</guid><slash:comments>` + in + `</slash:comments></item></channel></rss>`))
+		if err != nil || f.Entries[0].Replies.Count != want {
+			t.Errorf("%q: %+v, %v, want %d", in, f, err, want)
 		}
 	}
 }

@@ -69,9 +69,9 @@ func (d *Document) rssItem(c *composer, t *tree, f *feed.Feed) feed.Entry {
 				break
 			}
 			if x := t.child(n, "name"); x != nil {
-				e.Authors = addPerson(e.Authors, t.atomPerson(n))
+				e.Authors = d.addPerson(e.Authors, t.atomPerson(n))
 			} else {
-				e.Authors = addPerson(e.Authors, person(t.value(n)))
+				e.Authors = d.addPerson(e.Authors, person(t.value(n)))
 			}
 		case "comments":
 			c.elem("comments", t.link(n, t.value(n)))
@@ -87,6 +87,7 @@ func (d *Document) rssItem(c *composer, t *tree, f *feed.Feed) feed.Entry {
 			d.itemElement(t, n, &e)
 		}
 	}
+	t.position(&e)
 	d.itemTexts(c, t, root, &e, title, description, content)
 	d.itemDates(t, root, &e)
 	if guid != nil && !empty(guid) {
@@ -214,26 +215,26 @@ func (d *Document) itemElement(t *tree, n *node, e *feed.Entry) {
 	case "atom:author", "atom:contributor", "contributor":
 		p := t.atomPerson(n)
 		if n.q == "atom:author" {
-			e.Authors = addPerson(e.Authors, p)
+			e.Authors = d.addPerson(e.Authors, p)
 		} else {
-			e.Contributors = addPerson(e.Contributors, p)
+			e.Contributors = d.addPerson(e.Contributors, p)
 		}
 	case "dc:creator", "dc:author", "itunes:author", "creator":
-		e.Authors = addPerson(e.Authors, person(t.value(n)))
+		e.Authors = d.addPerson(e.Authors, person(t.value(n)))
 	case "dc:contributor", "dcterms:contributor":
-		e.Contributors = addPerson(e.Contributors, person(t.value(n)))
+		e.Contributors = d.addPerson(e.Contributors, person(t.value(n)))
 	case "atom:category":
 		e.Categories = append(e.Categories, atomCategory(n))
 	case "dc:subject", "dcterms:subject":
 		if v := t.subject(n); v != "" {
-			e.Categories = addCategory(e.Categories, feed.Category{Term: v})
+			e.Categories = d.addCategory(e.Categories, feed.Category{Term: v})
 		}
 	case "itunes:category":
 		e.Categories = t.itunesCategories(n, e.Categories)
 	case "itunes:keywords":
-		e.Categories = keywords(t.value(n), e.Categories)
+		e.Categories = d.keywords(t.value(n), e.Categories)
 	case "dc:language", "language", "dcterms:language":
-		if v := t.value(n); v != "" {
+		if v := language(t.value(n)); v != "" {
 			e.Language = v
 		}
 	case "dc:rights", "atom:rights", "copyright", "dcterms:rights":
@@ -243,7 +244,7 @@ func (d *Document) itemElement(t *tree, n *node, e *feed.Entry) {
 	case "atom:source":
 		e.Origin = t.origin(n)
 	case "slash:comments":
-		e.Replies.Count, _ = strconv.Atoi(t.value(n))
+		e.Replies.Count = count(t.value(n))
 	case "wfw:commentrss":
 		if e.Replies.FeedURL == "" {
 			e.Replies.FeedURL = t.link(n, t.value(n))
@@ -293,11 +294,20 @@ func (t *tree) thread(n *node, e *feed.Entry) bool {
 			Ref: n.attr("ref"), URL: t.link(n, n.attr("href")), Type: n.attr("type"), Source: t.link(n, n.attr("source")),
 		})
 	case "thr:total":
-		e.Replies.Count, _ = strconv.Atoi(t.value(n))
+		e.Replies.Count = count(t.value(n))
 	default:
 		return false
 	}
 	return true
+}
+
+// count reads a number of replies; 0 if it is none.
+func count(s string) int {
+	n, err := strconv.Atoi(strings.TrimSpace(s))
+	if err != nil {
+		return 0
+	}
+	return max(n, 0)
 }
 
 // fillItem takes over what gofeed decoded of an item.
@@ -315,13 +325,7 @@ func (d *Document) fillItem(e *feed.Entry, g *rss.Item, f *feed.Feed) {
 		e.ID = g.GUID.Value
 		d.permalink(e, g.GUID, guidURL, f)
 	}
-	if p := person(g.Author); p != (feed.Person{}) {
-		rest := e.Authors
-		e.Authors = []feed.Person{p}
-		for _, q := range rest {
-			e.Authors = addPerson(e.Authors, q)
-		}
-	}
+	e.Authors = d.authorFirst(g.Author, e.Authors)
 	cats := make([]feed.Category, 0, len(g.Categories)+len(e.Categories))
 	for _, c := range g.Categories {
 		cats = append(cats, feed.Category{Term: c.Value, Scheme: c.Domain})
@@ -385,15 +389,12 @@ func (d *Document) permalink(e *feed.Entry, g *rss.GUID, resolved string, f *fee
 
 // finishEntry inherits what an entry does not say from its origin or the feed.
 func (d *Document) finishEntry(e *feed.Entry, f *feed.Feed) {
-	if len(e.Authors) == 0 { // RFC 4287 §4.2.1
+	if len(e.Authors) == 0 {
 		from := f.Authors
 		if e.Origin != nil && len(e.Origin.Authors) > 0 {
 			from = e.Origin.Authors
 		}
-		for _, p := range from {
-			p.Inherited = true
-			e.Authors = append(e.Authors, p)
-		}
+		e.Authors = d.inherit(from)
 	}
 	if e.Language == "" {
 		e.Language = f.Language

@@ -38,8 +38,8 @@ type scanner struct {
 	attrs []rawAttr
 	fixes fixes
 	bare  int // how many '<' were text
-	// noComment, noCDATA: no end of such a section follows any more, so that a
-	// flood of openings is not searched again and again.
+	// noComment, noCDATA, noClose: no end of such a section, or of a tag, follows any
+	// more, so that a flood of openings is not searched again and again.
 	noComment, noCDATA, noClose bool
 	// body: the root has begun, so a declaration has no internal subset.
 	body bool
@@ -210,8 +210,9 @@ func (sc *scanner) doctype(t *token) bool {
 				t.kind, t.lo, t.hi, t.end = kDoctype, t.start+2, j, j
 				return true
 			}
-			if bytes.HasPrefix(s[j:], []byte("<!--")) {
-				if n := bytes.Index(s[j:], []byte("-->")); n > 0 {
+			if !sc.noComment && bytes.HasPrefix(s[j:], []byte("<!--")) {
+				n := bytes.Index(s[j:], []byte("-->"))
+				if sc.noComment = n < 0; n > 0 {
 					j += n + 2
 					continue
 				}

@@ -22,6 +22,18 @@ type node struct {
 	lang   string // effective xml:lang
 }
 
+// maxLanguage is longer than any language tag (RFC 5646 §4.4.1 reckons with 35 letters).
+const maxLanguage = 64
+
+// language reads a language tag. What is too long to be one is none, because that of a
+// feed is kept with each of its entries.
+func language(s string) string {
+	if s = strings.TrimSpace(s); len(s) > maxLanguage {
+		return ""
+	}
+	return s
+}
+
 // attr is an attribute of a node, its value as written.
 type attr struct {
 	*name
@@ -145,9 +157,11 @@ func (t *tree) add(ev *event, w *walker, open []int32, cx context) int32 {
 		at := attr{d.namer.attr(a.name, w.bindings), a.value}
 		switch at.q {
 		case "xml:base":
-			n.base = resolve(n.base, cleanURL(at.value(d)))
+			if base := baseFrom(resolve(n.base, cleanURL(at.value(d)))); base != "" {
+				n.base = base
+			}
 		case "xml:lang":
-			n.lang = strings.TrimSpace(at.value(d))
+			n.lang = language(at.value(d))
 		}
 		t.attrs = append(t.attrs, at)
 	}

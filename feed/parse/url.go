@@ -2,7 +2,7 @@ package parse
 
 import "strings"
 
-// reference parts of RFC 3986 appendix B. A component that is absent differs from
+// uri is the parts of a reference, as RFC 3986 appendix B takes it apart. A component that is absent differs from
 // one that is empty.
 type uri struct {
 	scheme, authority, path, query, fragment string
@@ -70,6 +70,18 @@ func (u uri) String() string {
 // isAbsolute reports whether s has a scheme.
 func isAbsolute(s string) bool { return schemeLen(s) > 0 }
 
+// maxBase bounds a base URL, which is written out once more for each reference and kept
+// with each text: a longer one is none.
+const maxBase = 4 << 10
+
+// baseFrom is u as the base of references, or "" if it is too long for one.
+func baseFrom(u string) string {
+	if len(u) > maxBase {
+		return ""
+	}
+	return u
+}
+
 // resolve makes a reference absolute by RFC 3986 §5.2, keeping every character
 // as written: publishers' URLs are identities, so nothing is re-encoded. With a
 // base that is not absolute the result is not either.
@@ -78,7 +90,7 @@ func resolve(base, ref string) string {
 		return base
 	}
 	r := split(ref)
-	if r.scheme != "" || base == "" {
+	if r.scheme != "" || baseFrom(base) == "" {
 		return ref
 	}
 	b := split(base)

@@ -14,6 +14,7 @@ const (
 	maxTokens   = 2 << 20 // tags, comments, sections and runs of text
 	maxNodes    = 1 << 15 // elements and attributes read of one entry, or of the head
 	maxKept     = 1 << 18 // elements and attributes kept as extensions of one document
+	maxURI      = 256     // bytes of a namespace's address that are looked at; it stands by each name
 )
 
 // frame is an open element.
@@ -145,10 +146,11 @@ func (w *walker) open(ev *event, t *token) bool {
 		if len(a.name) < 5 || string(a.name[:5]) != "xmlns" {
 			continue
 		}
+		uri := a.value[:min(len(a.value), maxURI)]
 		if len(a.name) == 5 {
-			w.bindings = append(w.bindings, binding{nil, a.value})
+			w.bindings = append(w.bindings, binding{nil, uri})
 		} else if a.name[5] == ':' {
-			w.bindings = append(w.bindings, binding{a.name[6:], a.value})
+			w.bindings = append(w.bindings, binding{a.name[6:], uri})
 		}
 	}
 	if len(w.bindings) > maxBindings && w.err == nil {
