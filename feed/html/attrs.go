@@ -5,12 +5,13 @@ import (
 	"strings"
 )
 
-// attrs writes the allowed attributes of the current tag, each name once, and
-// reports whether it has the reference it lives by.
-func (w *shaper) attrs(el *element) bool { return w.attrsExcept(el) }
+// maxAttrs is more than any element may have: six of its own and the global ones.
+const maxAttrs = 12
 
-func (w *shaper) attrsExcept(el *element, except ...string) (href bool) {
-	var seen [8]string
+// attrs writes the allowed attributes of the current tag but those of except, each
+// name once, and reports whether a link's address is among them.
+func (w *shaper) attrs(el *element, except ...string) (href bool) {
+	var seen [maxAttrs]string
 	names := seen[:0]
 	for key, val := range w.scan.attrs() {
 		if strings.HasPrefix(key, "on") {

@@ -26,18 +26,22 @@ type Change struct {
 	Text string
 }
 
-// maxEdits bounds the search for a shortest difference: texts that differ more
-// are shown as one replaced by the other. Time is at most in proportion to it.
-const maxEdits = 1000
+const (
+	// maxEdits bounds the search for a shortest difference: pieces that differ more are
+	// shown as one replaced by the other. The search takes time by its square.
+	maxEdits = 1000
+	// maxSteps bounds all searches of one difference together, four as long as one may be:
+	// a text of many lines that differ throughout has a search for each.
+	maxSteps = 4 * maxEdits * maxEdits / 2
+)
 
 // Diff is the difference of two plain texts in words: equal and deleted pieces
 // joined are a, equal and inserted ones b. Neighbors differ in Op, and where a
 // piece was replaced the deleted stands first. Equal texts give one Change, or
 // none if they are empty.
 func Diff(a, b string) []Change {
-	var d differ
-	la, lb := splitLines(a), splitLines(b)
-	if !compare(la, lb, d.emit, func(x, y []string) { d.words(strings.Join(x, ""), strings.Join(y, "")) }) {
+	d := differ{steps: maxSteps}
+	if !d.compare(splitLines(a), splitLines(b), func(x, y []string) { d.words(strings.Join(x, ""), strings.Join(y, "")) }) {
 		d.words(a, b)
 	}
 	return d.done()
@@ -46,6 +50,7 @@ func Diff(a, b string) []Change {
 // differ collects changes.
 type differ struct {
 	changes []Change
+	steps   int // that searches may still take
 }
 
 // words compares two pieces word by word.
@@ -55,7 +60,7 @@ func (d *differ) words(a, b string) {
 		d.emit(Insert, strings.Join(y, ""))
 	}
 	x, y := splitWords(a), splitWords(b)
-	if !compare(x, y, d.emit, whole) {
+	if !d.compare(x, y, whole) {
 		whole(x, y)
 	}
 }
@@ -105,10 +110,10 @@ func (d *differ) done() []Change {
 }
 
 // compare finds what a and b have in common, by Myers' greedy algorithm ("An
-// O(ND) Difference Algorithm and Its Variations", 1986), and reports it piece by
-// piece: what is equal to same, what differs to other. It gives up, before
-// reporting anything, if more than maxEdits edits are needed.
-func compare(a, b []string, same func(Op, string), other func(a, b []string)) bool {
+// O(ND) Difference Algorithm and Its Variations", 1986), and goes through it piece by
+// piece: what is equal is emitted, what differs is handed to other. It gives up, before
+// anything is emitted, if the search goes beyond its bounds.
+func (d *differ) compare(a, b []string, other func(a, b []string)) bool {
 	head := 0
 	for head < len(a) && head < len(b) && a[head] == b[head] {
 		head++
@@ -118,20 +123,20 @@ func compare(a, b []string, same func(Op, string), other func(a, b []string)) bo
 		tail++
 	}
 	x, y := intern(a[head:len(a)-tail], b[head:len(b)-tail])
-	keepX, ok := lcs(x, y)
+	runs, ok := lcs(x, y, &d.steps)
 	if !ok {
 		return false
 	}
-	same(Equal, strings.Join(a[:head], ""))
+	d.emit(Equal, strings.Join(a[:head], ""))
 	i, j := head, head
-	for _, m := range append(keepX, match{len(x), len(y), 0}) {
+	for _, m := range append(runs, match{len(x), len(y), 0}) {
 		if da, db := a[i:head+m.x], b[j:head+m.y]; len(da)+len(db) > 0 {
 			other(da, db)
 		}
 		i, j = head+m.x+m.n, head+m.y+m.n
-		same(Equal, strings.Join(a[head+m.x:i], ""))
+		d.emit(Equal, strings.Join(a[head+m.x:i], ""))
 	}
-	same(Equal, strings.Join(a[len(a)-tail:], ""))
+	d.emit(Equal, strings.Join(a[len(a)-tail:], ""))
 	return true
 }
 
@@ -156,12 +161,16 @@ func intern(a, b []string) (x, y []int) {
 // match is a run of n equal pieces.
 type match struct{ x, y, n int }
 
-// lcs is the runs that x and y have in common, in order.
-func lcs(x, y []int) ([]match, bool) {
+// lcs is the runs that x and y have in common, in order; false if finding them takes
+// more than maxEdits edits, or more steps than are left.
+func lcs(x, y []int, steps *int) ([]match, bool) {
 	limit := min(len(x)+len(y), maxEdits)
 	v := make([]int, 2*limit+2) // furthest x on diagonal k, at k+limit
 	var trace [][]int           // v[limit-d..limit+d] before step d
 	for d := 0; d <= limit; d++ {
+		if *steps -= d + 1; *steps < 0 {
+			break
+		}
 		trace = append(trace, slices.Clone(v[limit-d:limit+d+1]))
 		for k := -d; k <= d; k += 2 {
 			var i int

@@ -37,7 +37,7 @@ func appendEscaped(out []byte, s string) []byte {
 }
 
 // cleanText leaves out what neither XML nor a reader can take: controls, and
-// code points that are no characters.
+// code points that are no characters. Controls that part words become spaces.
 func cleanText(s string) string {
 	for i := range len(s) {
 		if c := s[i]; c < ' ' && c != '\n' && c != '\t' || c >= 0x7f {
@@ -52,6 +52,9 @@ func keepText(r rune) rune {
 	case r == '\n', r == '\t':
 		return r
 	case r < ' ', 0x7f <= r && r < 0xa0, 0xfdd0 <= r && r <= 0xfdef, r&0xfffe == 0xfffe:
+		if isSpace(r) {
+			return ' '
+		}
 		return -1
 	}
 	return r

@@ -1,6 +1,7 @@
 package html
 
 import (
+	"bytes"
 	"strings"
 
 	"golang.org/x/net/html/atom"
@@ -58,14 +59,14 @@ func (w *shaper) inPlayer(m *player, a atom.Atom, el *element) {
 	switch picture := w.stack[len(w.stack)-1].a == atom.Picture; {
 	case a == atom.Source && picture:
 		at := len(w.out)
-		w.write(a, el, "")
-		if !strings.Contains(string(w.out[at:]), ` srcset="`) {
+		w.write(a, el)
+		if !bytes.Contains(w.out[at:], []byte(` srcset="`)) {
 			w.out = w.out[:at]
 		}
 	case a == atom.Source, a == atom.Track && !picture:
 		at := len(w.out)
-		w.write(a, el, "")
-		if !strings.Contains(string(w.out[at:]), ` src="`) {
+		w.write(a, el)
+		if !bytes.Contains(w.out[at:], []byte(` src="`)) {
 			w.out = w.out[:at]
 		}
 		if a == atom.Source {
@@ -76,8 +77,9 @@ func (w *shaper) inPlayer(m *player, a atom.Atom, el *element) {
 			}
 		}
 	case a == atom.Img && picture:
+		at := len(w.out)
 		if w.image(el) {
-			m.kept = true
+			m.kept, m.image = true, string(w.out[at:])
 		}
 	}
 }
@@ -85,17 +87,14 @@ func (w *shaper) inPlayer(m *player, a atom.Atom, el *element) {
 // closePlayer takes back a player with nothing to show, leaving a link if there
 // was a source at all.
 func (w *shaper) closePlayer(e entry) {
-	if m := e.media; !m.kept || w.policy.NoImages && e.a != atom.Picture {
+	switch m := e.media; {
+	case m.kept && !w.policy.NoImages:
+	case m.kept && e.a == atom.Picture: // its image has become a link already, or text in one
+		w.out = append(w.out[:m.at], m.image...)
+	default:
 		w.out = w.out[:m.at]
 		if m.link != "" {
 			w.link(m.link, m.label)
-		}
-	} else if w.policy.NoImages {
-		// A picture's image has become a link already; its other sources go.
-		img := string(w.out[m.at:])
-		w.out = w.out[:m.at]
-		if i := strings.Index(img, "<a "); i >= 0 {
-			w.out = append(w.out, strings.TrimSuffix(img[i:], "</picture>")...)
 		}
 	}
 }
@@ -150,7 +149,7 @@ func (w *shaper) image(el *element) bool {
 		w.out = appendEscaped(w.out, set)
 		w.out = append(w.out, '"')
 	}
-	w.attrsExcept(el, "src", "srcset")
+	w.attrs(el, "src", "srcset")
 	w.out = append(w.out, '>')
 	return true
 }

@@ -18,6 +18,7 @@ func TestSanitize(t *testing.T) {
 		{"style", `<style>p{}</style><p style="color:red" class=x id=y name=z onclick="f()">a</p>`, `<p>a</p>`},
 		{"form", `<form action=/x><input name=q><textarea>t</textarea><button>Go</button></form>`, `<div>Go</div>`},
 		{"object", `<object data=x.swf>fallback</object>`, `fallback`},
+		{"svg that closes itself", `a<svg/>b<svg><title/><path/></svg>c<svg><svg/></svg>d`, `abcd`},
 		{"svg and math", `a<svg><script>1</script><a xlink:href="javascript:1">x</a></svg><math><mi>b</mi></math>`, `ab`},
 		{"unknown element", `<blink>a</blink><x-y>b</x-y>`, `ab`},
 		{"comments", `a<!--[if IE]><script>1</script><![endif]-->b`, `ab`},
@@ -52,6 +53,15 @@ func TestSanitize(t *testing.T) {
 		{"a rule is no pixel", `<img src=/hr.gif width=400 height=1>`, `<img src="https://blog.example/hr.gif" width="400" height="1">`},
 		{"nothing left of a share button", `a <a href="/share"><img src="http://feeds.feedburner.com/~ff/x?d=1"></a>b`, `a b`},
 		{"hidden text stays hidden", `a<div style="display:none!important">spam</div>b<span style="display:inline">c</span>`, `abc`},
+		{
+			"every attribute of an image", `<img dir=ltr lang=en title=t alt=a width=2 height=3 sizes=4px srcset="/b 2x" src=/c>`,
+			`<img src="https://blog.example/c" srcset="https://blog.example/b 2x" dir="ltr" lang="en" title="t" alt="a" width="2" height="3" sizes="4px">`,
+		},
+		{
+			"every attribute of a video", `<video dir=ltr lang=en title=t width=2 height=3 loop muted poster=/p src=/v></video>`,
+			`<video dir="ltr" lang="en" title="t" width="2" height="3" loop="" muted="" poster="https://blog.example/p" src="https://blog.example/v" controls="" preload="none"></video>`,
+		},
+		{"controls that part words", "a\fb&#13;c&#11;d", "a b c d"},
 		// SEC-15
 		{"links", `<a href="x" target=_blank rel=opener>a</a>`, `<a href="https://blog.example/2009/x"` + relAttr + `>a</a>`},
 		{"mailto", `<a href="mailto:a@b.example?subject=x y">a</a>`, `<a href="mailto:a@b.example?subject=x%20y"` + relAttr + `>a</a>`},
@@ -108,6 +118,7 @@ func TestSanitizeWithoutBase(t *testing.T) {
 // Plain text is escaped, its paragraphs and lines kept.
 func TestSanitizeText(t *testing.T) {
 	for in, want := range map[string]string{
+		"a\rb\fc\r\nd":       "<p>a<br>b c<br>d</p>",
 		"a <script>":         "a &lt;script&gt;",
 		"a\r\nb\n\n \nc\x00": "<p>a<br>b</p><p>c</p>",
 	} {
@@ -130,11 +141,12 @@ func TestReport(t *testing.T) {
 // SEC-18: without images nothing is loaded, and what they showed can be opened.
 func TestNoImages(t *testing.T) {
 	in := feed.Text{Type: feed.HTML, Base: "https://b.example/", Value: `<p><img src=/a.png alt=Map><picture><source srcset=/b.webp><img src=/b.png></picture>` +
-		`<video src=/v.mp4></video></p>`}
+		`<video src=/v.mp4></video><a href=/a><picture><img src=/c.png alt=Camp></picture></a></p>`}
 	got := Sanitize(in, Policy{NoImages: true})
 	want := `<p><a href="https://b.example/a.png"` + relAttr + `>Map</a>` +
 		`<a href="https://b.example/b.png"` + relAttr + `>https://b.example/b.png</a>` +
-		`<a href="https://b.example/v.mp4"` + relAttr + `>https://b.example/v.mp4</a></p>`
+		`<a href="https://b.example/v.mp4"` + relAttr + `>https://b.example/v.mp4</a>` +
+		`<a href="https://b.example/a"` + relAttr + `>Camp</a></p>`
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

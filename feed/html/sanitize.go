@@ -9,7 +9,7 @@ import (
 // PolicyVersion is the version of what [Sanitize] does. It rises with every
 // change that may alter its result; rendered pages are named by it (CONFORMANCE
 // SEC-11, PUB-46).
-const PolicyVersion = 1
+const PolicyVersion = 2
 
 // Policy is what may differ between two uses of [Sanitize]. What is allowed at
 // all may not: see elements.go. The zero value is safe.
@@ -87,9 +87,11 @@ func Clean(t feed.Text, p Policy) (string, Report) {
 	return gate(w.result()), w.report
 }
 
+var lineBreaks = strings.NewReplacer("\r\n", "\n", "\r", "\n")
+
 // escapeText writes plain text as HTML.
 func escapeText(s string) string {
-	s = strings.TrimSpace(cleanText(strings.ReplaceAll(s, "\r\n", "\n")))
+	s = strings.TrimSpace(cleanText(lineBreaks.Replace(s)))
 	if !strings.Contains(s, "\n") {
 		return escape(s)
 	}

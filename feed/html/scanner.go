@@ -13,6 +13,7 @@ import (
 type scanner struct {
 	z           *html.Tokenizer
 	src         string
+	xml         bool              // the text is XHTML: self-closing tags count
 	pos         int               // after the current token
 	last        map[atom.Atom]int // offset of the last end tag of an element
 	tag         atom.Atom         // of a start or end tag; 0 if unknown
@@ -22,11 +23,11 @@ type scanner struct {
 	listed      bool
 }
 
-func newScanner(s string) *scanner {
+func newScanner(s string, xml bool) *scanner {
 	if !utf8.ValidString(s) {
 		s = strings.ToValidUTF8(s, "\uFFFD")
 	}
-	return &scanner{z: html.NewTokenizer(strings.NewReader(s)), src: s}
+	return &scanner{z: html.NewTokenizer(strings.NewReader(s)), src: s, xml: xml}
 }
 
 // next reads a token and returns its type, never SelfClosingTagToken.
@@ -62,6 +63,21 @@ func (s *scanner) text() string {
 
 // notRaw makes what follows a tag such as iframe ordinary markup.
 func (s *scanner) notRaw() { s.z.NextIsNotRawText() }
+
+// closed reports whether the current start tag ends its element too: in XHTML, and in
+// HTML where the element is not HTML's own (Living Standard, 13.2.6.5).
+func (s *scanner) closed() bool { return s.selfClosing && (s.xml || s.tag == atom.Svg) }
+
+// nests reports whether the current start tag opens one more element of the name of
+// the one that is being left out. A tag that closes itself opens none, whatever a
+// browser makes of it, so that less is lost; inside an svg or XHTML it does not begin
+// raw text either.
+func (s *scanner) nests(leftOut atom.Atom) bool {
+	if s.selfClosing && (s.xml || leftOut == atom.Svg) {
+		s.notRaw()
+	}
+	return s.tag == leftOut && !s.selfClosing
+}
 
 // attrNames are the attributes that are looked at.
 var attrNames = func() map[string]string {
@@ -170,14 +186,14 @@ func (s *scanner) swallows() bool {
 	return !s.unclosed()
 }
 
-// lastEndTag is the offset of the last "</name" in s, -1 if there is none.
+// lastEndTag is the offset of the last end tag of that name in s, -1 if there is none.
 func lastEndTag(s, name string) int {
 	for end := len(s); ; {
 		i := strings.LastIndex(s[:end], "</")
 		if i < 0 {
 			return -1
 		}
-		if rest := s[i+2:]; len(rest) >= len(name) && strings.EqualFold(rest[:len(name)], name) {
+		if rest := s[i+2:]; len(rest) > len(name) && strings.EqualFold(rest[:len(name)], name) && strings.IndexByte(" \t\n\f\r/>", rest[len(name)]) >= 0 {
 			return i
 		}
 		end = i

@@ -76,8 +76,7 @@ func Segments(t feed.Text) []Segment {
 func walk(t feed.Text, mark bool, room []byte) *plainWriter {
 	w := &plainWriter{marking: mark, out: slices.Grow(room[:0], len(t.Value)/2+64)}
 	if t.Type == feed.HTML || t.Type == feed.XHTML {
-		w.xml = t.Type == feed.XHTML
-		w.markup(t.Value)
+		w.markup(t.Value, t.Type == feed.XHTML)
 	} else {
 		w.plain(t.Value)
 	}
@@ -101,7 +100,6 @@ var between = [...]string{none: "", space: " ", cell: "\t", line: "\n", block: "
 // that none stand at the ends and the strongest of several wins.
 type plainWriter struct {
 	scan    *scanner // of markup
-	xml     bool     // self-closing tags count
 	out     []byte
 	pending brk
 
@@ -141,8 +139,8 @@ func (w *plainWriter) plain(s string) {
 	}
 }
 
-func (w *plainWriter) markup(s string) {
-	w.scan = newScanner(s)
+func (w *plainWriter) markup(s string, xml bool) {
+	w.scan = newScanner(s, xml)
 	for {
 		switch w.scan.next() {
 		case html.ErrorToken:
@@ -194,7 +192,7 @@ func (w *plainWriter) start(a atom.Atom) {
 		w.dropped = 0 // the end tag of head may be omitted
 	}
 	if w.dropped != 0 {
-		if a == w.dropped {
+		if w.scan.nests(w.dropped) {
 			w.depth++
 		}
 		return
@@ -205,7 +203,7 @@ func (w *plainWriter) start(a atom.Atom) {
 	}
 	switch kind := plainKinds[a]; kind {
 	case drop:
-		if w.xml && w.scan.selfClosing || !w.scan.swallows() {
+		if w.scan.closed() || !w.scan.swallows() {
 			w.scan.notRaw()
 			return
 		}

@@ -42,6 +42,8 @@ func TestPlain(t *testing.T) {
 		{"hidden", `a<div style="Display: none">spam<div>more</div></div><span hidden>x</span>b`, "ab"},
 		{"hidden without end", `a <div hidden>text`, "a\n\ntext"},
 		{"frame and svg without end", `a <iframe src=x /> b <svg/> c <select> d`, "a b c d"},
+		{"svg that closes itself", `a <svg/> b <svg><title/><path d="x"/></svg> c <svg><svg/></svg> d`, "a b c d"},
+		{"head without end", `<head><title>no</title><header>a</header><p>b`, "a\n\nb"},
 		{"script without end", `a<script>var x = "<b>"`, "a"},
 		{"upper case", "<P>One<BR>two<SCRIPT>x</SCRIPT></P>", "One\ntwo"},
 	} {

@@ -31,7 +31,6 @@ const rel = "noopener noreferrer nofollow"
 type shaper struct {
 	policy Policy
 	urls   resolver
-	xml    bool // self-closing tags count: the text is XHTML
 	scan   *scanner
 	report Report
 
@@ -66,13 +65,14 @@ type entry struct {
 type player struct {
 	at    int    // offset of the start tag
 	kept  bool   // there is something to show
+	image string // what is written for the image of a picture
 	link  string // a source that may not be embedded
 	label string
 }
 
 func newShaper(t feed.Text, p Policy) *shaper {
 	return &shaper{
-		policy: p, urls: newResolver(t.Base), xml: t.Type == feed.XHTML, scan: newScanner(t.Value),
+		policy: p, urls: newResolver(t.Base), scan: newScanner(t.Value, t.Type == feed.XHTML),
 		out: make([]byte, 0, len(t.Value)+len(t.Value)/4), limit: growth*len(t.Value) + growthFloor, preAt: -1,
 	}
 }
@@ -110,7 +110,7 @@ func (w *shaper) start() {
 		w.drop = 0 // the end tag of head may be omitted
 	}
 	if w.drop != 0 {
-		if a == w.drop && !w.scan.selfClosing {
+		if w.scan.nests(w.drop) {
 			w.drops++
 		}
 		return
@@ -153,7 +153,7 @@ func (w *shaper) start() {
 	default:
 		w.inline(a, el)
 	}
-	if w.xml && w.scan.selfClosing && el.kind&void == 0 {
+	if w.scan.closed() && el.kind&void == 0 {
 		w.end(a)
 	}
 }
@@ -189,7 +189,7 @@ func (w *shaper) remove(a atom.Atom, el *element) {
 	if el.kind&dropped == 0 {
 		return
 	}
-	if w.xml && w.scan.selfClosing || !w.scan.swallows() {
+	if w.scan.closed() || !w.scan.swallows() {
 		w.scan.notRaw()
 		return
 	}
@@ -207,7 +207,7 @@ func (w *shaper) block(a atom.Atom, el *element) {
 		w.closeItem(a)
 	}
 	if el.kind&void != 0 {
-		w.write(a, el, "")
+		w.write(a, el)
 		return
 	}
 	w.push(a, el)
@@ -244,7 +244,7 @@ func (w *shaper) inline(a atom.Atom, el *element) {
 	w.cell()
 	w.flush()
 	if el.kind&void != 0 {
-		w.write(a, el, "")
+		w.write(a, el)
 		return
 	}
 	w.push(a, el)
@@ -273,11 +273,10 @@ func (w *shaper) push(a atom.Atom, el *element) {
 }
 
 // write writes the tag of a void element.
-func (w *shaper) write(a atom.Atom, el *element, extra string) {
+func (w *shaper) write(a atom.Atom, el *element) {
 	w.out = append(w.out, '<')
 	w.out = append(w.out, a.String()...)
 	w.attrs(el)
-	w.out = append(w.out, extra...)
 	w.out = append(w.out, '>')
 }
 

@@ -78,7 +78,7 @@ func (r resolver) resolve(ref string) (abs, scheme string) {
 	return abs, u.Scheme
 }
 
-// mailto keeps an address, and a subject if there is one.
+// mailto keeps an address, with the subject and whatever else it gives a message.
 func mailto(u *url.URL) (abs, scheme string) {
 	if !strings.Contains(u.Opaque, "@") {
 		return "", ""
