@@ -304,6 +304,21 @@ func TestOverload(t *testing.T) {
 	}
 }
 
+// PUB-60: what was recorded while the clock was ahead was not modified in the future,
+// nor is it held to be known by who has it from today.
+func TestModifiedInTheFuture(t *testing.T) {
+	w := newWorld(t, testConfig(), testTopics())
+	w.now = time.Now().Add(48 * time.Hour)
+	w.fill("one", 1, "iran")
+	modified := w.get("/feeds/iran.atom").Header().Get("Last-Modified")
+	if at, err := http.ParseTime(modified); err != nil || at.After(time.Now()) {
+		t.Errorf("Last-Modified %q is in the future: %v", modified, err)
+	}
+	if rec := w.get("/feeds/iran.atom", "If-Modified-Since", modified); rec.Code != http.StatusOK {
+		t.Errorf("If-Modified-Since: %d, want 200", rec.Code)
+	}
+}
+
 // What an error says depends on who asks, and caches are told so.
 func TestErrorsVary(t *testing.T) {
 	cfg := testConfig()

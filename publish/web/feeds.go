@@ -293,6 +293,10 @@ func (s *Server) document(w http.ResponseWriter, r *http.Request, f *Feed, forma
 	if !s.lib.Index() {
 		h["X-Robots-Tag"] = noIndex
 	}
+	modified := hd.modified
+	if now := time.Now(); hd.modifiedAt.After(now) { // recorded while the clock was ahead (RFC 9110 §8.8.2.1)
+		modified = []string{now.UTC().Format(http.TimeFormat)}
+	}
 	if inm := r.Header["If-None-Match"]; len(inm) > 0 {
 		// Who holds the plain document and would take either keeps what it has.
 		if !etagMatches(inm, tag) && gz && identity && etagMatches(inm, hd.plainTag) {
@@ -300,14 +304,14 @@ func (s *Server) document(w http.ResponseWriter, r *http.Request, f *Feed, forma
 		}
 		if etagMatches(inm, tag) {
 			h["Etag"] = tagV
-			h["Last-Modified"] = hd.modified
+			h["Last-Modified"] = modified
 			w.WriteHeader(http.StatusNotModified)
 			return nil
 		}
 	} else if since := r.Header.Get("If-Modified-Since"); since != "" {
 		if t, err := http.ParseTime(since); err == nil && !hd.modifiedAt.After(t) {
 			h["Etag"] = tagV
-			h["Last-Modified"] = hd.modified
+			h["Last-Modified"] = modified
 			w.WriteHeader(http.StatusNotModified)
 			return nil
 		}
@@ -318,7 +322,7 @@ func (s *Server) document(w http.ResponseWriter, r *http.Request, f *Feed, forma
 		return err
 	}
 	h["Etag"] = tagV
-	h["Last-Modified"] = hd.modified
+	h["Last-Modified"] = modified
 	h["Content-Type"] = hd.contentType
 	if dest := r.Header["Sec-Fetch-Dest"]; len(dest) == 1 && dest[0] == "document" && format != render.FormatJSON {
 		// A person opened the feed in a browser: those show the types of feeds as
