@@ -49,7 +49,7 @@ function live(form) {
       say(result.querySelector("h3, .note")?.textContent ?? "");
       history.replaceState(null, "", url);
     } catch (e) {
-      if (e.name !== "AbortError") form.requestSubmit();
+      if (e.name !== "AbortError") form.submit(); // not requestSubmit, which would come back here
     }
   };
   const soon = (wait) => { clearTimeout(timer); timer = setTimeout(send, wait); };
