@@ -1,75 +1,17 @@
 package publish
 
 import (
-	"context"
-	"errors"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/cdp"
-	"github.com/chromedp/cdproto/emulation"
-	"github.com/chromedp/cdproto/log"
-	"github.com/chromedp/cdproto/network"
-	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+
+	"chancery/publish/browsertest"
 )
-
-// tab is Chromium with one tab in which pages run no script, and what happened in
-// it.
-type tab struct {
-	ctx context.Context
-
-	mu       sync.Mutex // guards all below
-	asked    []string   // addresses
-	troubles []string
-}
-
-func newTab(t *testing.T) *tab {
-	t.Helper()
-	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]),
-		chromedp.ExecPath(installed(t, "chromium")), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()),
-		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true),
-		chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"), // nothing leaves this machine
-	)
-	alloc, stop := chromedp.NewExecAllocator(context.Background(), options...)
-	t.Cleanup(stop)
-	ctx, cancel := chromedp.NewContext(alloc)
-	t.Cleanup(cancel)
-	ctx, over := context.WithTimeout(ctx, 2*time.Minute)
-	t.Cleanup(over)
-	b := &tab{ctx: ctx}
-	if err := chromedp.Listen(ctx, b.event); err != nil {
-		t.Fatal(err)
-	}
-	_, err := chromedp.Call(ctx, network.Enable, network.EnableParams{})
-	_, err2 := chromedp.Call(ctx, log.Enable, cdp.Empty{})
-	_, err3 := chromedp.Call(ctx, runtime.Enable, cdp.Empty{})
-	_, err4 := chromedp.Call(ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
-	if err := errors.Join(err, err2, err3, err4); err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
-
-func (b *tab) event(e any) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	switch e := e.(type) {
-	case *network.EventRequestWillBeSent:
-		b.asked = append(b.asked, e.Request.URL)
-	case *runtime.EventConsoleAPICalled:
-		b.troubles = append(b.troubles, "console: "+string(e.Type))
-	case *runtime.EventExceptionThrown:
-		b.troubles = append(b.troubles, e.ExceptionDetails.Text)
-	case *log.EventEntryAdded:
-		b.troubles = append(b.troubles, e.Entry.Text)
-	}
-}
 
 // sight is what look finds.
 type sight struct {
@@ -83,15 +25,15 @@ type sight struct {
 	Type       string
 }
 
-// open shows an address and tells what is seen, and how it looks.
-func (b *tab) open(t *testing.T, address string) (got sight, picture []byte) {
+// lookAt shows an address and tells what is seen, and how it looks.
+func lookAt(t *testing.T, tab *browsertest.Tab, address string) (got sight, picture []byte) {
 	t.Helper()
-	err := chromedp.Do(b.ctx, chromedp.Navigate(address))
+	err := chromedp.Do(tab.Context, chromedp.Navigate(address))
 	if err == nil {
-		got, err = chromedp.Run(b.ctx, chromedp.Evaluate[sight](look))
+		got, err = chromedp.Run(tab.Context, chromedp.Evaluate[sight](look))
 	}
 	if err == nil {
-		picture, err = chromedp.Run(b.ctx, chromedp.CaptureScreenshot())
+		picture, err = chromedp.Run(tab.Context, chromedp.CaptureScreenshot())
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -121,10 +63,11 @@ const look = `(() => {
 // and its entries with source, date and address, in this order, styled, without a
 // script, a request to elsewhere or a word on the console.
 func TestChromium(t *testing.T) {
-	b := newTab(t)
+	tab := browsertest.Open(t, 2*time.Minute)
+	tab.Scripts(t, false)
 	_, srv := readable(t)
 	for _, path := range []string{"/feeds/iran.atom", "/feeds/iran.rss", "/feeds/source/one.atom"} {
-		got, picture := b.open(t, srv.URL+path)
+		got, picture := lookAt(t, tab, srv.URL+path)
 		if got.Sheets != 1 || got.Type != "application/xml" || got.Background != "rgb(251, 251, 249)" {
 			t.Errorf("%s: %d style sheets, background %s, shown as %s", path, got.Sheets, got.Background, got.Type)
 		}
@@ -166,17 +109,16 @@ func TestChromium(t *testing.T) {
 			}
 		}
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for _, s := range b.troubles {
-		t.Errorf("the browser says %q", s)
+	asked, words := tab.Happened()
+	for _, w := range words {
+		t.Errorf("the browser says %q", w.Text)
 	}
-	for _, address := range b.asked {
+	for _, address := range asked {
 		if !strings.HasPrefix(address, srv.URL+"/") {
 			t.Errorf("it asks for %s", address)
 		}
 	}
-	if !slices.Contains(b.asked, srv.URL+"/static/feed.css") {
-		t.Errorf("it does not ask for the style sheet, but for %q", b.asked)
+	if !slices.Contains(asked, srv.URL+"/static/feed.css") {
+		t.Errorf("it does not ask for the style sheet, but for %q", asked)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"chancery/feed"
+	"chancery/feed/feedtest"
 	"chancery/store"
 )
 
@@ -65,7 +66,7 @@ func outputs(t *testing.T) map[string][]byte {
 // without complaint: xmllint, Atom's RELAX NG through jing, the schema of JSON Feed,
 // feedparser.
 func TestEveryOutputIsValid(t *testing.T) {
-	xmllint, jing, python := installed(t, "xmllint"), installed(t, "jing"), installed(t, "python3")
+	xmllint, jing, python := feedtest.Program(t, "xmllint"), feedtest.Program(t, "jing"), feedtest.Program(t, "python3")
 	if _, err := os.Stat("/usr/bin/python3"); err == nil {
 		python = "/usr/bin/python3" // Debian's, which has Debian's modules
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"chancery/feed"
+	"chancery/feed/feedtest"
 )
 
 // readable is a world that is served over a connection, with a title that readers
@@ -28,21 +29,9 @@ func readable(t *testing.T) (*world, *httptest.Server) {
 	return w, srv
 }
 
-func installed(t *testing.T, name string) string {
-	t.Helper()
-	p, err := exec.LookPath(name)
-	if err != nil {
-		if os.Getenv("CHANCERY_CI") != "" {
-			t.Fatalf("%s is not installed, and in CI it must be", name)
-		}
-		t.Skipf("%s is not installed (Debian has it)", name)
-	}
-	return p
-}
-
 // sfeed reads title, link, id, author and category of Atom and RSS.
 func TestSfeed(t *testing.T) {
-	sfeed := installed(t, "sfeed")
+	sfeed := feedtest.Program(t, "sfeed")
 	w, _ := readable(t)
 	for _, format := range []string{"atom", "rss"} {
 		cmd := exec.CommandContext(t.Context(), sfeed)
@@ -65,7 +54,7 @@ func TestSfeed(t *testing.T) {
 
 // newsboat subscribes, fetches and shows the posts.
 func TestNewsboat(t *testing.T) {
-	newsboat := installed(t, "newsboat")
+	newsboat := feedtest.Program(t, "newsboat")
 	_, srv := readable(t)
 	for _, format := range []string{"atom", "rss"} {
 		dir := t.TempDir()

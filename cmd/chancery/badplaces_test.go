@@ -9,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"chancery/feed/feedtest"
 )
 
 // asProgram puts the program where every user can run it, and gives its directory.
@@ -68,7 +70,7 @@ func TestBadDisks(t *testing.T) {
 	if testing.Short() {
 		t.Skip("mounts file systems")
 	}
-	unshare := tool(t, "unshare")
+	unshare := feedtest.Program(t, "unshare")
 	if os.Geteuid() != 0 || exec.CommandContext(t.Context(), unshare, "-m", "mount", "-t", "tmpfs", "tmpfs", "/mnt").Run() != nil {
 		t.Skip("file systems cannot be mounted here")
 	}

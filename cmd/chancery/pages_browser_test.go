@@ -1,126 +1,56 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
-	"github.com/chromedp/cdproto/log"
-	"github.com/chromedp/cdproto/network"
-	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+
+	"chancery/feed/feedtest"
+	"chancery/publish/browsertest"
 )
 
-// inCI: nothing that can be installed may be missing.
-func inCI() bool { return os.Getenv("CHANCERY_CI") != "" }
-
-// lacking skips a test for want of something; in CI it fails.
-func lacking(t testing.TB, what string) {
-	t.Helper()
-	if inCI() {
-		t.Fatalf("%s is not installed; .ci/run installs it", what)
-	}
-	t.Skipf("%s is not installed", what)
-}
-
-// browser is Chromium with one tab, and what went wrong in it.
+// browser is a tab with a site in it.
 type browser struct {
-	ctx context.Context
-	t   *testing.T
-	s   *site
-
-	mu       sync.Mutex // guards what follows
-	troubles []string
-	failures bool // an answer that is an error is expected: its page says so
+	*browsertest.Tab
+	t *testing.T
+	s *site
+	// failures: an answer that is an error is expected, as its page says so.
+	failures bool
 }
 
-// newBrowser starts Chromium.
 func newBrowser(t *testing.T, s *site) *browser {
 	t.Helper()
-	path := ""
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
-		if p, err := exec.LookPath(name); err == nil {
-			path = p
-			break
-		}
-	}
-	if path == "" {
-		lacking(t, "chromium")
-	}
-	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]),
-		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()),
-		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true),
-		chromedp.Flag("disable-domain-reliability", true), chromedp.Flag("no-pings", true), chromedp.Flag("hide-scrollbars", true),
-		// Whatever a page asks for elsewhere must not leave this machine.
-		chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"),
-	)
-	alloc, stop := chromedp.NewExecAllocator(context.Background(), options...)
-	t.Cleanup(stop)
-	ctx, cancel := chromedp.NewContext(alloc)
-	t.Cleanup(cancel)
-	ctx, over := context.WithTimeout(ctx, 4*time.Minute)
-	t.Cleanup(over)
-	b := &browser{ctx: ctx, t: t, s: s}
-	must(t, chromedp.Listen(ctx, b.event))
-	_, err := chromedp.Call(ctx, network.Enable, network.EnableParams{})
-	_, err2 := chromedp.Call(ctx, log.Enable, cdp.Empty{})
-	_, err3 := chromedp.Call(ctx, runtime.Enable, cdp.Empty{})
-	must(t, errors.Join(err, err2, err3))
-	return b
+	return &browser{Tab: browsertest.Open(t, 4*time.Minute), t: t, s: s}
 }
 
-// event notes what must not happen on a page: errors, and requests to elsewhere.
-func (b *browser) event(e any) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	trouble := func(format string, args ...any) { b.troubles = append(b.troubles, fmt.Sprintf(format, args...)) }
-	switch e := e.(type) {
-	case *network.EventRequestWillBeSent:
-		if u := e.Request.URL; !strings.HasPrefix(u, b.s.base) && !strings.HasPrefix(u, "data:") && !strings.HasPrefix(u, "blob:") {
-			trouble("it asks for %s", u)
-		}
-	case *runtime.EventConsoleAPICalled:
-		if e.Type == "error" || e.Type == "assert" {
-			var said []string
-			for _, a := range e.Args {
-				said = append(said, string(a.Value)+a.Description)
-			}
-			trouble("the console says %s", strings.Join(said, " "))
-		}
-	case *runtime.EventExceptionThrown:
-		trouble("the script fails: %s", e.ExceptionDetails.Text)
-	case *log.EventEntryAdded:
-		if e.Entry.Level == "error" && (!b.failures || e.Entry.Source != "network") {
-			trouble("the log says %s (%s)", e.Entry.Text, e.Entry.URL)
-		}
-	}
-}
-
-// sound fails the test if anything went wrong since it was asked last.
+// sound fails the test if, since it was asked last, there was an error on a page or a
+// page asked for something elsewhere.
 func (b *browser) sound(where string) {
 	b.t.Helper()
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for _, s := range b.troubles {
-		b.t.Errorf("%s: %s", where, s)
+	asked, words := b.Happened()
+	for _, address := range asked {
+		if !strings.HasPrefix(address, b.s.base) && !strings.HasPrefix(address, "data:") && !strings.HasPrefix(address, "blob:") {
+			b.t.Errorf("%s: it asks for %s", where, address)
+		}
 	}
-	b.troubles = nil
+	for _, w := range words {
+		if w.Level == "error" && (!b.failures || !w.Network) {
+			b.t.Errorf("%s: %s", where, w.Text)
+		}
+	}
 }
 
 func (b *browser) run(steps ...chromedp.Action[chromedp.Void]) {
 	b.t.Helper()
-	must(b.t, chromedp.Do(b.ctx, steps...))
+	must(b.t, chromedp.Do(b.Context, steps...))
 }
 
 // open goes to a page of the site.
@@ -145,7 +75,7 @@ func (b *browser) scheme(dark bool) {
 	if dark {
 		value = "dark"
 	}
-	_, err := chromedp.Call(b.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
+	_, err := chromedp.Call(b.Context, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
 		{Name: "prefers-color-scheme", Value: value}, {Name: "prefers-reduced-motion", Value: "reduce"},
 	}})
 	must(b.t, err)
@@ -154,7 +84,7 @@ func (b *browser) scheme(dark bool) {
 // eval gives the value of an expression, awaited.
 func eval[T any](b *browser, expression string) T {
 	b.t.Helper()
-	v, err := chromedp.Run(b.ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
+	v, err := chromedp.Run(b.Context, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
 	must(b.t, err)
 	return v
 }
@@ -165,11 +95,11 @@ func (b *browser) until(expression string) {
 	b.t.Helper()
 	deadline := time.Now().Add(20 * time.Second)
 	for {
-		_, err := chromedp.Run(b.ctx, chromedp.Poll[bool](`document.readyState === "complete" && !!(`+expression+`)`, chromedp.WithPollingTimeout(time.Until(deadline))))
+		_, err := chromedp.Run(b.Context, chromedp.Poll[bool](`document.readyState === "complete" && !!(`+expression+`)`, chromedp.WithPollingTimeout(time.Until(deadline))))
 		if err == nil {
 			return
 		}
-		if time.Now().After(deadline) || b.ctx.Err() != nil {
+		if time.Now().After(deadline) || b.Context.Err() != nil {
 			b.t.Fatalf("%s: %v", expression, err)
 		}
 	}
@@ -183,7 +113,7 @@ func (b *browser) shot(name string) {
 	if dir == "" {
 		return
 	}
-	png, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100))
+	png, err := chromedp.Run(b.Context, chromedp.FullScreenshot(100))
 	must(b.t, err)
 	must(b.t, os.WriteFile(filepath.Join(dir, name+".png"), png, 0o600))
 }
@@ -210,8 +140,8 @@ func axe(t *testing.T) string {
 		path = "axe.min.js"
 	}
 	script, err := os.ReadFile(path)
-	if err != nil && inCI() {
-		lacking(t, "axe-core (CHANCERY_AXE names its axe.min.js)")
+	if err != nil && feedtest.InCI() {
+		feedtest.Missing(t, "axe-core (CHANCERY_AXE names its axe.min.js)")
 	} else if err != nil {
 		t.Log("not checked with axe-core: CHANCERY_AXE does not name its axe.min.js; .ci/run installs it")
 	}
@@ -289,9 +219,7 @@ func TestPagesInBrowser(t *testing.T) {
 	s := newSite(t, siteOptions{posts: 1500})
 	b := newBrowser(t, s)
 	for _, p := range sitePages(s) {
-		b.mu.Lock()
 		b.failures = p.failure
-		b.mu.Unlock()
 		b.scheme(false)
 		b.size(1440)
 		b.open(p.path)

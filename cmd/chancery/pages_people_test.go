@@ -7,20 +7,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
 	"chancery/feed"
 	"chancery/feed/parse"
 )
-
-// noScript switches the scripts of pages off or on.
-func (b *browser) noScript(off bool) {
-	b.t.Helper()
-	_, err := chromedp.Call(b.ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: off})
-	must(b.t, err)
-}
 
 // key presses a key.
 func (b *browser) key(k string) {
@@ -42,7 +34,7 @@ func (b *browser) tabTo(condition string) {
 
 func (b *browser) text(selector string) string {
 	b.t.Helper()
-	s, err := chromedp.Run(b.ctx, chromedp.Text(chromedp.CSS(selector)))
+	s, err := chromedp.Run(b.Context, chromedp.Text(chromedp.CSS(selector)))
 	must(b.t, err)
 	return strings.TrimSpace(s)
 }
@@ -79,6 +71,20 @@ func (b *browser) address() string {
 	return eval[string](b, `document.getElementById("address").value`)
 }
 
+// sameAsFeed fails the test unless the feed at the address on the page begins with the
+// post that the page shows first, by the title that a selector finds.
+func (b *browser) sameAsFeed(title string) {
+	b.t.Helper()
+	shown := b.text(title)
+	f := b.s.feedAt(b.address())
+	if len(f.Entries) == 0 {
+		b.t.Fatalf("the feed at %s is empty", b.address())
+	}
+	if got := f.Entries[0].Title.Value; got != shown {
+		b.t.Errorf("the page begins with %q, its feed with %q", shown, got)
+	}
+}
+
 // Issue 9, the subscriber: from the front page to a valid feed of "Iran and the MEK" with
 // three clicks, and the same without a script; words and languages make a feed too.
 func TestSubscriber(t *testing.T) {
@@ -95,14 +101,7 @@ func TestSubscriber(t *testing.T) {
 	if got := b.address(); got != want {
 		t.Fatalf("the address is %s, want %s", got, want)
 	}
-	f := s.feedAt(want)
-	if len(f.Entries) == 0 {
-		t.Error("the feed is empty")
-	}
-	preview := eval[string](b, `document.querySelector("#result ol.posts .title").textContent`)
-	if got := f.Entries[0].Title.Value; got != preview {
-		t.Errorf("the preview begins with %q, the feed with %q", preview, got)
-	}
+	b.sameAsFeed("#result ol.posts .title")
 	b.run(chromedp.Click(chromedp.CSS(`#result button[data-copy]`)))
 	b.until(`document.querySelector("#result button[data-copy]").textContent === "Copied"`)
 	if got := eval[string](b, `document.getElementById("said").textContent`); got != "The address is copied." {
@@ -138,7 +137,19 @@ func TestSubscriber(t *testing.T) {
 	b.until(`document.querySelector("#result pre.fault mark") !== null`)
 	b.sound("the builder")
 
-	b.noScript(true)
+	// Where the script cannot ask, the browser sends the form, once.
+	b.open("/")
+	_ = eval[int](b, `window.tries = window.sent = 0;
+		window.fetch = () => { window.tries++; return Promise.reject(new TypeError("no network")); };
+		HTMLFormElement.prototype.submit = () => { window.sent++; }; 0`)
+	b.run(chromedp.Click(chromedp.CSS(`input[name=topic][value=iran]`)))
+	b.until(`window.tries > 0 && (window.sent > 0 || window.tries > 10)`)
+	if got := eval[string](b, "`${window.tries} ${window.sent}`"); got != "1 1" {
+		t.Errorf("without a network: asked and sent %s times, want once each", got)
+	}
+	b.sound("the builder without a network")
+
+	b.Scripts(t, false)
 	b.open("/")
 	b.run(chromedp.Click(chromedp.CSS(`input[name=topic][value=iran]`)), chromedp.Click(chromedp.CSS(`input[name=topic][value=mek]`)), chromedp.Click(chromedp.CSS(`.builder .send button`)), chromedp.WaitReady(chromedp.CSS(`#result .feedtitle`)))
 	b.until(`location.search !== ""`)
@@ -208,11 +219,7 @@ func TestSearchByKeyboard(t *testing.T) {
 	b.sound("search by keyboard")
 	// The feed of a search is what the page shows.
 	b.open("/search?q=" + url.QueryEscape("camp topic:iraq"))
-	shown := b.text("ol.posts .title")
-	f := s.feedAt(b.address())
-	if got := f.Entries[0].Title.Value; got != shown {
-		t.Errorf("the page begins with %q, its feed with %q", shown, got)
-	}
+	b.sameAsFeed("ol.posts .title")
 }
 
 // Issue 9: right-to-left text is set right inside left-to-right pages, wherever it stands.
@@ -251,7 +258,7 @@ func TestPagesWithoutScript(t *testing.T) {
 	}
 	s := newSite(t, siteOptions{posts: 200})
 	b := newBrowser(t, s)
-	b.noScript(true)
+	b.Scripts(t, false)
 	b.size(768)
 	b.open("/topics/mek")
 	b.run(chromedp.Click(chromedp.CSS("figure.chart details summary")), chromedp.Click(chromedp.CSS("figure.chart td a")), chromedp.WaitReady(chromedp.CSS(".total")))

@@ -38,7 +38,7 @@ func TestPictures(t *testing.T) {
 		b.scheme(p.dark)
 		b.run(chromedp.EmulateViewport(1100, int64(p.height)))
 		b.open(p.path)
-		r, err := chromedp.Call(b.ctx, page.CaptureScreenshot, page.CaptureScreenshotParams{Format: "png", Clip: &page.Viewport{Width: 1100, Height: p.height, Scale: 0.8}})
+		r, err := chromedp.Call(b.Context, page.CaptureScreenshot, page.CaptureScreenshotParams{Format: "png", Clip: &page.Viewport{Width: 1100, Height: p.height, Scale: 0.8}})
 		must(t, err)
 		must(t, os.MkdirAll(filepath.Dir(file(p.name)), 0o755))
 		must(t, os.WriteFile(file(p.name), r.Data, 0o644))

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"chancery/feed/feedtest"
 	"chancery/store"
 	"chancery/store/bolt"
 	"chancery/store/storetest"
@@ -17,7 +18,7 @@ import (
 // The program that docs/archive-format.md prints checks what prove prints: it finds
 // every proof right, and each wrong when anything of it is changed.
 func TestPrintedChecker(t *testing.T) {
-	python := tool(t, "python3")
+	python := feedtest.Program(t, "python3")
 	doc, err := os.ReadFile("../../docs/archive-format.md")
 	if err != nil {
 		t.Fatal(err)

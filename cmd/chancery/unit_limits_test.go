@@ -22,22 +22,12 @@ import (
 	"time"
 
 	"chancery/aggregator/blogtest"
+	"chancery/feed/feedtest"
 )
-
-// tool gives the path of a program that a test asks; without it the test is skipped,
-// or fails in CI.
-func tool(t *testing.T, name string) string {
-	t.Helper()
-	path, err := exec.LookPath(name)
-	if err != nil {
-		lacking(t, name)
-	}
-	return path
-}
 
 // OPS-15, OPS-16: what systemd itself makes of the unit.
 func TestUnitScore(t *testing.T) {
-	analyze := tool(t, "systemd-analyze")
+	analyze := feedtest.Program(t, "systemd-analyze")
 	out, err := exec.CommandContext(t.Context(), analyze, "security", "--offline=true", "--no-pager", "../../packaging/chancery.service").CombinedOutput()
 	m := regexp.MustCompile(`Overall exposure level[^:]*: ([0-9.]+)`).FindSubmatch(out)
 	if m == nil {
@@ -93,7 +83,7 @@ func TestSystemCalls(t *testing.T) {
 	if testing.Short() {
 		t.Skip("runs the daemon under strace")
 	}
-	strace, analyze := tool(t, "strace"), tool(t, "systemd-analyze")
+	strace, analyze := feedtest.Program(t, "strace"), feedtest.Program(t, "systemd-analyze")
 	denied := callsOf(t, analyze, "@privileged", "@resources")
 	allowed := callsOf(t, analyze, "@system-service")
 	maps.DeleteFunc(allowed, func(name string, _ bool) bool { return denied[name] })

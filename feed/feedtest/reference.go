@@ -1,5 +1,6 @@
 // Package feedtest is for tests of every room: it finds the reference material that
-// lies beside the repository, and measures processor time.
+// lies beside the repository and the programs that check our documents, and measures
+// processor time.
 package feedtest
 
 import (

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"chancery/feed/feedtest"
 )
 
 // forEach writes every variant in the given formats.
@@ -39,36 +41,16 @@ func TestStrictXML(t *testing.T) {
 	})
 }
 
-// missing skips a test for want of a program; .ci/run installs all of them, so
-// there it is a failure.
-func missing(t *testing.T, name string) {
-	t.Helper()
-	if os.Getenv("CHANCERY_CI") != "" {
-		t.Fatalf("%s is not installed, and in CI it must be", name)
-	}
-	t.Skipf("%s is not installed (Debian has it)", name)
-}
-
-// tool finds a program.
-func tool(t *testing.T, name string) string {
-	t.Helper()
-	p, err := exec.LookPath(name)
-	if err != nil {
-		missing(t, name)
-	}
-	return p
-}
-
 // python finds an interpreter that has a module: Debian's, where there is one, as
 // that has Debian's modules.
 func python(t *testing.T, module string) string {
 	t.Helper()
 	p := "/usr/bin/python3"
 	if !fileExists(p) {
-		p = tool(t, "python3")
+		p = feedtest.Program(t, "python3")
 	}
 	if err := exec.CommandContext(t.Context(), p, "-c", "import "+module).Run(); err != nil {
-		missing(t, "python3-"+module)
+		feedtest.Missing(t, "python3-"+module)
 	}
 	return p
 }
@@ -86,7 +68,7 @@ func run(t *testing.T, b []byte, suffix, name string, args ...string) (string, e
 
 // PUB-09: libxml2 finds nothing wrong.
 func TestXMLLint(t *testing.T) {
-	xmllint := tool(t, "xmllint")
+	xmllint := feedtest.Program(t, "xmllint")
 	forEach(t, []Format{FormatAtom, FormatRSS}, func(t *testing.T, f *Feed, format Format, b []byte) {
 		args := []string{"--noout", "--nonet"}
 		if len(b) > 1<<20 {
@@ -100,7 +82,7 @@ func TestXMLLint(t *testing.T) {
 
 // Every Atom document is in the grammar of RFC 4287, appendix B.
 func TestRelaxNG(t *testing.T) {
-	jing := tool(t, "jing")
+	jing := feedtest.Program(t, "jing")
 	dir := t.TempDir()
 	var files []string
 	for name, f := range variants(t) {
