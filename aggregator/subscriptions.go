@@ -93,12 +93,19 @@ func (h *subscriptions) put(s store.Source) {
 	}
 }
 
+// MaxAddress is how many bytes the address of a feed has at most: servers refuse
+// longer ones (RFC 9110 §4.1 asks that 8,000 be taken).
+const MaxAddress = 8 << 10
+
 // add makes s ready to be recorded, or says why it cannot be; ErrKnown comes with
 // the source that is there.
 func (h *subscriptions) add(s store.Source, now time.Time) (store.Source, error) {
 	u, err := url.Parse(strings.TrimSpace(s.URL))
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
 		return s, fmt.Errorf("%q is not an http or https address", s.URL)
+	}
+	if len(u.String()) > MaxAddress || len(u.Hostname()) > 253 { // RFC 1035 §2.3.4
+		return s, fmt.Errorf("an address has at most %d bytes, its host 253; %.60q has %d and %d", MaxAddress, s.URL, len(u.String()), len(u.Hostname()))
 	}
 	s.URL = u.String()
 	id, ok := h.byAddress[normalize.Address(s.URL)]

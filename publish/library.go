@@ -44,11 +44,16 @@ func (p *Publisher) Site(ctx context.Context) (web.Site, error) {
 	if err != nil {
 		return site, fmt.Errorf("read sources: %w", err)
 	}
-	site.Sources = slices.DeleteFunc(all, func(s store.SourceState) bool { return s.Removed })
-	for i := range site.Sources {
-		site.Sources[i].Title = html.Neutral(site.Sources[i].Title)
+	slices.SortFunc(all, func(a, b store.SourceState) int { return strings.Compare(string(a.ID), string(b.ID)) })
+	for _, s := range all {
+		s.Title = html.Neutral(s.Title)
+		switch {
+		case !s.Removed:
+			site.Sources = append(site.Sources, s)
+		case s.Items > 0:
+			site.Former = append(site.Former, s)
+		}
 	}
-	slices.SortFunc(site.Sources, func(a, b store.SourceState) int { return strings.Compare(string(a.ID), string(b.ID)) })
 	if site.Stats, err = p.archive.Stats(ctx); err != nil {
 		return site, fmt.Errorf("count the archive: %w", err)
 	}

@@ -26,8 +26,15 @@ func (p *program) verifyCommand() *cobra.Command {
 the header of every record, their sequence, sealed volumes, and the Merkle tree. With
 --deep also every body and document against its hash, and the catalog against the
 log, row by row. Found damage ends with 1. It works while the daemon runs.`,
-		Args: cobra.NoArgs,
+		Args: exactly(),
 		RunE: p.archive(reads, func(ctx context.Context, e *Env, _ []string) error {
+			if checkpoint != "" { // a wrong name is told before the long work
+				f, err := e.Files.Open(checkpoint)
+				if err != nil {
+					return &fileError{err}
+				}
+				_ = f.Close()
+			}
 			progress := e.progress("verified", "records")
 			r, err := e.Archive.Verify(ctx, deep, progress.show)
 			progress.end()
@@ -45,8 +52,7 @@ log, row by row. Found damage ends with 1. It works while the daemon runs.`,
 				}
 			}
 			faults := int64(len(r.Faults)) + r.More
-			if err := e.printf("%d records, %d items, %d revisions, %d documents: %d faults\n",
-				r.Records, r.Items, r.Revisions, r.Documents, faults); err != nil {
+			if err := e.printf("%s: %s\n", counted(r), plural(faults, "fault")); err != nil {
 				return err
 			}
 			if faults > 0 {
@@ -64,6 +70,20 @@ log, row by row. Found damage ends with 1. It works while the daemon runs.`,
 	return c
 }
 
+// counted says what a verification went through.
+func counted(r store.Report) string {
+	return fmt.Sprintf("%s, %s, %s, %s", plural(r.Records, "record"), plural(r.Items, "item"), plural(r.Revisions, "revision"), plural(r.Documents, "document"))
+}
+
+// ofOutput is an error without what the archive took it for, where what failed is the
+// place that something was written to.
+func ofOutput(err error) error {
+	if out, ok := errors.AsType[*outputError](err); ok {
+		return out
+	}
+	return err
+}
+
 func (p *program) backupCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "backup FILE",
@@ -74,14 +94,14 @@ func (p *program) backupCommand() *cobra.Command {
 				if e.Terminal.Out {
 					return usageError("a backup is not for a terminal; name a file, or send the output into one")
 				}
-				return e.Archive.Backup(ctx, e.Out)
+				return ofOutput(e.Archive.Backup(ctx, e.Out))
 			}
 			f, err := e.Files.Create(args[0], true)
 			if err != nil {
 				return existing(err)
 			}
 			defer f.Abort()
-			if err := e.Archive.Backup(ctx, f); err != nil {
+			if err := ofOutput(e.Archive.Backup(ctx, f)); err != nil {
 				return err
 			}
 			return existing(f.Commit())
@@ -127,7 +147,7 @@ func (p *program) restoreCommand() *cobra.Command {
 			if !hasKey(dir) {
 				_, _ = fmt.Fprintf(p.err, "chancery: the key that signs checkpoints is in no backup: put your copy of %s into %s before the first start, or a new one is made\n", checkpointKey, dir)
 			}
-			_, err = fmt.Fprintf(p.out, "%s: %d records, %d items, %d revisions, %d documents, verified\n", dir, r.Records, r.Items, r.Revisions, r.Documents)
+			_, err = fmt.Fprintf(p.out, "%s: %s, verified\n", dir, counted(r))
 			return err
 		}),
 	}

@@ -23,7 +23,7 @@ at any moment: each file is the old one or the new one, never less. What is
 packed already is not packed again.
 
 Documents older than archive.keep_documents are let go first; their items stay.`,
-		Args: cobra.NoArgs,
+		Args: exactly(),
 		RunE: p.archive(changes, func(ctx context.Context, e *Env, _ []string) error {
 			return e.compact(ctx)
 		}),

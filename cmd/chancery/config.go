@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"chancery/aggregator"
 	"chancery/aggregator/fetch"
 	"chancery/aggregator/schedule"
 	"chancery/aggregator/topic"
@@ -483,6 +484,8 @@ func badFeedURL(raw string) string {
 		return "is missing"
 	case err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "":
 		return fmt.Sprintf("%q is not an http or https address", raw)
+	case len(raw) > aggregator.MaxAddress || len(u.Hostname()) > 253:
+		return fmt.Sprintf("%.60q is longer than an address may be (%d bytes, the host 253)", raw, aggregator.MaxAddress)
 	case u.User != nil:
 		return fmt.Sprintf("%q carries a password; use credential instead", u.Redacted())
 	}

@@ -18,19 +18,19 @@ func (p *program) configCommand() *cobra.Command {
 		&cobra.Command{
 			Use:   "check",
 			Short: "Name every fault of the configuration by line, without network",
-			Args:  cobra.NoArgs,
+			Args:  exactly(),
 			RunE:  p.local(p.configCheck),
 		},
 		&cobra.Command{
 			Use:   "show",
 			Short: "Show the values in effect and where each comes from",
-			Args:  cobra.NoArgs,
+			Args:  exactly(),
 			RunE:  p.local(p.configShow),
 		},
 		&cobra.Command{
 			Use:   "default",
 			Short: "Print the documented default",
-			Args:  cobra.NoArgs,
+			Args:  exactly(),
 			RunE: p.local(func(context.Context, []string) error {
 				_, err := p.out.Write([]byte(defaultDoc))
 				return err

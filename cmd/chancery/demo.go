@@ -28,7 +28,7 @@ func (p *program) demoCommand() *cobra.Command {
 		Long: `Runs the daemon on a pretend blogosphere inside the process: no network, no
 configuration, nothing left behind. Posts appear, change and are copied from blog
 to blog while it runs. It prints the addresses to open, and ends with Ctrl-C.`,
-		Args: cobra.NoArgs,
+		Args: exactly(),
 		RunE: p.local(func(ctx context.Context, _ []string) error {
 			if err := checkListen(o.listen); err != nil {
 				return usageError("--listen: %w", err)

@@ -1,7 +1,11 @@
 package main
 
 import (
+	"encoding/json"
+	"fmt"
+	htmlpkg "html"
 	"strings"
+	"time"
 
 	"chancery/feed"
 	"chancery/feed/html"
@@ -25,6 +29,73 @@ func (e *Env) printDiff(old, now *feed.Item) error {
 		}
 	}
 	return nil
+}
+
+// diffJSON is the difference of two versions, as the API has it (schema Diff).
+type diffJSON struct {
+	ID     feed.ItemID `json:"id"`
+	From   diffSide    `json:"from"`
+	To     diffSide    `json:"to"`
+	Fields []fieldJSON `json:"fields"`
+}
+
+type diffSide struct {
+	Revision int    `json:"revision"`
+	At       string `json:"at"`
+	Digest   string `json:"digest"`
+}
+
+type fieldJSON struct {
+	Field   string       `json:"field"`
+	Changes []changeJSON `json:"changes"`
+}
+
+type changeJSON struct {
+	Op   string `json:"op"` // "=", "-" or "+"
+	Text string `json:"text"`
+}
+
+func (e *Env) jsonDiff(old, now *feed.Item) error {
+	side := func(it *feed.Item) diffSide {
+		return diffSide{it.Revision, it.Revised.UTC().Format(time.RFC3339Nano), it.Digest.String()}
+	}
+	d := diffJSON{ID: now.ID, From: side(old), To: side(now), Fields: []fieldJSON{}}
+	for _, f := range versions.Compare(old, now) {
+		field := fieldJSON{Field: f.Name, Changes: []changeJSON{}}
+		for _, c := range f.Changes {
+			field.Changes = append(field.Changes, changeJSON{c.Op.String(), c.Text})
+		}
+		d.Fields = append(d.Fields, field)
+	}
+	enc := json.NewEncoder(e.Out)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	return enc.Encode(d)
+}
+
+// htmlDiff is the difference as a page by itself.
+func htmlDiff(old, now *feed.Item) string {
+	var b strings.Builder
+	title := fmt.Sprintf("Versions %d and %d of %s", old.Revision, now.Revision, now.ID)
+	fmt.Fprintf(&b, "<!DOCTYPE html>\n<html>\n<head><meta charset=\"utf-8\"><title>%s</title></head>\n<body>\n<h1>%s</h1>\n<p>%s → %s</p>\n",
+		title, title, timeText(old.Revised), timeText(now.Revised))
+	for _, f := range versions.Compare(old, now) {
+		fmt.Fprintf(&b, "<h2>%s</h2>\n<p dir=\"auto\" style=\"white-space: pre-wrap\">", htmlpkg.EscapeString(f.Name))
+		for _, c := range f.Changes {
+			text := htmlpkg.EscapeString(c.Text)
+			switch c.Op {
+			case html.Delete:
+				text = "<del>" + text + "</del>"
+			case html.Insert:
+				text = "<ins>" + text + "</ins>"
+			case html.Equal:
+			}
+			b.WriteString(text)
+		}
+		b.WriteString("</p>\n")
+	}
+	b.WriteString("</body>\n</html>\n")
+	return b.String()
 }
 
 // keepAround is how many bytes of equal text stand on each side of a change.

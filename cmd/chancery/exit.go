@@ -91,6 +91,9 @@ func statusOf(err error) int {
 	if _, ok := errors.AsType[*fs.PathError](err); ok {
 		return exitIO
 	}
+	if _, ok := errors.AsType[syscall.Errno](err); ok { // such as a socket's
+		return exitIO
+	}
 	if _, ok := errors.AsType[*os.LinkError](err); ok {
 		return exitIO
 	}
@@ -104,11 +107,21 @@ func explain(w io.Writer, err error) {
 		return
 	}
 	for line := range strings.SplitSeq(strings.TrimRight(err.Error(), "\n"), "\n") {
-		_, _ = fmt.Fprintf(w, "chancery: %s\n", line)
+		_, _ = fmt.Fprintf(w, "chancery: %s\n", clipped(line))
 	}
 	if hint := hintFor(err); hint != "" {
 		_, _ = fmt.Fprintf(w, "chancery: %s\n", hint)
 	}
+}
+
+// clipped is a line of an error without most of what is too long to read, such as an
+// argument of a hundred kilobytes: both ends are left.
+func clipped(line string) string {
+	const end = 1000 // bytes
+	if len(line) <= 3*end {
+		return line
+	}
+	return strings.ToValidUTF8(line[:end], "") + " … " + strings.ToValidUTF8(line[len(line)-end:], "")
 }
 
 // outputError is a failure to write results: the fault of what takes them, not

@@ -46,8 +46,8 @@ func (p processFiles) Create(name string, exclusive bool) (control.File, error) 
 		return &newFile{f: f, called: name}, nil
 	}
 	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*")
-	if err != nil {
-		return nil, err
+	if err != nil { // the person knows the file by its own name
+		return nil, &fs.PathError{Op: "create", Path: name, Err: withoutPath(err)}
 	}
 	return &newFile{f: f, name: name, called: name, exclusive: exclusive}, nil
 }

@@ -135,7 +135,13 @@ func (e *Env) printSummary(s aggregator.Summary, asJSON bool, verb string) error
 		if s.Errors == nil {
 			s.Errors = []aggregator.Failure{}
 		}
-		return json.NewEncoder(e.Out).Encode(s)
+		if verb == "polled" {
+			return json.NewEncoder(e.Out).Encode(s)
+		}
+		return json.NewEncoder(e.Out).Encode(struct { // there also if there are none
+			Documents int `json:"documents"`
+			aggregator.Summary
+		}{s.Documents, s})
 	}
 	for _, f := range s.Errors {
 		who := f.URL

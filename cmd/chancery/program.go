@@ -60,7 +60,7 @@ func (p *program) run(ctx context.Context) int {
 	if flagged && strings.Contains(cmd.Use, "QUERY") {
 		err = fmt.Errorf("%w; a query that begins with - stands behind --", err)
 	}
-	if _, marked := errors.AsType[*exitError](err); !p.began && !marked {
+	if _, marked := errors.AsType[*exitError](err); !p.began && !marked && !isOutput(err) {
 		err = usageError("%w\nrun \"%s --help\" for what it takes", err, cmd.CommandPath())
 	}
 	status := statusOf(err)
@@ -96,6 +96,7 @@ tags them with topics, and publishes a feed for each topic.
 			return &exitError{status: exitUsage}
 		},
 	}
+	root.SetOut(p.out) // before the completions, which keep it
 	f := root.PersistentFlags()
 	f.StringVar(&p.flags.config, "config", "", "configuration `FILE`")
 	f.StringVar(&p.flags.data, "data", "", "data `DIR`ectory")
@@ -230,7 +231,7 @@ func (p *program) archive(a access, run func(ctx context.Context, e *Env, args [
 			return quietly(status)
 		}
 		if err = run(ctx, e, args); err != nil {
-			e.removeUnused(context.WithoutCancel(ctx))
+			e.made.removeUnused(context.WithoutCancel(ctx), e.Archive)
 		}
 		if cerr := e.close(); err == nil {
 			err = cerr

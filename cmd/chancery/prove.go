@@ -32,6 +32,9 @@ program that checks it.` + namingItems,
 			if err != nil {
 				return err
 			}
+			if _, err := e.revision(ctx, id, revision); err != nil {
+				return err
+			}
 			proof, err := c.prove(ctx, id, revision)
 			if err != nil {
 				return noItem(err, "such version of item "+id.String())

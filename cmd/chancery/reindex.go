@@ -21,7 +21,7 @@ since an index that is missing, old or damaged is made anew by itself.
 While the daemon serves, it does the work; when the command is stopped the daemon
 goes on. Without a daemon the work goes on where it was when the command is run again,
 or in the daemon.`,
-		Args: cobra.NoArgs,
+		Args: exactly(),
 		RunE: p.archive(reads, func(ctx context.Context, e *Env, _ []string) error { return e.reindex(ctx) }),
 	}
 }

@@ -19,7 +19,7 @@ of today. What reads differently becomes a further version of its item, marked a
 ours and not as an edit of the publisher's; entries that were not understood
 before become items, also of documents that could not be read at all when they
 came. A second run changes nothing.`,
-		Args: cobra.NoArgs,
+		Args: exactly(),
 		RunE: p.archive(changes, func(ctx context.Context, e *Env, _ []string) error {
 			w, err := e.worksOf()
 			if err != nil {

@@ -17,7 +17,7 @@ servers that record every request, on a simulated clock and without a network,
 and prints what publishers' own counters would say: requests too close, without
 validators, with made-up ones, with cookies, to other addresses, and so on. Good
 is a zero in every bad column; anything else exits 1.`,
-		Args: cobra.NoArgs,
+		Args: exactly(),
 		RunE: p.alone(func(ctx context.Context, e *Env, _ []string) error {
 			table, err := selfscore.Run(ctx, e.Config.Fetch.fetchConfig, e.Config.Fetch.scheduleConfig)
 			if err != nil {

@@ -40,7 +40,7 @@ func (p *program) serveCommand() *cobra.Command {
 		Short: "The daemon: polls, archives and publishes until told to stop",
 		Long: `Polls, archives and publishes until SIGTERM or SIGINT. SIGHUP reads the
 configuration again: it takes effect as a whole or not at all.`,
-		Args: cobra.NoArgs,
+		Args: exactly(),
 		RunE: p.local(func(ctx context.Context, _ []string) error {
 			c, err := p.loadConfig()
 			if err != nil {
@@ -176,15 +176,23 @@ func (p *program) serve(ctx context.Context, c *Config, log *slog.Logger) (err e
 	}
 	defer notify.Close()
 
+	made := willMake(dir)
 	archive, err := p.takeArchive(ctx, c, dir, log, notify)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, archive.Close()) }()
+	ready := false
+	defer func() {
+		if err != nil && !ready {
+			made.removeUnused(context.WithoutCancel(ctx), archive) // a start that fails leaves nothing behind
+		}
+		err = errors.Join(err, archive.Close())
+	}()
 	words := openIndex(ctx, c, dir, archive, log)
 	defer func() { err = errors.Join(err, closeIndex(words)) }()
 
 	d := newDaemon(log, dir, archive, words, notify)
+	d.ready = func() { ready = true }
 	d.load = func() (*Config, error) { return readConfigFile(p.flags.config, p.getenv) }
 	sockets, err := systemd.Listeners("http", "metrics")
 	if err != nil {

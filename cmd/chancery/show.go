@@ -36,10 +36,16 @@ func (p *program) showCommand() *cobra.Command {
 page; one of its versions; what changed between two; the document it came in, byte
 for byte; or a citation.` + namingItems,
 		Args: exactly("ID"),
-		RunE: p.archive(reads, func(ctx context.Context, e *Env, args []string) error {
-			return e.show(ctx, args[0], o)
-		}),
 	}
+	c.RunE = p.archive(reads, func(ctx context.Context, e *Env, args []string) error {
+		switch {
+		case o.raw && c.Flags().Changed("format"):
+			return usageError("--raw gives the bytes as they came, whatever --format says")
+		case o.revision < 0:
+			return usageError("--revision %d: versions count from 1", o.revision)
+		}
+		return e.show(ctx, args[0], o)
+	})
 	c.Flags().StringVar(&o.format, "format", "text", "text, json or html; with --cite text, bibtex or ris")
 	c.Flags().IntVar(&o.revision, "revision", 0, "version `N`, from 1; 0 is the newest")
 	c.Flags().StringVar(&o.diff, "diff", "", "what changed between two versions (`A..B`)")
@@ -63,6 +69,9 @@ func (e *Env) show(ctx context.Context, name string, o showOptions) error {
 		return err
 	}
 	if o.raw {
+		if _, err := e.revision(ctx, id, o.revision); err != nil {
+			return err
+		}
 		doc, err := e.Archive.Raw(ctx, id, o.revision)
 		if err != nil {
 			return noItem(err, "document of item "+name)
@@ -71,7 +80,7 @@ func (e *Env) show(ctx context.Context, name string, o showOptions) error {
 		return err
 	}
 	if o.diff != "" {
-		return e.showDiff(ctx, id, o.diff)
+		return e.showDiff(ctx, id, o.diff, o.format)
 	}
 	it, err := e.revision(ctx, id, o.revision)
 	if err != nil {
@@ -108,6 +117,14 @@ func noItem(err error, what string) error {
 	return err
 }
 
+// noVersion says which versions an item has.
+func noVersion(id feed.ItemID, n, have int) error {
+	if have == 1 {
+		return dataError("item %s has one version, not %d", id, n)
+	}
+	return dataError("item %s has versions 1 to %d, not %d", id, have, n)
+}
+
 // revision gives a version of an item; 0 is the newest.
 func (e *Env) revision(ctx context.Context, id feed.ItemID, n int) (*feed.Item, error) {
 	if n == 0 {
@@ -125,7 +142,7 @@ func (e *Env) revision(ctx context.Context, id feed.ItemID, n int) (*feed.Item, 
 		return nil, noItem(err, "item "+id.String())
 	}
 	if n < 1 || n > len(all) {
-		return nil, dataError("item %s has versions 1 to %d, not %d", id, len(all), n)
+		return nil, noVersion(id, n, len(all))
 	}
 	return &all[n-1], nil
 }
@@ -266,11 +283,11 @@ func (e *Env) citation(it *feed.Item, source, format string) string {
 }
 
 // showDiff prints what changed between two versions, paragraph by paragraph.
-func (e *Env) showDiff(ctx context.Context, id feed.ItemID, span string) error {
+func (e *Env) showDiff(ctx context.Context, id feed.ItemID, span, format string) error {
 	from, to, ok := strings.Cut(span, "..")
 	a, aerr := strconv.Atoi(from)
 	b, berr := strconv.Atoi(to)
-	if !ok || aerr != nil || berr != nil {
+	if !ok || aerr != nil || berr != nil || a < 1 || b < 1 {
 		return usageError("--diff %q is not two versions such as 1..2", span)
 	}
 	old, err := e.revision(ctx, id, a)
@@ -280,6 +297,12 @@ func (e *Env) showDiff(ctx context.Context, id feed.ItemID, span string) error {
 	now, err := e.revision(ctx, id, b)
 	if err != nil {
 		return err
+	}
+	switch format {
+	case "json":
+		return e.jsonDiff(old, now)
+	case "html":
+		return e.printf("%s", htmlDiff(old, now))
 	}
 	return e.printDiff(old, now)
 }

@@ -20,7 +20,7 @@ func (p *program) sourcesCommand() *cobra.Command {
 	list := &cobra.Command{
 		Use:   "list",
 		Short: "List subscriptions: state, items, last poll, where each comes from",
-		Args:  cobra.NoArgs,
+		Args:  exactly(),
 		RunE: p.archive(reads, func(ctx context.Context, e *Env, _ []string) error {
 			return e.listSources(ctx, asJSON, all)
 		}),
@@ -86,7 +86,7 @@ own origin only. "sources set" changes all this later.`,
 		&cobra.Command{
 			Use:   "opml",
 			Short: "Print the subscriptions as OPML",
-			Args:  cobra.NoArgs,
+			Args:  exactly(),
 			RunE: p.archive(reads, func(ctx context.Context, e *Env, _ []string) error {
 				return e.writeOPML(ctx, e.Out)
 			}),

@@ -19,7 +19,7 @@ func (p *program) statusCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "status",
 		Short: "Health in one screen: what works, what needs you and what to do about it",
-		Args:  cobra.NoArgs,
+		Args:  exactly(),
 		RunE: p.archive(reads, func(ctx context.Context, e *Env, _ []string) error {
 			s, err := e.status(ctx, time.Now().UTC())
 			if err != nil {

@@ -52,7 +52,7 @@ func (p *program) tokensCommand() *cobra.Command {
 	list := &cobra.Command{
 		Use:   "list",
 		Short: "List the tokens: names, what they open, how often they were used",
-		Args:  cobra.NoArgs,
+		Args:  exactly(),
 		RunE: p.archive(reads, func(ctx context.Context, e *Env, _ []string) error {
 			tokens, err := publish.Tokens(ctx, e.Archive)
 			if err != nil {

@@ -16,7 +16,7 @@ func (p *program) topicsCommand() *cobra.Command {
 		&cobra.Command{
 			Use:   "list",
 			Short: "List the topics and how many items each has",
-			Args:  cobra.NoArgs,
+			Args:  exactly(),
 			RunE: p.archive(reads, func(ctx context.Context, e *Env, _ []string) error {
 				return e.listTopics(ctx)
 			}),

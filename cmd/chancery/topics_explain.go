@@ -171,5 +171,5 @@ func (e *Env) testTopics(name string, asJSON bool) error {
 	if err := e.table(rows); err != nil {
 		return err
 	}
-	return e.printf("%d texts\n", report.Examples)
+	return e.printf("%s\n", plural(report.Examples, "text"))
 }

@@ -23,7 +23,7 @@ func (p *program) topicsRetagCommand() *cobra.Command {
 tagged, and records what becomes other; feeds follow. What a person decided
 stays. A daemon goes on polling and serving meanwhile. Ended early, it has done
 a part; doing it again does the rest.`,
-		Args: cobra.NoArgs,
+		Args: exactly(),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			a := changes
 			if o.dry {

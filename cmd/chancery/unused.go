@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"chancery/store"
 )
 
 // newArchive is an archive that a command made because there was none.
@@ -23,18 +25,18 @@ func willMake(dir string) *newArchive {
 	return &newArchive{dir: dir, madeDir: errors.Is(err, fs.ErrNotExist)}
 }
 
-// removeUnused takes away the archive that a failed command made, if nothing is in it
+// removeUnused takes away the archive that a failed command or start made, if nothing is in it
 // but what the configuration says: a wrong name on the command line leaves nothing
 // behind. It holds the archive's lock meanwhile, so nobody else is in it.
-func (e *Env) removeUnused(ctx context.Context) {
-	if e.made == nil || e.Archive == nil {
+func (m *newArchive) removeUnused(ctx context.Context, archive store.Store) {
+	if m == nil || archive == nil {
 		return
 	}
-	st, err := e.Archive.Stats(ctx)
+	st, err := archive.Stats(ctx)
 	if err != nil || st.Items > 0 || st.Raw > 0 {
 		return
 	}
-	sources, err := e.Archive.Sources(ctx)
+	sources, err := archive.Sources(ctx)
 	if err != nil {
 		return
 	}
@@ -43,14 +45,14 @@ func (e *Env) removeUnused(ctx context.Context) {
 			return
 		}
 	}
-	if tokens, err := e.Archive.LedgerScan(ctx, "tokens", "", "", 1); err != nil || len(tokens) > 0 {
+	if tokens, err := archive.LedgerScan(ctx, "tokens", "", "", 1); err != nil || len(tokens) > 0 {
 		return
 	}
 	for _, name := range []string{"archive", "catalog.bolt", "ledger.bolt", "index", "lock"} {
-		_ = os.RemoveAll(filepath.Join(e.made.dir, name))
+		_ = os.RemoveAll(filepath.Join(m.dir, name))
 	}
-	if e.made.madeDir {
-		_ = os.Remove(e.made.dir) // only if nothing else came into it
+	if m.madeDir {
+		_ = os.Remove(m.dir) // only if nothing else came into it
 	}
 }
 

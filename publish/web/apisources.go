@@ -127,7 +127,7 @@ type sourcesPage struct {
 
 var listSources = operation{
 	id: "listSources", path: "/sources", summary: "List sources",
-	text: "All sources that are not removed, by id, with how they stand.",
+	text: "All sources by id, with how they stand. Those that were removed, whose items stay, are listed only with `state=removed`.",
 	params: []param{
 		{name: "state", choices: sourceStates, text: "Only sources in this state.", example: "failing"},
 		{name: "limit", kind: aNumber, least: 1, most: 1000, standard: "200", text: "How many there are on a page, at most."},
@@ -145,8 +145,12 @@ var listSources = operation{
 		}
 		now := time.Now()
 		out := sourcesPage{Sources: []sourceJSON{}}
-		for i := range site.Sources {
-			src := &site.Sources[i]
+		list := site.Sources
+		if a.text("state") == "removed" {
+			list = site.Former
+		}
+		for i := range list {
+			src := &list[i]
 			if src.ID <= after || a.given("state") && src.Word() != a.text("state") {
 				continue
 			}
@@ -183,15 +187,17 @@ var oneSource = operation{
 	},
 }
 
-// sourceState gives a source that is not removed, or ErrNotFound.
+// sourceState gives a source that is not removed, or has items, or ErrNotFound.
 func (s *Server) sourceState(ctx context.Context, id feed.SourceID) (*store.SourceState, error) {
 	site, err := s.lib.Site(ctx)
 	if err != nil {
 		return nil, err
 	}
-	i, ok := slices.BinarySearchFunc(site.Sources, id, func(src store.SourceState, id feed.SourceID) int { return cmp.Compare(src.ID, id) })
-	if !ok {
-		return nil, ErrNotFound
+	for _, list := range [][]store.SourceState{site.Sources, site.Former} {
+		i, ok := slices.BinarySearchFunc(list, id, func(src store.SourceState, id feed.SourceID) int { return cmp.Compare(src.ID, id) })
+		if ok {
+			return &list[i], nil
+		}
 	}
-	return &site.Sources[i], nil
+	return nil, ErrNotFound
 }

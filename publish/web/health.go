@@ -30,7 +30,7 @@ type health struct {
 // sourceStates are the states that a source may be in, as [store.SourceState.Word]
 // names them; docs/operating.md says what each asks of the operator.
 var sourceStates = []string{
-	"ok", "new", "quiet", "emptied", "failing", "broken", "missing", "limited", "blocked", "leaving", "gone", "merged", "disabled", "imported",
+	"ok", "new", "quiet", "emptied", "failing", "broken", "missing", "limited", "blocked", "leaving", "gone", "merged", "disabled", "imported", "removed",
 }
 
 // longFailing is from when on a failure is no hiccup any more.
@@ -56,6 +56,8 @@ func healthOf(s *store.SourceState, now time.Time) health {
 		h.Level, h.Text = doubt, "Its server says that it is gone for good. It is asked once more."
 	case "gone":
 		h.Level, h.Text = resting, "It is gone for good and not asked any more; its posts stay."
+	case "removed":
+		h.Level, h.Text = resting, "Its subscription has ended; its posts stay."
 	case "merged":
 		h.Level, h.Text = resting, "It moved to the address of another source, which goes on; its posts stay."
 	case "limited":

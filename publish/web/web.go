@@ -128,6 +128,7 @@ type Site struct {
 	Topics       []Listing
 	Feeds        []Listing
 	Sources      []store.SourceState // those not removed, sorted by id
+	Former       []store.SourceState // those removed whose items stay, sorted by id
 	Stats        store.Stats
 	Changed      time.Time // of the last arrival
 }
