@@ -55,10 +55,12 @@ type teller struct {
 
 // look compares what needs a person now with what was told. A need is told when two
 // looks in a row have it, unless it is sure. whole is false where not everything
-// could be looked at: then nothing is taken to be over.
+// could be looked at: then nothing is taken to be over. When ctx ends, the notice under
+// way is still given; the others wait for the next start, as each may take commandTime.
 func (t *teller) look(ctx context.Context, now time.Time, needs []need, whole bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	ending := ctx
 	ctx = context.WithoutCancel(ctx) // what was begun to be told is told
 	if t.told == nil {
 		t.recall(ctx)
@@ -69,6 +71,9 @@ func (t *teller) look(ctx context.Context, now time.Time, needs []need, whole bo
 		seen[key] = true
 		if _, told := t.told[key]; told || !t.before[key] && !sure(n) {
 			continue
+		}
+		if ending.Err() != nil {
+			return
 		}
 		n.Since = cmp.Or(n.Since, now)
 		t.log.WarnContext(ctx, "needs a person", n.attrs("do", n.Do)...)
@@ -81,6 +86,9 @@ func (t *teller) look(ctx context.Context, now time.Time, needs []need, whole bo
 		return
 	}
 	for _, key := range slices.Sorted(maps.Keys(t.told)) {
+		if ending.Err() != nil {
+			return
+		}
 		if n := t.told[key]; !seen[key] {
 			t.log.InfoContext(ctx, "needs no person any more", n.attrs()...)
 			delete(t.told, key)

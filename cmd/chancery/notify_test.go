@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"chancery/feed"
 	"chancery/store/storetest"
 )
 
@@ -58,6 +59,30 @@ func TestTeller(t *testing.T) {
 		if !slices.Equal(said, step.want) {
 			t.Errorf("look %d: told %q, want %q", i, said, step.want)
 		}
+	}
+}
+
+// OPS-04: a daemon that ends waits for one command and not for one for each need; what
+// was not told is told after the next start.
+func TestTellerEnds(t *testing.T) {
+	ctx, end := context.WithCancel(t.Context())
+	var said []string
+	tell := &teller{log: slog.New(slog.DiscardHandler), ledger: storetest.NewModel(), run: func(ctx context.Context, line []byte) error {
+		var n notice
+		if err := json.Unmarshal(line, &n); err != nil || ctx.Err() != nil {
+			t.Errorf("notice %s: %v; %v", line, err, ctx.Err())
+		}
+		said = append(said, n.State+" "+string(n.Source))
+		end()
+		return nil
+	}}
+	gone := func(source feed.SourceID) need { return need{Event: "source-gone", Source: source, Text: "it is gone"} }
+	now := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
+	tell.look(ctx, now, []need{gone("a"), gone("b")}, true)
+	tell.look(ctx, now, nil, true) // nothing is over
+	tell.look(t.Context(), now, []need{gone("b")}, true)
+	if want := []string{"begins a", "begins b", "over a"}; !slices.Equal(said, want) {
+		t.Errorf("told %q, want %q", said, want)
 	}
 }
 
