@@ -7,9 +7,11 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -325,5 +327,46 @@ func TestNoise(t *testing.T) {
 	}
 	if status, _, _, err := call(t, path, &memory{}); status != 0 || err != nil {
 		t.Errorf("after the noise: status %d, error %v", status, err)
+	}
+}
+
+// shortListener fails some times before it accepts.
+type shortListener struct {
+	*net.UnixListener
+	fails []error
+}
+
+func (l *shortListener) AcceptUnix() (*net.UnixConn, error) {
+	if len(l.fails) > 0 {
+		err := l.fails[0]
+		l.fails = l.fails[1:]
+		return nil, &net.OpError{Op: "accept", Err: os.NewSyscallError("accept4", err)}
+	}
+	return l.UnixListener.AcceptUnix()
+}
+
+// Being out of descriptors for a moment does not end the daemon; a broken socket does.
+func TestShortOfDescriptors(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	l, err := Listen(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	short := &shortListener{l, []error{syscall.EMFILE, syscall.ENFILE}}
+	go func() {
+		done <- serve(ctx, short, func(context.Context, *Session) int { return 7 }, slog.New(slog.DiscardHandler))
+	}()
+	if status, _, _, err := call(t, path, &memory{}); status != 7 || err != nil {
+		t.Errorf("status %d, error %v", status, err)
+	}
+	stop()
+	if err := <-done; err != nil {
+		t.Errorf("serve = %v", err)
+	}
+	broken := &shortListener{l, []error{syscall.EINVAL}}
+	if err := serve(t.Context(), broken, nil, slog.New(slog.DiscardHandler)); !errors.Is(err, syscall.EINVAL) {
+		t.Errorf("serve = %v, want EINVAL", err)
 	}
 }

@@ -12,7 +12,9 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -97,6 +99,16 @@ func reachable(path string) (short string, done func(), err error) {
 // Serve answers clients until ctx ends, then waits for the commands that run;
 // their contexts end with ctx.
 func Serve(ctx context.Context, l *net.UnixListener, handle Handler, log *slog.Logger) error {
+	return serve(ctx, l, handle, log)
+}
+
+// listener is what serve needs of a *net.UnixListener.
+type listener interface {
+	AcceptUnix() (*net.UnixConn, error)
+	Close() error
+}
+
+func serve(ctx context.Context, l listener, handle Handler, log *slog.Logger) error {
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	stop := context.AfterFunc(ctx, func() { _ = l.Close() })
@@ -108,11 +120,14 @@ func Serve(ctx context.Context, l *net.UnixListener, handle Handler, log *slog.L
 		case <-ctx.Done():
 			return nil
 		}
-		c, err := l.AcceptUnix()
-		if err != nil {
-			if ctx.Err() != nil {
-				return nil
+		c, err := accept(ctx, l, log)
+		if ctx.Err() != nil {
+			if c != nil {
+				_ = c.Close()
 			}
+			return nil
+		}
+		if err != nil {
 			return fmt.Errorf("control socket: %w", err)
 		}
 		wg.Go(func() {
@@ -120,6 +135,32 @@ func Serve(ctx context.Context, l *net.UnixListener, handle Handler, log *slog.L
 			defer func() { _ = c.Close() }()
 			serveConn(ctx, c, handle, log)
 		})
+	}
+}
+
+// shortOf are the errors of a machine that has no more of something for a moment
+// (accept(2)).
+var shortOf = []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM}
+
+// acceptAgain is how long to wait for there to be more.
+const acceptAgain = 100 * time.Millisecond
+
+// accept gives the next client. A daemon that is out of descriptors for a moment, as
+// many readers may make it, is no reason to end it.
+func accept(ctx context.Context, l listener, log *slog.Logger) (*net.UnixConn, error) {
+	for told := false; ; told = true {
+		c, err := l.AcceptUnix()
+		if err == nil || ctx.Err() != nil || !slices.ContainsFunc(shortOf, func(short error) bool { return errors.Is(err, short) }) {
+			return c, err
+		}
+		if !told {
+			log.WarnContext(ctx, "control socket takes no clients for now", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		case <-time.After(acceptAgain):
+		}
 	}
 }
 
