@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"net/netip"
 	"os"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -88,6 +90,14 @@ func (p *program) demo(ctx context.Context, listenAt string, step duration) (err
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	// Who reads the story may have enough of it, as "head" has: the demo ends as that
+	// signal would have it, but tidies up first.
+	signal.Ignore(syscall.SIGPIPE)
+	defer func() {
+		if isOutput(err) && errors.Is(err, syscall.EPIPE) {
+			err = quietly(128 + int(syscall.SIGPIPE))
+		}
+	}()
 	archive, err := openArchive(ctx, c, dir, "chancery demo", false, log, logging(ctx, log))
 	if err != nil {
 		return err
@@ -103,7 +113,7 @@ func (p *program) demo(ctx context.Context, listenAt string, step duration) (err
 	d := newDaemon(log, dir, archive, words, notify)
 	d.web, d.load = world, func() (*Config, error) { return nil, errors.New("the demo has no configuration file") }
 	if d.public, err = listen(nil, c.Server.Listen); err != nil {
-		return err
+		return failWith(statusOf(err), fmt.Errorf("--listen: %w", err))
 	}
 	defer d.public.Close()
 	d.ready = func() { p.demoSays(addressOf(d.public), c) }

@@ -198,13 +198,16 @@ func (p *program) serve(ctx context.Context, c *Config, log *slog.Logger) (err e
 	if err != nil {
 		return failWith(exitIO, err)
 	}
+	named := func(err error) error {
+		return failWith(statusOf(err), fmt.Errorf("%w; [server] listen and metrics_listen name the addresses", err))
+	}
 	if d.public, err = listen(sockets["http"], c.Server.Listen); err != nil {
-		return err
+		return named(err)
 	}
 	defer d.public.Close()
 	if c.Server.MetricsListen != "" || sockets["metrics"] != nil {
 		if d.admin, err = listen(sockets["metrics"], c.Server.MetricsListen); err != nil {
-			return err
+			return named(err)
 		}
 		defer d.admin.Close()
 	}
@@ -283,7 +286,7 @@ func listen(given net.Listener, address string) (net.Listener, error) {
 		if errors.Is(err, os.ErrPermission) {
 			status = exitPermission
 		}
-		return nil, failWith(status, fmt.Errorf("%w; [server] listen and metrics_listen name the addresses", err))
+		return nil, failWith(status, err)
 	}
 	if network == "unix" { // the reverse proxy is in the group
 		if err := os.Chmod(address, 0o660); err != nil {
