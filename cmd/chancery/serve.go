@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"io"
 	"log/slog"
 	"net"
@@ -212,6 +213,9 @@ func (p *program) serve(ctx context.Context, c *Config, log *slog.Logger) (err e
 		defer d.admin.Close()
 	}
 	if d.control, err = control.Listen(c.controlPath(p.flags.socket, dir, p.getenv)); err != nil {
+		if errors.Is(err, fs.ErrPermission) {
+			return failWith(exitPermission, err)
+		}
 		return failWith(exitIO, err)
 	}
 	socket := c.controlPath(p.flags.socket, dir, p.getenv)

@@ -37,6 +37,7 @@ type param struct {
 	most     int    // of a number; of a text in bytes
 	choices  []string
 	example  string
+	many     bool // of a page: it may be given more than once
 }
 
 // args are the parameters of a request, checked against the operation's table.

@@ -13,9 +13,9 @@ import (
 var (
 	homeForm = []param{
 		{name: "how", choices: []string{"all", "any"}},
-		{name: "topic", kind: anID},
-		{name: "not", kind: anID},
-		{name: "source", kind: anID},
+		{name: "topic", kind: anID, many: true},
+		{name: "not", kind: anID, many: true},
+		{name: "source", kind: anID, many: true},
 		{name: "lang"},
 		{name: "words"},
 	}
@@ -58,6 +58,9 @@ func readForm(table []param, r *http.Request) (url.Values, error) {
 				err = badParam(p.name, fault.Error())
 			}
 			v.Add(p.name, text)
+		}
+		if !p.many && len(v[p.name]) > 1 && err == nil {
+			err = badParam(p.name, "it is given more than once")
 		}
 	}
 	return v, err

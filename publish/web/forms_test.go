@@ -67,6 +67,13 @@ func TestFormsRefuse(t *testing.T) {
 			}
 		}
 	}
+	for _, path := range []string{"/?how=any&how=all", item + "?revision=1&revision=2", item + "/diff?from=1&to=1&to=2"} {
+		rec := httptest.NewRecorder()
+		s.ServeHTTP(rec, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil))
+		if rec.Code != http.StatusBadRequest || !strings.Contains(rec.Body.String(), "more than once") {
+			t.Errorf("%s: %d %s", path, rec.Code, rec.Body)
+		}
+	}
 	// The search shows what is wrong in its own page.
 	for i := range searchPageForm {
 		p := &searchPageForm[i]

@@ -107,7 +107,7 @@ func problemOf(ctx context.Context, err error) (p *problem, ok bool) {
 	}
 	switch {
 	case errors.Is(err, store.ErrBadCursor):
-		return &problem{Type: badCursor, Status: http.StatusBadRequest, Title: "Not a cursor of this list", Parameter: "cursor"}, true
+		return &problem{Type: badCursor, Status: http.StatusBadRequest, Title: "Not a cursor of this list", Detail: "cursor: it is of no page of this list with these parameters; ask without it, from the start", Parameter: "cursor"}, true
 	case errors.Is(err, ErrNotFound), errors.Is(err, store.ErrNotFound):
 		return &problem{Status: http.StatusNotFound, Detail: ErrNotFound.Error()}, true
 	case errors.Is(err, ErrNoProof):

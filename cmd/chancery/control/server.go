@@ -42,6 +42,9 @@ const maxSessions = 32
 // other daemon can be starting there at the same time.
 func Listen(path string) (*net.UnixListener, error) {
 	l, err := listen(path)
+	if op, ok := errors.AsType[*net.OpError](err); ok {
+		err = op.Err // without the name that it has at first
+	}
 	if err != nil {
 		return nil, fmt.Errorf("control socket %s: %w", path, err)
 	}
