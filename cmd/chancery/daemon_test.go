@@ -140,3 +140,34 @@ func TestWatchdogWhileReloading(t *testing.T) {
 		t.Error("a reload that does not end counts as progress")
 	}
 }
+
+// writerFunc is a writer.
+type writerFunc func(b []byte) (int, error)
+
+func (f writerFunc) Write(b []byte) (int, error) { return f(b) }
+
+// OPS-22: a daemon that is told to stop while it still waits for the archive has ended
+// as it was told.
+func TestStopBeforeReady(t *testing.T) {
+	t.Setenv("GOGC", "100") // the pace of the collector is the process's
+	dir := t.TempDir()
+	held, err := openArchive(t.Context(), defaultConfig(), dir, "chancery poll", false, slog.New(slog.DiscardHandler), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer held.Close()
+	ctx, stop := context.WithCancel(t.Context())
+	var said bytes.Buffer
+	p := &program{
+		args: []string{"--data", dir, "serve"}, out: &said, getenv: func(string) string { return "" },
+		err: writerFunc(func(b []byte) (int, error) {
+			if bytes.Contains(b, []byte("waiting for the archive")) {
+				stop()
+			}
+			return said.Write(b)
+		}),
+	}
+	if status := p.run(ctx); status != exitDone || ctx.Err() == nil {
+		t.Errorf("status %d, want 0:\n%s", status, said.String())
+	}
+}

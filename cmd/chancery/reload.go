@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -57,6 +59,15 @@ func (d *daemon) serveWhenReady(ctx context.Context, g *generation) error {
 // ended drops the error of a part that ended because it was told to.
 func ended(ctx context.Context, err error) error {
 	if ctx.Err() == nil {
+		return err
+	}
+	return nil
+}
+
+// asTold is nil if all that ended a daemon is that ctx did, at whatever point of its
+// start or run that was (CONFORMANCE OPS-22).
+func asTold(ctx context.Context, err error) error {
+	if ctx.Err() == nil || slices.ContainsFunc(leaves(err), func(e error) bool { return !errors.Is(e, context.Canceled) }) {
 		return err
 	}
 	return nil

@@ -51,7 +51,7 @@ configuration again: it takes effect as a whole or not at all.`,
 			if err != nil {
 				return err
 			}
-			return p.serve(ctx, c, log)
+			return asTold(ctx, p.serve(ctx, c, log))
 		}),
 	}
 }
