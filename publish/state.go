@@ -207,6 +207,11 @@ func (s *state) ready(name string) *shelf {
 	return s.madeBy[name]
 }
 
+// madeUp reports whether a feed is one of those that keep takes in.
+func (s *state) madeUp(name string) bool {
+	return s.fixed[name] == nil && !strings.HasPrefix(name, nameSource+"/")
+}
+
 // keep takes in a boolean feed and lets the oldest ones go. The one kept may be
 // another's, made at the same time.
 func (s *state) keep(f *shelf) *shelf {

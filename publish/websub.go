@@ -18,6 +18,7 @@ import (
 // it before Run and before the handler is used. Requests to subscribers go through
 // transport, which must refuse private addresses.
 func (p *Publisher) EnableHub(cfg hub.Config, transport http.RoundTripper) {
+	cfg.MadeUp = min(cfg.MadeUp, p.state.cfg.Expressions/2) // so that they stay ready, and readers' own, too
 	p.hub = hub.New(cfg, p.hubAddress(), p, p.archive, transport, p.log.With("part", "hub"))
 	p.web.Handle("/hub", p.hub)
 }
@@ -108,7 +109,7 @@ func (p *Publisher) Topic(ctx context.Context, address string) (hub.Document, er
 		return hub.Document{}, web.ErrNotFound
 	}
 	return hub.Document{
-		Self: f.Feed.Self.In(format), Type: format.ContentType(), Version: f.Version,
+		Self: f.Feed.Self.In(format), Type: format.ContentType(), Version: f.Version, MadeUp: p.state.madeUp(name),
 		Bytes: func(ctx context.Context) ([]byte, error) { return f.Bytes(ctx, format, false) },
 	}, nil
 }

@@ -35,6 +35,7 @@ type Config struct {
 	MaxLease      time.Duration // what is asked for beyond it is cut
 	Subscriptions int           // at most, in all
 	PerHost       int           // at most, for one host of callbacks
+	MadeUp        int           // different feeds at most, of those whose names anybody can make up
 	Timeout       time.Duration // of one request to a subscriber
 	Retry         time.Duration // after the first failed delivery; then twice as long each time, up to an hour
 }
@@ -43,7 +44,7 @@ type Config struct {
 func DefaultConfig() Config {
 	return Config{
 		Lease: 10 * 24 * time.Hour, MaxLease: 30 * 24 * time.Hour,
-		Subscriptions: 10_000, PerHost: 1000,
+		Subscriptions: 10_000, PerHost: 1000, MadeUp: 128,
 		Timeout: 10 * time.Second, Retry: 10 * time.Second,
 	}
 }
@@ -65,6 +66,7 @@ type Document struct {
 	Self    string // its address
 	Type    string // Content-Type
 	Version feed.Digest
+	MadeUp  bool // the feed is there because somebody asks for it
 	Bytes   func(ctx context.Context) ([]byte, error)
 }
 
@@ -108,6 +110,7 @@ type subscription struct {
 	Secret    string      `json:"secret,omitempty"`
 	Until     time.Time   `json:"until"`
 	Delivered feed.Digest `json:"delivered"`
+	MadeUp    bool        `json:"made_up,omitempty"`
 
 	failures int       // in a row
 	next     time.Time // not before
@@ -117,6 +120,7 @@ type subscription struct {
 type request struct {
 	mode, topic, callback, secret string
 	lease                         time.Duration
+	madeUp                        bool
 }
 
 // space is where the ledger keeps subscriptions.
@@ -227,7 +231,7 @@ func (h *Hub) read(ctx context.Context, form url.Values) (q request, why string)
 	if err != nil {
 		return q, "hub.topic is not the address of a feed of this service"
 	}
-	q.topic = doc.Self
+	q.topic, q.madeUp = doc.Self, doc.MadeUp
 	if s := form.Get("hub.lease_seconds"); s != "" {
 		n, err := strconv.ParseUint(s, 10, 63)
 		if err != nil {
@@ -250,10 +254,19 @@ func (h *Hub) room(q request) bool {
 	}
 	host := hostOf(q.callback)
 	same := 0
+	madeUp := map[string]bool{}
 	for _, s := range h.subs {
 		if hostOf(s.Callback) == host {
 			same++
 		}
+		if s.MadeUp {
+			madeUp[s.Topic] = true
+		}
+	}
+	// After every change each feed with a subscriber is made again, and nothing else
+	// bounds how many a stranger can make up.
+	if q.madeUp && !madeUp[q.topic] && len(madeUp) >= h.cfg.MadeUp {
+		return false
 	}
 	return len(h.subs) < h.cfg.Subscriptions && same < h.cfg.PerHost
 }

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -25,6 +26,7 @@ import (
 
 const (
 	topic    = "https://feeds.example.org/feeds/iran.atom"
+	madeUp   = "https://feeds.example.org/feeds/iran+" // and anything
 	address  = "https://feeds.example.org/hub"
 	callback = "https://reader.example/cb?id=1&x=%20y"
 )
@@ -38,13 +40,13 @@ type board struct {
 }
 
 func (b *board) Topic(_ context.Context, a string) (Document, error) {
-	if a != topic {
+	if a != topic && !strings.HasPrefix(a, madeUp) {
 		return Document{}, store.ErrNotFound
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	text := b.text
-	return Document{Self: topic, Type: "application/atom+xml; charset=utf-8", Version: feed.DigestOf([]byte(text)), Bytes: func(context.Context) ([]byte, error) { return []byte(text), nil }}, nil
+	return Document{Self: a, MadeUp: a != topic, Type: "application/atom+xml; charset=utf-8", Version: feed.DigestOf([]byte(text)), Bytes: func(context.Context) ([]byte, error) { return []byte(text), nil }}, nil
 }
 
 func (b *board) Seen() store.Cursor { b.mu.Lock(); defer b.mu.Unlock(); return b.at }
@@ -503,7 +505,8 @@ func TestRefusals(t *testing.T) {
 	})
 }
 
-// Subscriptions are bounded, in all and for one host; renewing is always possible.
+// Subscriptions are bounded, in all, for one host, and to feeds that anybody can make
+// up; renewing is always possible.
 func TestBounds(t *testing.T) {
 	bubble(t, func(t *trial) {
 		t.hub.cfg.PerHost = 2
@@ -517,6 +520,21 @@ func TestBounds(t *testing.T) {
 		}
 		if code := t.subscribe("hub.callback", "https://other.example/"); code != http.StatusAccepted {
 			t.Errorf("another host: %d", code)
+		}
+		t.hub.cfg.PerHost, t.hub.cfg.MadeUp = 100, 2
+		for i, c := range []struct {
+			topic string
+			code  int
+		}{
+			{madeUp + "a.atom", http.StatusAccepted},
+			{madeUp + "b.atom", http.StatusAccepted},
+			{madeUp + "c.atom", http.StatusServiceUnavailable}, // a third feed made up
+			{madeUp + "a.atom", http.StatusAccepted},
+			{topic, http.StatusAccepted},
+		} {
+			if code := t.subscribe("hub.topic", c.topic, "hub.callback", fmt.Sprintf("https://reader.example/%d", 10+i)); code != c.code {
+				t.Errorf("%s: %d, want %d", c.topic, code, c.code)
+			}
 		}
 	})
 }

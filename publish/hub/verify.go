@@ -92,7 +92,7 @@ func (h *Hub) accept(ctx context.Context, q request) error {
 	if q.mode == "unsubscribe" {
 		return h.remove(ctx, key)
 	}
-	s := &subscription{Topic: q.topic, Callback: q.callback, Secret: q.secret, Until: time.Now().UTC().Add(q.lease)}
+	s := &subscription{Topic: q.topic, Callback: q.callback, Secret: q.secret, Until: time.Now().UTC().Add(q.lease), MadeUp: q.madeUp}
 	if h.find(key) == nil {
 		// What is there now the subscriber has read, or can read.
 		doc, err := h.topics.Topic(ctx, q.topic)
