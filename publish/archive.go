@@ -142,7 +142,7 @@ func (p *Publisher) tombstones(ctx context.Context, gone []event) ([]render.Tomb
 }
 
 func (p *Publisher) archiveAddress(f *shelf, chain string, n int) render.Address {
-	return render.Address(p.state.base + "/feeds/" + archiveName(f.name, chain, n) + ".{format}")
+	return p.state.address(archiveName(f.name, chain, n))
 }
 
 func archiveName(name, chain string, n int) string {

@@ -135,7 +135,7 @@ func (p *Publisher) feedOf(ctx context.Context, f *shelf) (*render.Feed, error) 
 	base := st.base
 	rf := &render.Feed{
 		ID: f.id, Title: f.title, Description: f.about, Language: f.language,
-		Self: render.Address(base + "/feeds/" + f.name + ".{format}"), Home: base + f.home,
+		Self: st.address(f.name), Home: base + f.home,
 		Author: st.cfg.Title, Icon: st.cfg.Icon, Style: base + web.FeedStyle, TopicScheme: topicScheme(authority),
 		Mixed: !f.perItem,
 	}

@@ -24,7 +24,7 @@ func pagedName(name string, n int) string {
 }
 
 func (p *Publisher) pagedAddress(f *shelf, n int) render.Address {
-	return render.Address(p.state.base + "/feeds/" + pagedName(f.name, n) + ".{format}")
+	return p.state.address(pagedName(f.name, n))
 }
 
 // Paged implements web.Library: page n, from 2, of a feed without a history of its

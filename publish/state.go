@@ -52,6 +52,11 @@ func newState(cfg Config, defs Definitions) (*state, error) {
 	return s, nil
 }
 
+// address is that of a document below /feeds/, in each format.
+func (s *state) address(name string) render.Address {
+	return render.Address(s.base + "/feeds/" + name + ".{format}")
+}
+
 // feedContent is what the entries of a [[feed]] carry, by what it says.
 func feedContent(said string) string {
 	if said == contentSummary {

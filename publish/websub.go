@@ -38,7 +38,6 @@ type outlets struct{ *Publisher }
 
 // States implements hub.Outlets.
 func (o outlets) States() []hub.State {
-	base := o.state.base
 	o.chains.mu.RLock()
 	all := slices.Collect(maps.Values(o.chains.by))
 	o.chains.mu.RUnlock()
@@ -50,7 +49,7 @@ func (o outlets) States() []hub.State {
 		c.mu.Unlock()
 		for i, format := range render.Formats {
 			if c.shelf.formats[i] {
-				s.Addresses = append(s.Addresses, base+"/feeds/"+s.Name+"."+format.String())
+				s.Addresses = append(s.Addresses, o.state.address(s.Name).In(format))
 			}
 		}
 		out = append(out, s)

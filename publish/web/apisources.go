@@ -88,7 +88,7 @@ func (s *Server) feedsOf(name string, formats [len(render.Formats)]bool) map[str
 	out := map[string]string{}
 	for _, f := range render.Formats {
 		if formats[f] {
-			out[f.String()] = s.lib.Base() + "/feeds/" + name + "." + f.String()
+			out[f.String()] = feedURL(s.lib.Base(), name, f)
 		}
 	}
 	return out

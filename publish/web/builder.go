@@ -266,9 +266,9 @@ func (s *Server) addresses(out *built, name, q string) {
 	base := s.lib.Base()
 	all := make([]address, 0, len(render.Formats))
 	for _, f := range render.Formats {
-		a := address{Name: formatNames[f], Type: f.MediaType(), URL: base + "/search." + f.String() + "?q=" + url.QueryEscape(q)}
+		a := address{Name: formatNames[f], Type: f.MediaType(), URL: searchFeedURL(base, q, f)}
 		if name != "" {
-			a.URL = base + "/feeds/" + name + "." + f.String()
+			a.URL = feedURL(base, name, f)
 		}
 		all = append(all, a)
 	}

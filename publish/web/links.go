@@ -1,6 +1,20 @@
 package web
 
-import "chancery/publish/render"
+import (
+	"net/url"
+
+	"chancery/publish/render"
+)
+
+// feedURL is the address of a feed in a format.
+func feedURL(base, name string, f render.Format) string {
+	return base + "/feeds/" + name + "." + f.String()
+}
+
+// searchFeedURL is the address of a search as a feed.
+func searchFeedURL(base, q string, f render.Format) string {
+	return base + "/search." + f.String() + "?q=" + url.QueryEscape(q)
+}
 
 // feedLink is the address of a feed in one format.
 type feedLink struct{ Title, Short, Type, URL string }
@@ -16,7 +30,7 @@ func links(base, name, title string, formats [len(render.Formats)]bool) []feedLi
 		if formats[f] {
 			out = append(out, feedLink{
 				Title: title + " (" + formatNames[f] + ")", Short: formatNames[f],
-				Type: f.MediaType(), URL: base + "/feeds/" + name + "." + f.String(),
+				Type: f.MediaType(), URL: feedURL(base, name, f),
 			})
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"chancery/feed/opml"
+	"chancery/publish/render"
 )
 
 // opml lists every feed that is published here (PUB-84).
@@ -17,9 +18,9 @@ func (s *Server) opml(w http.ResponseWriter, r *http.Request) {
 	list := opml.List{Title: site.Title, OwnerName: site.Owner, OwnerID: s.lib.Base() + "/", DateModified: site.Changed}
 	add := func(folder string, l Listing, page string) {
 		o := opml.Outline{Text: l.Title, Title: l.Title, Description: l.Description, Type: "rss", Language: l.Language, HTMLURL: s.lib.Base() + page}
-		for i, ok := range l.Formats {
-			if ok {
-				o.XMLURL = s.lib.Base() + "/feeds/" + l.Name + "." + suffixes[i]
+		for _, f := range render.Formats {
+			if l.Formats[f] {
+				o.XMLURL = feedURL(s.lib.Base(), l.Name, f)
 				break
 			}
 		}
@@ -51,8 +52,6 @@ func (s *Server) opml(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Access-Control-Allow-Origin", "*")
 	s.content(w, r, b.Bytes(), "public, max-age=300")
 }
-
-var suffixes = [...]string{"atom", "rss", "json"}
 
 // robots tells search engines whether they are welcome.
 func (s *Server) robots(w http.ResponseWriter, r *http.Request) {

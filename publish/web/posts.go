@@ -119,7 +119,11 @@ func (s *Server) found(r *http.Request, hits []store.Hit, versions bool) ([]post
 	for i := range items {
 		by[items[i].ID] = &items[i]
 	}
-	label := s.label(r)
+	site, err := s.lib.Site(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	label := labels(site)
 	out := make([]post, 0, len(hits))
 	for _, h := range hits {
 		it := by[h.ID]
@@ -253,15 +257,4 @@ func plainLine(s string) string {
 		}
 		return r
 	}, s)
-}
-
-// label names topics.
-func (s *Server) label(r *http.Request) func(feed.TopicID) string {
-	names := map[feed.TopicID]string{}
-	if site, err := s.lib.Site(r.Context()); err == nil { // without it ids serve
-		for _, l := range site.Topics {
-			names[feed.TopicID(l.Name)] = l.Title
-		}
-	}
-	return func(id feed.TopicID) string { return names[id] }
 }

@@ -406,7 +406,7 @@ func (s *Server) saved(p *searchBody, q *query.Query) *saved {
 	}
 	out := &saved{Partial: p.All || p.Copies || p.AsOf != ""}
 	for _, f := range render.Formats {
-		out.Feeds = append(out.Feeds, address{Name: formatNames[f], Type: f.MediaType(), URL: s.lib.Base() + "/search." + f.String() + "?q=" + url.QueryEscape(p.Q)})
+		out.Feeds = append(out.Feeds, address{Name: formatNames[f], Type: f.MediaType(), URL: searchFeedURL(s.lib.Base(), p.Q, f)})
 	}
 	query.Walk(q.Root, func(n query.Node) bool {
 		if w, ok := n.(*query.When); ok && w.Last > 0 {
