@@ -19,7 +19,7 @@ type past struct {
 	chain   string
 	pages   int
 	gen     uint64
-	pending map[feed.ItemID]bool // in the feed, and in no archive document as they are
+	pending map[feed.ItemID]bool // in the feed, and in no archive document as they are now
 	left    []event              // newest last
 	last    time.Time            // of the newest event
 }
@@ -204,8 +204,8 @@ func (p *Publisher) oldChain(ctx context.Context, f *shelf, chain, to string, th
 	return web.ErrNotFound
 }
 
-// headOf is the head of f's documents, apart from making the feed itself.
-func (p *Publisher) headOf(ctx context.Context, f *shelf) (*render.Feed, error) {
+// documentHead is the head of f's documents, without making the feed itself.
+func (p *Publisher) documentHead(ctx context.Context, f *shelf) (*render.Feed, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if err := p.identify(ctx, f); err != nil {
@@ -217,7 +217,7 @@ func (p *Publisher) headOf(ctx context.Context, f *shelf) (*render.Feed, error) 
 // archiveDocument makes one document from its events: the entries as they were,
 // newest event first, an entry once.
 func (p *Publisher) archiveDocument(ctx context.Context, f *shelf, chain string, n int) (*render.Feed, error) {
-	rf, err := p.headOf(ctx, f)
+	rf, err := p.documentHead(ctx, f)
 	if err != nil {
 		return nil, err
 	}

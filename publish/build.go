@@ -108,7 +108,7 @@ func (p *Publisher) build(ctx context.Context, f *shelf) (*snapshot, error) {
 	return s, nil
 }
 
-// document completes a feed by how its entries and bytes are got.
+// document gives a feed the functions that get its entries and its bytes.
 func (p *Publisher) document(f *web.Feed, load func(context.Context) (*render.Feed, error)) *web.Feed {
 	f.Load = load
 	version := f.Version

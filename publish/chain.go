@@ -21,8 +21,8 @@ import (
 )
 
 // chain is the history of one feed: archive documents that never change, and the
-// events that are in none yet. A feed that is made otherwise, by another query,
-// renderer or sanitiser, or after a takedown, has another chain.
+// events that are in none yet. Another query, renderer or sanitizer, or a takedown,
+// starts another chain.
 type chain struct {
 	id    string
 	shelf *shelf
@@ -50,7 +50,7 @@ func storyKey(id feed.ItemID) uint64 {
 	return binary.BigEndian.Uint64(id[8:]) ^ binary.BigEndian.Uint64(id[:8])*0x9E3779B97F4A7C15
 }
 
-// print is 32 bits that tell an item's revisions apart.
+// print32 is 32 bits that tell an item's revisions apart.
 func print32(id feed.ItemID, rev int) uint32 {
 	h := fnv.New32a()
 	h.Write(id[:])

@@ -64,9 +64,9 @@ func (p *Publisher) openHistory(ctx context.Context) (*history, error) {
 	return h, nil
 }
 
-// catchUp reads the log up to where the follower of the windows is, so that the
-// two can go on as one: a big archive is not read twice for ever, and its feeds
-// do not wait for their history.
+// catchUp reads the log up to where the follower of the windows is; from there the
+// follower takes records into both. So feeds do not wait for their history, and the log
+// is read twice only once.
 func (p *Publisher) catchUp(ctx context.Context) error {
 	h, err := p.openHistory(ctx)
 	if err != nil {
@@ -76,14 +76,14 @@ func (p *Publisher) catchUp(ctx context.Context) error {
 		p.step.Lock()
 		if h.at >= store.Cursor(p.cursor.Load()) {
 			p.history = h
-			p.told(&p.chronicled, h.at)
+			p.reached(&p.chronicled, h.at)
 			p.log.LogAttrs(ctx, slog.LevelDebug, "history caught up", slog.Uint64("cursor", uint64(h.at)), slog.Int("feeds", len(h.all)))
 			p.step.Unlock()
 			return nil
 		}
 		p.step.Unlock()
-		// What is left may be of kinds that are not followed, and then Follow waits:
-		// it says how far it came all the same.
+		// What is left may be of kinds that are not followed; then Follow waits, and
+		// says at the end of the second how far it came.
 		wait, stop := context.WithTimeout(ctx, time.Second)
 		records, next, err := p.archive.Follow(wait, h.at, followed, 200)
 		late := wait.Err() != nil && ctx.Err() == nil
@@ -97,8 +97,8 @@ func (p *Publisher) catchUp(ctx context.Context) error {
 	}
 }
 
-// saveEvery is after how many records the tails are written: what a crash costs is
-// reading so many again.
+// saveEvery is after how many records the tails are written. After a crash at most so
+// many are read again.
 const saveEvery = 2000
 
 // chronicle takes records into every chain that has not seen them.
@@ -154,8 +154,8 @@ func (p *Publisher) chronicle(ctx context.Context, h *history, records []store.R
 	return nil
 }
 
-// finish ends a batch of records for a chain: what may not wait in the live feed
-// goes into a document, full or not.
+// finish ends a batch of records for a chain. Events that may not wait in the live feed
+// go into a document now, full or not.
 func (p *Publisher) finish(ctx context.Context, c *chain, next store.Cursor) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -65,7 +65,8 @@ func (p *Publisher) identify(ctx context.Context, f *shelf) error {
 	if err != nil {
 		return err
 	}
-	id := authority + "feeds/" + tagPath(f.name)
+	// RFC 4151 §2.1: the specific part of a tag URI may hold all that a name can have.
+	id := authority + "feeds/" + f.name
 	if !f.minted {
 		f.id = id // derived from what is stored, and so as stable
 		return nil
@@ -121,10 +122,6 @@ func (p *Publisher) keepRecord(ctx context.Context, f *shelf) error {
 	}
 	return nil
 }
-
-// tagPath writes a feed's name in the specific part of a tag URI, which allows
-// all that a name can have (RFC 4151 §2.1: pchar, "/", "?").
-func tagPath(name string) string { return name }
 
 // topicScheme is the namespace of topics as categories (PUB-18).
 func topicScheme(authority string) string { return authority + "topics" }

@@ -132,14 +132,14 @@ func TestItemEvidence(t *testing.T) {
 	has(t, "a manual tag", byHand, "set by a person")
 	persian, _ := w.page("/items/"+ids["persian"].String()+"?why=iran", http.StatusOK)
 	has(t, "Persian", persian, `<article lang="fa" dir="auto">`, "<mark>ایران</mark>")
-	// Other rules since: the tag stays, and is told to be of a rule of before.
+	// Other rules since: the tag stays, and is said to be of an earlier rule.
 	defs := ruled()
 	for i := range defs.Topics {
 		defs.Topics[i].Rule = "zanzibar"
 	}
 	w.start(testConfig(), defs)
 	_, stale := w.page(path, http.StatusOK)
-	has(t, "a stale tag", stale, "It was tagged by a rule of before")
+	has(t, "a stale tag", stale, "An earlier rule gave it this topic")
 }
 
 // SEC-18: pictures of other sites are not loaded until a reader asks, and then the policy

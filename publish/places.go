@@ -7,8 +7,8 @@ import (
 	"chancery/publish/web"
 )
 
-// places bound how much of something dear is done at once, and how many may wait
-// for it (PUB-73).
+// places bound how much costly work is done at once, and how many may wait for their
+// turn (PUB-73).
 type places struct {
 	free    chan struct{}
 	waiting atomic.Int64

@@ -1,10 +1,10 @@
 // Package publish is the way out: from the archive to readers.
 //
-// A [Publisher] follows the log of the archive with a cursor of its own and keeps
-// for every feed that somebody asks for the window of its newest entries. A change
-// touches the feeds that carry the item, before or after; their documents are made
-// again at the next request, once for each format and coding, and kept within a
-// bound of memory. A feed is a function of the archive: two publishers on one
+// A [Publisher] follows the log of the archive with a cursor of its own and keeps,
+// for every feed that somebody asks for, a window of its newest entries. A change of
+// an item touches the feeds that carried it before or carry it now; their documents
+// are made again at the next request, once for each format and coding, and kept within
+// a bound of memory. A feed is a function of the archive: two publishers on one
 // archive give the same bytes.
 //
 // Feeds are those of topics, of the configuration ([Feed]), of each source, of all
@@ -64,7 +64,7 @@ type Publisher struct {
 	sources    atomic.Pointer[map[feed.SourceID]render.Source] // as the archive has them
 	entries    *cache[entryKey, render.Entry]                  // prepared
 	pages      *cache[pageKey, []byte]                         // rendered
-	evicted    atomic.Uint64                                   // counts changes of items: see prepare
+	evicted    atomic.Uint64                                   // counts what made prepared entries old: see prepare
 	builds     *places                                         // for making feeds
 	searches   *places                                         // for searching
 	found      *cache[string, *found]                          // by canonical search
@@ -145,12 +145,12 @@ func (p *Publisher) Handler() http.Handler { return p.web }
 var followed = store.KindsOf(store.KindItem, store.KindRevision, store.KindReparsed, store.KindSource, store.KindTopics,
 	store.KindMerge, store.KindSplit, store.KindWithdrawn, store.KindTakedown)
 
-// Run follows the archive until ctx ends. Feeds that are asked for before or
-// while it runs are read from the archive as it is, so it starts at the end; what
-// archive documents need of the past is read beside it.
+// Run follows the archive until ctx ends. It starts at the end of the log, because a
+// feed that is asked for is read from the archive as it is then; the past, which only
+// archive documents need, is read at the same time (see catchUp).
 //
-// A full or read-only disk does not end it: what is there is served on, and it is
-// tried again until there is room (CONFORMANCE OPS-26).
+// A full or read-only disk does not end it: what there is goes on being served, and
+// Run tries again until there is room (CONFORMANCE OPS-26).
 func (p *Publisher) Run(ctx context.Context) error {
 	for wait := time.Second; ; wait = min(2*wait, time.Minute) {
 		err := p.run(ctx)
@@ -192,7 +192,8 @@ func (p *Publisher) run(ctx context.Context) error {
 	return fmt.Errorf("follow the archive: %w", err)
 }
 
-// follow ends with an error, at the latest that ctx ended.
+// follow takes in what happens in the archive. It ends only with an error: that of ctx,
+// if no other comes first.
 func (p *Publisher) follow(ctx context.Context, g *errgroup.Group) error {
 	at, err := p.archive.End(ctx)
 	if err != nil {
@@ -210,7 +211,7 @@ func (p *Publisher) follow(ctx context.Context, g *errgroup.Group) error {
 	}
 	p.evicted.Add(1)
 	p.entries.clear()
-	p.told(&p.cursor, at)
+	p.reached(&p.cursor, at)
 	g.Go(func() error { return p.catchUp(ctx) })
 	for {
 		records, next, err := p.archive.Follow(ctx, at, followed, 500)
@@ -236,14 +237,14 @@ func (p *Publisher) advanceAll(ctx context.Context, records []store.Record, next
 		if err := p.chronicle(ctx, p.history, records, next); err != nil {
 			return err
 		}
-		p.told(&p.chronicled, next)
+		p.reached(&p.chronicled, next)
 	}
-	p.told(&p.cursor, next)
+	p.reached(&p.cursor, next)
 	return nil
 }
 
-// told moves a cursor and wakes those who wait for it.
-func (p *Publisher) told(c *atomic.Uint64, at store.Cursor) {
+// reached moves a cursor and wakes those who wait for it.
+func (p *Publisher) reached(c *atomic.Uint64, at store.Cursor) {
 	p.idle.L.Lock()
 	c.Store(uint64(at))
 	p.idle.L.Unlock()
@@ -261,8 +262,8 @@ func (p *Publisher) WaitHistory(ctx context.Context, at store.Cursor) error {
 	return p.wait(ctx, &p.chronicled, at)
 }
 
-// Ready returns when Run has opened what is kept of feeds: what is served from then
-// on is what was served before a restart. A program calls it before it listens.
+// Ready returns when Run has opened the histories of feeds. From then on feeds are what
+// they were before a restart, so a program waits for it before it serves.
 func (p *Publisher) Ready(ctx context.Context) error {
 	select {
 	case <-p.opened:
@@ -318,7 +319,7 @@ func (p *Publisher) source(id feed.SourceID) render.Source {
 
 func (p *Publisher) sourceTitle(id feed.SourceID) string { return p.source(id).Title }
 
-// change is what a batch of records says about one story.
+// change is what a batch of records touches.
 type change struct {
 	items   map[feed.ItemID]bool
 	stories map[feed.ItemID]bool

@@ -36,6 +36,16 @@ func (p *Publisher) Proof(ctx context.Context, id feed.ItemID, revision int) (*s
 	return p.prove(ctx, id, revision)
 }
 
+// Items implements web.Library.
+func (p *Publisher) Items(ctx context.Context, ids []feed.ItemID, fields store.Fields) ([]feed.Item, error) {
+	return p.archive.Items(ctx, ids, fields)
+}
+
+// Revisions implements web.Library.
+func (p *Publisher) Revisions(ctx context.Context, id feed.ItemID) ([]feed.Item, error) {
+	return p.archive.Revisions(ctx, id)
+}
+
 // Heads implements web.Library.
 func (p *Publisher) Heads(ctx context.Context, q store.HeadQuery) ([]store.Head, error) {
 	return p.archive.Heads(ctx, q)

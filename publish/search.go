@@ -3,7 +3,6 @@ package publish
 import (
 	"context"
 
-	"chancery/feed"
 	"chancery/feed/query"
 	"chancery/publish/web"
 	"chancery/store"
@@ -28,14 +27,4 @@ func (p *Publisher) IndexState() (store.IndexState, bool) {
 		return store.IndexState{}, false
 	}
 	return p.index.IndexState(), true
-}
-
-// Items implements web.Library.
-func (p *Publisher) Items(ctx context.Context, ids []feed.ItemID, fields store.Fields) ([]feed.Item, error) {
-	return p.archive.Items(ctx, ids, fields)
-}
-
-// Revisions implements web.Library.
-func (p *Publisher) Revisions(ctx context.Context, id feed.ItemID) ([]feed.Item, error) {
-	return p.archive.Revisions(ctx, id)
 }

@@ -20,8 +20,8 @@ import (
 // texts.
 const maxFoundBytes = 4 << 20
 
-// maxFoundAge is how long a search is not made again while the archive stands still:
-// relative dates go on all the same.
+// maxFoundAge is for how long a search is not made again while the archive stands
+// still: its relative dates move on all the same.
 const maxFoundAge = time.Minute
 
 // found is a search as it was made last.

@@ -21,8 +21,8 @@ type member struct {
 	order   time.Time
 	arrived time.Time
 	changed time.Time
-	// late: it was old when it arrived, and the feed was there already. Kept out of
-	// the live feed (flood guard).
+	// late: it was old when it arrived, and the feed was there already. It is kept out
+	// of the live feed, so that a blog's back list floods nobody.
 	late bool
 }
 
@@ -35,8 +35,8 @@ func newestFirst(a, b member) int {
 type window struct {
 	members newest // those that are shown
 	late    newest // those that fill up a feed that is all but empty
-	// seeded is when items stop being the feed's first: what arrives later and is
-	// old already is late.
+	// seeded is until when a feed takes in old items as if they had always been there
+	// (see seeding): what is old and arrives after it is late.
 	seeded time.Time
 }
 
@@ -103,8 +103,8 @@ func (w *window) remove(f func(member) bool) map[feed.ItemID]bool {
 	return out
 }
 
-// stale: members that were not held should have moved up. Late ones count only
-// where they are needed to fill up.
+// stale reports whether members that are not held should have moved up, so that the
+// window must be read anew. Late ones count only where they are needed to fill up.
 func (w *window) stale() bool {
 	return w.members.more && len(w.members.held) < w.members.max ||
 		w.late.more && len(w.late.held) < w.late.max && len(w.members.held) < w.late.max
@@ -187,9 +187,9 @@ func (p *Publisher) scan(ctx context.Context, f *shelf, w *window) error {
 	return nil
 }
 
-// firstArrival is when the first item came that could be in a feed. What the
-// ledger keeps of a feed makes that a fact for ever; names that anybody can make up
-// go by the archive's own beginning, as topics of items change.
+// firstArrival is when the first item came that could be in a feed. For a feed of the
+// configuration that is written down once and stays; a boolean feed goes by the first
+// item of the whole archive, as the topics of items change.
 func (p *Publisher) firstArrival(ctx context.Context, f *shelf) (time.Time, error) {
 	q := store.HeadQuery{ByArrival: true, Ascending: true, Limit: 1}
 	if f.minted {

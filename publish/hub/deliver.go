@@ -28,7 +28,7 @@ func (h *Hub) deliverAll(ctx context.Context) {
 			select { // one poll is several commits
 			case <-ctx.Done():
 				return
-			case <-time.After(settle):
+			case <-time.After(gather):
 			}
 		case <-timer.C:
 		}

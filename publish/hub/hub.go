@@ -51,9 +51,9 @@ func DefaultConfig() Config {
 
 const (
 	minLease = time.Hour // below it a subscriber costs more in verifying than in deliveries
-	// settle is how long changes are collected before they are delivered: one poll
+	// gather is how long changes are collected before they are delivered: one poll
 	// brings several commits. PUB-78 allows five seconds in all.
-	settle    = time.Second
+	gather    = time.Second
 	maxRetry  = time.Hour
 	maxSecret = 200     // bytes (WebSub §5.1: less than 200)
 	maxForm   = 8 << 10 // bytes
@@ -237,7 +237,7 @@ func (h *Hub) read(ctx context.Context, form url.Values) (q request, why string)
 		if err != nil {
 			return q, "hub.lease_seconds is not a number of seconds"
 		}
-		if n > 0 { // 0 asked for ever in older drafts; nothing is for ever here
+		if n > 0 { // in older drafts 0 asked for a lease without end, which there is not
 			n = min(n, uint64(h.cfg.MaxLease/time.Second))        //nolint:gosec // positive
 			q.lease = max(time.Duration(n)*time.Second, minLease) //nolint:gosec // as above
 		}

@@ -131,7 +131,7 @@ func (p *Pinger) pause(ctx context.Context, seen store.Cursor, wait time.Duratio
 		if err := p.outlets.Wait(ctx, seen+1); err != nil {
 			return err
 		}
-		wait = settle
+		wait = gather
 	}
 	select {
 	case <-ctx.Done():

@@ -66,10 +66,11 @@ func (s *Server) overview(ctx context.Context, site *Site) (*overview, error) {
 	return o, err
 }
 
-// notCounted: an index that is damaged, gone or asked too much; a page does without.
+// notCounted reports whether the index is damaged, gone or asked too much: then a page
+// does without its numbers.
 func notCounted(err error) bool {
-	_, dear := errors.AsType[*store.CostError](err)
-	return dear || errors.Is(err, ErrNoSearch) || errors.Is(err, store.ErrCorrupt)
+	_, refused := errors.AsType[*store.CostError](err)
+	return refused || errors.Is(err, ErrNoSearch) || errors.Is(err, store.ErrCorrupt)
 }
 
 func (s *Server) newOverview(ctx context.Context, site *Site) (*overview, error) {

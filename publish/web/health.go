@@ -33,7 +33,7 @@ var sourceStates = []string{
 	"ok", "new", "quiet", "emptied", "failing", "broken", "missing", "limited", "blocked", "leaving", "gone", "merged", "disabled", "imported", "removed",
 }
 
-// longFailing is from when on a failure is no hiccup any more.
+// longFailing is for how long a source must fail to be in trouble.
 const longFailing = 3 * 24 * time.Hour
 
 func healthOf(s *store.SourceState, now time.Time) health {

@@ -7,10 +7,10 @@ import (
 	"chancery/store"
 )
 
-// memo keeps what is dear to make for a page: counts over the whole archive. A
-// value is made again once the index has gone on, but not so often that making it
-// takes more than a fiftieth of the time, up to a minute; so a small archive is
-// always shown as it is, and a large one costs little. Safe for concurrent use.
+// memo keeps what is costly to make for a page: counts over the whole archive. A
+// value is made again once the index has gone on, but not before fifty times as long
+// has passed as it takes to make, or, if that is less, a minute. So a small archive is
+// always shown as it is, and a large one costs little. It is safe for concurrent use.
 type memo[V any] struct {
 	mu sync.Mutex // guards by
 	by map[string]*remembered[V]

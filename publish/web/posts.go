@@ -235,7 +235,7 @@ func pieces(sn store.Snippet, most int) []piece {
 	return out
 }
 
-// ordered takes from a text what would reorder what stands beside it.
+// ordered is a text without the characters that would reorder the text around it.
 func ordered(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r >= '\u202a' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069' {
@@ -245,8 +245,8 @@ func ordered(s string) string {
 	}, s)
 }
 
-// plainLine takes from a text what would reorder or break the line that it stands
-// in (CONFORMANCE SEC-32).
+// plainLine is a text without the characters that would reorder or break the line that
+// it stands in (CONFORMANCE SEC-32).
 func plainLine(s string) string {
 	return strings.Map(func(r rune) rune {
 		switch {

@@ -11,8 +11,8 @@ func open(path string) bool {
 	return path == "/robots.txt" || path == "/favicon.ico" || strings.HasPrefix(path, "/static/")
 }
 
-// private serves /t/{token}/feeds/… and /t/{token}/search.…. A wrong token and a feed that it does not open
-// look the same as what is not there.
+// private serves /t/{token}/feeds/… and /t/{token}/search.…. To who has a wrong token, or
+// one that does not open the feed, the feed is not there.
 func (s *Server) private(w http.ResponseWriter, r *http.Request, rest string) {
 	token, path, ok := strings.Cut(rest, "/")
 	name, isFeed := strings.CutPrefix(path, "feeds/")

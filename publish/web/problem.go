@@ -25,7 +25,7 @@ type problem struct {
 	Instance string `json:"instance,omitempty"`
 	// Parameter is what was wrong, if it was a parameter.
 	Parameter string `json:"parameter,omitempty"`
-	// Query is where a query is wrong, or too dear.
+	// Query is where a query is wrong, or costs too much.
 	Query *queryFault `json:"query,omitempty"`
 	// Item is what is known of an item that was taken down.
 	Item *grave `json:"item,omitempty"`
@@ -38,7 +38,7 @@ type queryFault struct {
 	Column int    `json:"column,omitempty"` // in characters, from 1
 	Found  string `json:"found,omitempty"`
 	Want   string `json:"want,omitempty"`
-	Part   string `json:"part,omitempty"` // what is too dear
+	Part   string `json:"part,omitempty"` // what costs too much
 }
 
 // grave is what is kept of an item that was taken down.
@@ -128,8 +128,8 @@ func problemOf(ctx context.Context, err error) (p *problem, ok bool) {
 
 // isBusy reports whether what was asked for is fine, and only too many ask at once.
 func isBusy(err error) bool {
-	e, dear := errors.AsType[*store.CostError](err)
-	return errors.Is(err, ErrBusy) || dear && e.Busy
+	e, ok := errors.AsType[*store.CostError](err)
+	return errors.Is(err, ErrBusy) || ok && e.Busy
 }
 
 // problem answers with p.

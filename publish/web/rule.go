@@ -35,8 +35,8 @@ func (r *Rule) view() *ruleView {
 // standing is where in a rule a condition stands.
 type standing struct {
 	not    bool
-	either bool   // it is one of alternatives: what it asks for holds for itself alone
-	where  string // what must hold beside it, in words
+	either bool   // it is one of several alternatives
+	where  string // what must hold at the same time, in words
 }
 
 func (v *ruleView) collect(n query.Node, weight float64, at standing) {

@@ -213,8 +213,8 @@ func (s *Server) badSearch(w http.ResponseWriter, r *http.Request, err error) {
 		refuse(http.StatusBadRequest, bad.Error())
 		return
 	}
-	if dear, ok := errors.AsType[*store.CostError](err); ok && !dear.Busy {
-		refuse(http.StatusBadRequest, "q: "+dear.Error())
+	if e, ok := errors.AsType[*store.CostError](err); ok && !e.Busy {
+		refuse(http.StatusBadRequest, "q: "+e.Error())
 		return
 	}
 	switch {

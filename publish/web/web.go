@@ -277,7 +277,7 @@ func basePath(base string) string {
 	return "/" + under
 }
 
-// fail answers with an error of a Library.
+// fail answers with an error of a [Library].
 func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if isAPI(r.URL.Path) {
 		s.failAPI(w, r, err)
