@@ -65,7 +65,7 @@ log, row by row. Found damage ends with 1. It works while the daemon runs.`,
 		}),
 	}
 	c.Flags().BoolVar(&deep, "deep", false, "also unpack every body and document, and recompute what is derived from the log")
-	c.Flags().StringVar(&checkpoint, "checkpoint", "", "also compare with the signed checkpoint of old in `FILE`")
+	c.Flags().StringVar(&checkpoint, "checkpoint", "", "also compare with an earlier signed checkpoint in `FILE`")
 	c.Flags().StringVar(&key, "key", "", "public `KEY` that signed it, if not the archive's own")
 	return c
 }

@@ -124,7 +124,7 @@ func (c *checkpointer) sign(h store.TreeHead) (string, error) {
 	return string(b), err
 }
 
-// check compares a checkpoint of old with the archive of today: the signature must
+// check compares an earlier checkpoint with the archive of today: the signature must
 // be of key (empty: of our own), and the first records the ones that were signed.
 func (c *checkpointer) check(ctx context.Context, text []byte, key string) (store.TreeHead, error) {
 	if key == "" {

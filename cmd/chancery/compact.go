@@ -60,7 +60,7 @@ func (e *Env) compact(ctx context.Context) error {
 	return e.printf("gave back %s of %s\n", bytesText(done.Gained()), bytesText(before))
 }
 
-// letGo records that documents of before a time are not kept, and says how many.
+// letGo records that documents from before a time are not kept, and says how many.
 func (e *Env) letGo(ctx context.Context, before time.Time) error {
 	edit := store.Edit{
 		Kind: store.KindExpired, Before: before, By: "rule",
@@ -99,5 +99,5 @@ func (e *Env) letGo(ctx context.Context, before time.Time) error {
 	if gone == 0 {
 		return nil
 	}
-	return e.printf("let go %s of before %s\n", plural(gone, "document"), before.UTC().Format(time.DateOnly))
+	return e.printf("let go %s from before %s\n", plural(gone, "document"), before.UTC().Format(time.DateOnly))
 }

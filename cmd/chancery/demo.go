@@ -98,7 +98,7 @@ func (p *program) demo(ctx context.Context, listenAt string, step duration) (err
 			err = quietly(128 + int(syscall.SIGPIPE))
 		}
 	}()
-	archive, err := openArchive(ctx, c, dir, "chancery demo", false, log, logging(ctx, log))
+	archive, err := openArchive(ctx, c, dir, "chancery demo", false, log, logOpening(ctx, log))
 	if err != nil {
 		return err
 	}

@@ -191,7 +191,7 @@ func (p *program) openOrForward(ctx context.Context, c *Config, a access) (*Env,
 		if status, ok, err := p.forward(ctx, socket); ok || err != nil {
 			return nil, status, err
 		}
-		archive, err := openArchive(ctx, c, dir, p.name(), a == reads || a == readsIfThere, log, p.opening()) //nolint:contextcheck // cobra carries the context to the commands
+		archive, err := openArchive(ctx, c, dir, p.name(), a == reads || a == readsIfThere, log, p.tellOpening()) //nolint:contextcheck // cobra carries the context to the commands
 		if err == nil {
 			return &Env{
 				Config: c, Archive: archive, DataDir: dir, Out: p.out, Err: p.err,
@@ -287,8 +287,8 @@ func foreign(dir string) error {
 	return failWith(exitPermission, fmt.Errorf("the archive in %s belongs to %s; run the command as that user: runuser -u %s -- chancery …", dir, name, name))
 }
 
-// opening tells a person at a terminal of long work at opening an archive.
-func (p *program) opening() func(what string, done, total int64) {
+// tellOpening tells a person at a terminal of long work at opening an archive.
+func (p *program) tellOpening() func(what string, done, total int64) {
 	var shown *progress
 	return func(what string, done, total int64) {
 		if shown == nil {
@@ -302,8 +302,8 @@ func (p *program) opening() func(what string, done, total int64) {
 	}
 }
 
-// logging tells the daemon's log of long work at opening an archive.
-func logging(ctx context.Context, log *slog.Logger) func(what string, done, total int64) {
+// logOpening tells the daemon's log of long work at opening an archive.
+func logOpening(ctx context.Context, log *slog.Logger) func(what string, done, total int64) {
 	last := time.Now()
 	return func(what string, done, total int64) {
 		if time.Since(last) > 5*time.Second { // short work is not worth a line

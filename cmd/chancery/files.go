@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"chancery/cmd/chancery/control"
 )
@@ -107,4 +108,11 @@ func (n *newFile) Abort() {
 	if n.name != "" {
 		_ = os.Remove(n.f.Name())
 	}
+}
+
+// umask is the process's file mode mask, which only setting can ask for.
+func umask() os.FileMode {
+	m := syscall.Umask(0o077)
+	syscall.Umask(m)
+	return os.FileMode(m)
 }

@@ -41,7 +41,8 @@ type heapPace struct {
 	live      []metrics.Sample
 }
 
-// fit sets the pace and has itself called after the next collection.
+// fit sets the pace, and has itself called again after the next collection, by the
+// finalizer of an object that nobody else holds.
 func (h *heapPace) fit() {
 	metrics.Read(h.live)
 	live := h.live[0].Value.Uint64()
@@ -112,7 +113,7 @@ func restHeap(ctx context.Context) error {
 
 // rest is what restHeap saw before.
 type rest struct {
-	allocated uint64 // all in all, at the look before
+	allocated uint64 // since the start, at the look before
 	quiet     int    // looks in a row
 }
 

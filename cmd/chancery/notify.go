@@ -109,7 +109,7 @@ func (t *teller) recall(ctx context.Context) {
 	t.told = map[string]need{}
 	entries, err := t.ledger.LedgerScan(ctx, noticeSpace, "", "", 10_000)
 	if err != nil {
-		t.log.ErrorContext(ctx, "notices of before cannot be read", "error", err)
+		t.log.ErrorContext(ctx, "earlier notices cannot be read", "error", err)
 		return
 	}
 	for _, e := range entries {
@@ -176,12 +176,12 @@ func (d *daemon) runNotify(ctx context.Context, line []byte) error {
 	return fmt.Errorf("%s: %w", command[0], err)
 }
 
-// care looks from time to time for what needs a person.
-func (d *daemon) care(ctx context.Context) error {
+// watchNeeds looks from time to time for what needs a person.
+func (d *daemon) watchNeeds(ctx context.Context) error {
 	tick := time.NewTicker(checkEvery)
 	defer tick.Stop()
 	for {
-		d.lookAfter(ctx)
+		d.tellNeeds(ctx)
 		select {
 		case <-ctx.Done():
 			return nil
@@ -190,8 +190,8 @@ func (d *daemon) care(ctx context.Context) error {
 	}
 }
 
-// lookAfter looks once, and tells.
-func (d *daemon) lookAfter(ctx context.Context) {
+// tellNeeds looks once for what needs a person, and tells.
+func (d *daemon) tellNeeds(ctx context.Context) {
 	needs, whole := d.needs(ctx, time.Now().UTC())
 	if ctx.Err() == nil {
 		d.teller.look(ctx, time.Now().UTC(), needs, whole)

@@ -117,7 +117,7 @@ func (e *Env) sourceIDs(ctx context.Context, names []string) ([]feed.SourceID, e
 	}
 	ids := make([]feed.SourceID, len(names))
 	for i, name := range names {
-		if !contains(known, name) {
+		if !slices.Contains(known, name) {
 			text := fmt.Sprintf("no source %q", name)
 			if near := nearest(name, known); near != "" {
 				text += fmt.Sprintf(" (did you mean %s?)", near)

@@ -221,7 +221,7 @@ func (p *program) archive(a access, run func(ctx context.Context, e *Env, args [
 		}
 		c, err := p.loadConfig()
 		if err != nil {
-			return p.despite(ctx, err)
+			return p.forwardAnyway(ctx, err)
 		}
 		e, status, err := p.openOrForward(ctx, c, a)
 		if err != nil {
@@ -240,10 +240,10 @@ func (p *program) archive(a access, run func(ctx context.Context, e *Env, args [
 	}
 }
 
-// despite has a running daemon carry the command out, by its own configuration,
+// forwardAnyway has a running daemon carry the command out by its own configuration,
 // where the file on disk has faults. The socket is where flags, environment and
 // defaults say.
-func (p *program) despite(ctx context.Context, fault error) error {
+func (p *program) forwardAnyway(ctx context.Context, fault error) error {
 	c := defaultConfig()
 	dir, _, err := c.dataDir(p.flags.data, p.getenv)
 	if err != nil {

@@ -52,7 +52,7 @@ func (d *daemon) serveWhenReady(ctx context.Context, g *generation) error {
 	d.meters.reloaded.Set(float64(time.Now().Unix()))
 	d.log.InfoContext(ctx, "reloaded", "file", g.config.file)
 	d.notify.Ready(d.sentence(ctx, time.Now().UTC()))
-	d.lookAfter(ctx)
+	d.tellNeeds(ctx)
 	return nil
 }
 
@@ -124,7 +124,7 @@ func (d *daemon) reload(ctx context.Context) (*generation, error) {
 	d.meters.reloads.WithLabelValues("refused").Inc()
 	text := err.Error()
 	d.refused.Store(&text)
-	d.lookAfter(ctx)
+	d.tellNeeds(ctx)
 	return nil, err
 }
 

@@ -185,11 +185,11 @@ func (e *Env) search(ctx context.Context, text string, o searchOptions) error {
 	}
 	e.noteUnknownTopics(q)
 	if o.scan {
-		return e.read(ctx, q, text, o)
+		return e.searchByReading(ctx, q, text, o)
 	}
 	x, done, err := e.searchIndex(ctx)
 	if err == nil {
-		err = e.find(ctx, x, q, text, o)
+		err = e.searchByIndex(ctx, x, q, text, o)
 		done()
 	}
 	none, ok := errors.AsType[*noIndexError](err)
@@ -200,5 +200,5 @@ func (e *Env) search(ctx context.Context, text string, o searchOptions) error {
 		return failWith(exitUnavailable, errors.New(option+" needs the full-text index: "+none.why))
 	}
 	e.note("%s; reading every item of the archive instead", none.why)
-	return e.read(ctx, q, text, o)
+	return e.searchByReading(ctx, q, text, o)
 }

@@ -124,8 +124,8 @@ func (e *Env) ownIndex(ctx context.Context) (*index.Index, error) {
 	}
 }
 
-// find prints what the index finds.
-func (e *Env) find(ctx context.Context, x store.Index, q *query.Query, text string, o searchOptions) error {
+// searchByIndex prints what the index finds.
+func (e *Env) searchByIndex(ctx context.Context, x store.Index, q *query.Query, text string, o searchOptions) error {
 	s := &finder{e: e, x: x, q: q, o: o, so: store.SearchOptions{
 		Order: o.order, Cursor: o.cursor, AsOf: o.known, AllVersions: o.allVersions, FoldStories: o.fold,
 		Snippets: o.format == "table", Facets: o.facets, Now: time.Now(),
@@ -161,9 +161,9 @@ type finder struct {
 // while nothing was printed.
 func (s *finder) page(ctx context.Context) (store.SearchPage, error) {
 	p, err := s.x.Search(ctx, s.q, s.so)
-	_, dear := errors.AsType[*store.CostError](err)
+	_, refused := errors.AsType[*store.CostError](err)
 	switch {
-	case dear:
+	case refused:
 		return p, failWith(exitFailed, fmt.Errorf("%w; or --scan, which reads every item", err))
 	case errors.Is(err, store.ErrBadCursor):
 		return p, dataError("--cursor is of no page of this search: the query and all options but --limit must be the same")

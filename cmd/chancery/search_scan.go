@@ -13,9 +13,9 @@ import (
 // errSlow is why a search ends that took its time.
 var errSlow = errors.New("the time for the search ran out")
 
-// read answers a search without the index: it reads every item of the archive, for
-// as long as the search may take.
-func (e *Env) read(ctx context.Context, q *query.Query, text string, o searchOptions) error {
+// searchByReading answers a search without the index: it reads every item of the
+// archive, for as long as the search may take.
+func (e *Env) searchByReading(ctx context.Context, q *query.Query, text string, o searchOptions) error {
 	slow := false
 	scan := func(ctx context.Context, h store.HeadQuery, titles map[feed.SourceID]string, visit func(hit) (bool, error)) error {
 		within := ctx

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"chancery/feed"
@@ -95,7 +96,7 @@ func (t *tableWriter) also(found hit) string {
 	}
 	var names []string
 	for _, s := range found.item.AlsoIn {
-		if name := oneLine(cmp.Or(t.titles[s.Source], string(s.Source)), 30); len(names) < maxAlso && !contains(names, name) {
+		if name := oneLine(cmp.Or(t.titles[s.Source], string(s.Source)), 30); len(names) < maxAlso && !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"chancery/aggregator/topic"
@@ -33,15 +34,15 @@ func (s *finder) hint(ctx context.Context) error {
 	return nil
 }
 
-// noteUnknownTopics says which topics a search asks for that are not there: it finds
-// nothing then, or what a topic of before still has.
+// noteUnknownTopics says which topics a search asks for that are not there: it then
+// finds nothing, or what a former topic still has.
 func (e *Env) noteUnknownTopics(q *query.Query) {
 	known := make([]string, len(e.Config.Topics))
 	for i, t := range e.Config.Topics {
 		known[i] = string(t.ID)
 	}
 	query.Walk(q.Root, func(n query.Node) bool {
-		if t, ok := n.(*query.Tagged); ok && !contains(known, string(t.Topic)) {
+		if t, ok := n.(*query.Tagged); ok && !slices.Contains(known, string(t.Topic)) {
 			text := fmt.Sprintf("there is no topic %s in the configuration", t.Topic)
 			if near := nearest(string(t.Topic), known); near != "" {
 				text += fmt.Sprintf(" (did you mean %s?)", near)
@@ -63,7 +64,7 @@ func topicsFor(q *query.Query, rules []topic.Rule) []feed.TopicID {
 	for _, r := range rules {
 		rule, err := query.Parse(r.Match)
 		if err != nil {
-			continue // a feed of a rule that is not a query does not get this far
+			continue // a configuration with such a rule does not get this far
 		}
 		for _, t := range rule.Terms() {
 			if t.Field == query.Anywhere && sameWords(words, t.Words) {

@@ -79,8 +79,8 @@ type daemon struct {
 	public, admin net.Listener
 	control       *net.UnixListener
 	current       atomic.Pointer[generation] // that readers have
-	polling       atomic.Pointer[generation] // that polls; the one before current for a moment
-	changing      atomic.Int64               // since when, in Unix seconds, polls of a generation end for the next one; 0: they don't
+	polling       atomic.Pointer[generation] // that polls; during a reload the one that ends, or the next one already
+	changing      atomic.Int64               // Unix seconds: since when a reload waits for polls to end; 0: there is no reload
 	reloads       chan chan error            // asks the supervisor for a reload
 	retagging     sync.Mutex                 // held by a retag of the archive: one at a time
 	load          func() (*Config, error)
@@ -230,7 +230,7 @@ func (p *program) takeArchive(ctx context.Context, c *Config, dir string, log *s
 	deadline := time.Now().Add(waitForArchive)
 	told := false
 	for {
-		archive, err := openArchive(ctx, c, dir, serveName, false, log, logging(ctx, log))
+		archive, err := openArchive(ctx, c, dir, serveName, false, log, logOpening(ctx, log))
 		if err == nil || !errors.Is(err, store.ErrBusy) {
 			return archive, err
 		}
@@ -366,7 +366,7 @@ func (d *daemon) run(ctx context.Context, c *Config) error {
 	defer signal.Stop(signals)
 	group.Go(func() error { return d.signals(ctx, signals) })
 	group.Go(func() error { return d.watch(ctx) })
-	group.Go(func() error { return d.care(ctx) })
+	group.Go(func() error { return d.watchNeeds(ctx) })
 	group.Go(func() error { return restHeap(ctx) })
 	group.Go(func() error { return d.measure(ctx) })
 

@@ -3,7 +3,6 @@ package main
 import (
 	"io"
 	"os"
-	"syscall"
 
 	"github.com/mattn/go-isatty"
 	"golang.org/x/sys/unix"
@@ -26,11 +25,4 @@ func terminalOf(out, err io.Writer, getenv func(string) string) control.Terminal
 		t.Err = isatty.IsTerminal(f.Fd())
 	}
 	return t
-}
-
-// umask is the process's file mode mask, which only setting can ask for.
-func umask() os.FileMode {
-	m := syscall.Umask(0o077)
-	syscall.Umask(m)
-	return os.FileMode(m)
 }

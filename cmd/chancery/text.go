@@ -15,8 +15,6 @@ import (
 	"chancery/feed"
 )
 
-func contains(list []string, s string) bool { return slices.Contains(list, s) }
-
 // printable makes a text from a feed safe for a terminal and a log: control
 // characters and bidirectional overrides become spaces (CONFORMANCE SEC-32), so
 // that a title cannot move the cursor or hide what stands beside it.

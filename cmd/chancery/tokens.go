@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -123,7 +124,7 @@ func (e *Env) areFeeds(ctx context.Context, names []string) error {
 		known = append(known, "source/"+string(s.ID))
 	}
 	for _, name := range names {
-		if !contains(known, name) {
+		if !slices.Contains(known, name) {
 			text := fmt.Sprintf("--feeds: no feed %q", name)
 			if near := nearest(name, known); near != "" {
 				text += fmt.Sprintf(" (did you mean %s?)", near)

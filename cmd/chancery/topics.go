@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -84,7 +85,7 @@ func (e *Env) knownTopic(topic feed.TopicID) error {
 	for i, t := range e.Config.Topics {
 		known[i] = string(t.ID)
 	}
-	if contains(known, string(topic)) {
+	if slices.Contains(known, string(topic)) {
 		return nil
 	}
 	text := fmt.Sprintf("no topic %q in the configuration", topic)

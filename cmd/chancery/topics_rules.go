@@ -32,8 +32,8 @@ const (
 	rulesetKey  = "ruleset"
 )
 
-// tagging reads what is recorded. An archive of before it was kept, or a restored
-// one, has nothing.
+// tagging reads what is recorded. An archive that is older than this record has
+// nothing, nor has a restored one.
 func (e *Env) tagging(ctx context.Context) (t tagging, known bool, err error) {
 	b, err := e.Archive.LedgerGet(ctx, configSpace, taggingKey)
 	switch {

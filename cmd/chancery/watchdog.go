@@ -94,7 +94,8 @@ func (d *daemon) probes() []probe {
 	}
 }
 
-// answers asks a part that may hang in a place that knows of no context.
+// answers asks a part for a sign of life, and waits no longer than within: the part may
+// hang where no context reaches it.
 func answers(ctx context.Context, within time.Duration, ask func(context.Context) error) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, within, fmt.Errorf("no answer within %v", within))
 	defer cancel()
