@@ -95,6 +95,7 @@ func keyIn(dir, name string) (string, error) {
 	if err := os.Link(f.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
 		return "", err
 	}
+	syncDir(dir)
 	b, err = os.ReadFile(path) // another process may have been first
 	return strings.TrimSpace(string(b)), err
 }

@@ -96,7 +96,18 @@ func (n *newFile) Commit() error {
 	if err != nil {
 		return &outputError{n.called, withoutPath(err)}
 	}
+	syncDir(filepath.Dir(n.name))
 	return nil
+}
+
+// syncDir makes names in a directory survive a power failure, as far as the file system
+// can: a backup must not be gone that was said to be made. Not every one can, and not
+// everybody may open every directory, so an error means nothing.
+func syncDir(dir string) {
+	if d, err := os.Open(dir); err == nil {
+		_ = d.Sync()
+		_ = d.Close()
+	}
 }
 
 func (n *newFile) Abort() {
