@@ -39,10 +39,8 @@ type chain struct {
 	// guarded: something is pending that does not belong into the live feed, so a
 	// document must be finished with the records at hand.
 	guarded bool
-	// in holds the stories that are in the feed, by key, with a print of the item
-	// and revision that carries each: 12 bytes a story where ids would be 40.
-	in    map[uint64]uint32
-	saved store.Cursor
+	in      members // the stories that are in the feed
+	saved   store.Cursor
 }
 
 // storyKey is 64 bits of an id: those that are a hash, and those of arrival.
@@ -88,7 +86,7 @@ func (p *Publisher) openChain(ctx context.Context, f *shelf) (*chain, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &chain{id: chainID(f, string(epoch)), shelf: f, in: map[uint64]uint32{}}
+	c := &chain{id: chainID(f, string(epoch)), shelf: f}
 	b, err := p.ledger(ctx, tailKey(f.name))
 	if err != nil || b == nil {
 		return c, err
@@ -177,14 +175,14 @@ func (c *chain) note(e event) {
 		c.first = e.at
 	}
 	if e.kind == left {
-		delete(c.in, k)
+		c.in.drop(k)
 		c.recent = append(c.recent, e)
 		if len(c.recent) > maxTombstones {
 			c.recent = slices.Clone(c.recent[len(c.recent)-maxTombstones:])
 		}
 		return
 	}
-	c.in[k] = print32(e.item, int(e.rev))
+	c.in.put(k, print32(e.item, int(e.rev)))
 	c.recent = slices.DeleteFunc(c.recent, func(r event) bool { return r.item == e.item })
 }
 

@@ -223,7 +223,7 @@ func (p *Publisher) advance(ctx context.Context, c *chain, ch *change, list []*c
 	var events []event
 	at := ch.at.Truncate(time.Millisecond) // as it is kept
 	for _, story := range ids {
-		was, present := c.in[storyKey(story)]
+		was, present := c.in.of(storyKey(story))
 		now := carrier[story]
 		switch {
 		case now == nil && !present:
@@ -233,7 +233,7 @@ func (p *Publisher) advance(ctx context.Context, c *chain, ch *change, list []*c
 				gone = story
 			}
 			if carries(carrier, gone) {
-				delete(c.in, storyKey(story)) // it is in the feed as part of another story
+				c.in.drop(storyKey(story)) // it is in the feed as part of another story
 				continue
 			}
 			events = append(events, c.record(event{left, gone, story, 0, at}))
