@@ -86,12 +86,13 @@ const (
 	// quietBytes is what may be allocated between two looks by a daemon that rests.
 	quietBytes = 1 << 20
 	// worthBack is from how much memory on it is worth a collection to give it back.
-	worthBack = 32 << 20
+	worthBack = 16 << 20
 )
 
 // restHeap gives memory back to the system whenever the daemon has come to rest:
 // after a round of polls the heap is as large as the round made it, and without
-// allocations nothing would collect it. It runs until ctx ends.
+// allocations nothing would collect it. And again when as much has gathered meanwhile:
+// where much lives, the collector would wait for as much again. It runs until ctx ends.
 func restHeap(ctx context.Context) error {
 	tick := time.NewTicker(restLook)
 	defer tick.Stop()
@@ -114,12 +115,12 @@ func restHeap(ctx context.Context) error {
 // rest is what restHeap saw before.
 type rest struct {
 	allocated uint64 // since the start, at the look before
+	given     uint64 // the same, when memory was given back
 	quiet     int    // looks in a row
 }
 
 // now reports whether this is the moment to give memory back: allocated is what was
-// allocated since the start, spare what is held and not known to live. It says so
-// once each time the daemon comes to rest.
+// allocated since the start, spare what is held and not known to live.
 func (r *rest) now(allocated, spare uint64) bool {
 	busy := allocated-r.allocated > quietBytes
 	r.allocated = allocated
@@ -128,5 +129,9 @@ func (r *rest) now(allocated, spare uint64) bool {
 		return false
 	}
 	r.quiet++
-	return r.quiet == quietLooks && spare > worthBack
+	if r.quiet < quietLooks || spare < worthBack || r.quiet > quietLooks && allocated-r.given < worthBack {
+		return false
+	}
+	r.given = allocated
+	return true
 }

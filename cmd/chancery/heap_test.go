@@ -31,7 +31,8 @@ func TestHeapPace(t *testing.T) {
 	}
 }
 
-// Memory is given back once each time the daemon comes to rest, if it is worth it.
+// Memory is given back when the daemon comes to rest, if it is worth it, and again when
+// enough has gathered while it rests.
 func TestRest(t *testing.T) {
 	r := rest{}
 	for i, look := range []struct {
@@ -49,9 +50,21 @@ func TestRest(t *testing.T) {
 		{190 << 20, 40 << 20, false},
 		{190 << 20, 40 << 20, false},
 		{190 << 20, 40 << 20, true},
+		{191 << 20, 40 << 20, false}, // what is spare cannot be given
+		{192 << 20, 2 << 20, false},
+		{192<<20 + 900<<10, 3 << 20, false},
 	} {
 		if got := r.now(look.allocated, look.spare); got != look.want {
 			t.Errorf("look %d: %v, want %v", i+1, got, look.want)
 		}
+	}
+	given := 0
+	for i := range uint64(40) {
+		if r.now((193+i)<<20, (3+i%16)<<20) {
+			given++
+		}
+	}
+	if given != 2 {
+		t.Errorf("given back %d times while 40 MiB gathered at rest, want twice", given)
 	}
 }
