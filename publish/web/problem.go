@@ -126,10 +126,11 @@ func problemOf(ctx context.Context, err error) (p *problem, ok bool) {
 	return &problem{Status: http.StatusServiceUnavailable, Detail: "the archive could not be read"}, false
 }
 
-// isBusy reports whether what was asked for is fine, and only too many ask at once.
+// isBusy reports whether what was asked for is fine, and only too many ask, or too much
+// changes, at once.
 func isBusy(err error) bool {
 	e, ok := errors.AsType[*store.CostError](err)
-	return errors.Is(err, ErrBusy) || ok && e.Busy
+	return errors.Is(err, ErrBusy) || errors.Is(err, ErrStale) || ok && e.Busy
 }
 
 // problem answers with p.
