@@ -49,8 +49,8 @@ fuzz: ## every fuzz target for FUZZTIME
 bench: ## micro-benchmarks, for benchstat
 	go test -run '^$$' -bench . -benchmem -count=6 ./... | tee bench.txt
 
-crash: ## kill -9 under load, 200 times; every write and sync fails once, in four ways
-	go test -run 'Kill|Faults' ./store/bolt -crashes 200 -faults 1 -timeout 30m
+crash: ## kill -9 under load, 200 times; every write and sync fails once, in four ways; every page is damaged, in four ways
+	go test -run 'Kill|Faults|DamagedPage$$' ./store/bolt -crashes 200 -faults 1 -pages 1 -timeout 30m
 
 cover:
 	go test -coverpkg=./... -coverprofile=cover.out ./... && go tool cover -func=cover.out | tail -1

@@ -20,6 +20,9 @@ var (
 	ErrQuota = fmt.Errorf("%w for this source", ErrFull)
 	// ErrCorrupt: what was read is not what was written. The text names the file and key.
 	ErrCorrupt = errors.New("archive is damaged")
+	// ErrLost is the ErrCorrupt of single records of the log, which cannot be read; all
+	// others can, and new ones are taken in.
+	ErrLost = fmt.Errorf("%w: a record is lost", ErrCorrupt)
 	// ErrBusy: another process has the archive.
 	ErrBusy = errors.New("archive is in use")
 	// ErrReadOnly: the archive was opened for reading, or its disk is read-only.

@@ -62,7 +62,8 @@ type Archive interface {
 	// 1,000 ids.
 	Items(ctx context.Context, ids []feed.ItemID, fields Fields) ([]feed.Item, error)
 
-	// Revisions gives all versions of an item, oldest first, or ErrNotFound.
+	// Revisions gives all versions of an item, oldest first, or ErrNotFound. Of several,
+	// one that is damaged is left out (Ping tells).
 	Revisions(ctx context.Context, id feed.ItemID) ([]feed.Item, error)
 
 	// Raw gives the document that a revision (from 1; 0 is the newest) came in,
@@ -150,7 +151,7 @@ type Keeper interface {
 	// the archive goes on being used.
 	Backup(ctx context.Context, w io.Writer) error
 	// Ping makes a cheap read, for watchdogs: an error means that the archive
-	// cannot serve.
+	// cannot serve; one that wraps ErrLost, that all but single records is served.
 	Ping(ctx context.Context) error
 }
 
@@ -394,6 +395,7 @@ type Stats struct {
 	Raw                                int64 // documents kept
 	Bytes                              int64 // of all files, allocated
 	Volumes                            int
+	Lost                               int64     // records that cannot be read, as far as is known
 	First, Last                        time.Time // commit times of the first and last record
 }
 
@@ -404,4 +406,9 @@ type Report struct {
 	// archive is sound.
 	Faults []string
 	More   int64 // faults beyond those listed
+	// Lost are records that could not be read when their volume was found damaged, a
+	// sentence for each run of them: nothing else is wrong with the archive by them, and
+	// checkpoints and proofs hold. LostRecords is how many they are.
+	Lost        []string
+	LostRecords int64
 }

@@ -2,12 +2,15 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
 	"slices"
 	"strings"
+
+	"chancery/store"
 )
 
 // adminHandler answers on metrics_listen only (CONFORMANCE OPS-28).
@@ -33,11 +36,14 @@ func (d *daemon) readiness(ctx context.Context) (text string, ready bool) {
 	var b strings.Builder
 	ready = true
 	say := func(part string, err error) {
-		if err == nil {
+		switch {
+		case err == nil:
 			fmt.Fprintf(&b, "%s: ok\n", part)
 			return
+		case errors.Is(err, store.ErrLost) && !errors.Is(err, store.ErrReadOnly): // all else works
+		default:
+			ready = false
 		}
-		ready = false
 		fmt.Fprintf(&b, "%s: %s\n", part, oneLine(err.Error(), 500))
 	}
 	for _, p := range d.probes() {

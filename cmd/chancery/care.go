@@ -51,6 +51,11 @@ log, row by row. Found damage ends with 1. It works while the daemon runs.`,
 					return err
 				}
 			}
+			for _, l := range r.Lost {
+				if err := e.printf("lost: %s\n", printable(l)); err != nil {
+					return err
+				}
+			}
 			faults := int64(len(r.Faults)) + r.More
 			if err := e.printf("%s: %s\n", counted(r), plural(faults, "fault")); err != nil {
 				return err
@@ -58,8 +63,13 @@ log, row by row. Found damage ends with 1. It works while the daemon runs.`,
 			if faults > 0 {
 				return failWith(exitFailed, fmt.Errorf("the archive in %s is damaged", e.DataDir))
 			}
-			if checkpoint != "" {
-				return e.checkFile(ctx, checkpoint, key)
+			if checkpoint != "" { // what is lost has kept its place in the tree
+				if err := e.checkFile(ctx, checkpoint, key); err != nil {
+					return err
+				}
+			}
+			if r.LostRecords > 0 {
+				return failWith(exitFailed, fmt.Errorf("%s of the archive in %s cannot be read; all else is sound", plural(r.LostRecords, "record"), e.DataDir))
 			}
 			return nil
 		}),
@@ -146,6 +156,9 @@ func (p *program) restoreCommand() *cobra.Command {
 			}
 			if !hasKey(dir) {
 				_, _ = fmt.Fprintf(p.err, "chancery: the key that signs checkpoints is in no backup: put your copy of %s into %s before the first start, or a new one is made\n", checkpointKey, dir)
+			}
+			for _, l := range r.Lost {
+				p.note("lost when the backup was made: %s", printable(strings.ReplaceAll(l, dir+".restoring", dir)))
 			}
 			_, err = fmt.Fprintf(p.out, "%s: %s, verified\n", dir, counted(r))
 			return err

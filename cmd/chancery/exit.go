@@ -77,6 +77,8 @@ func statusOf(err error) int {
 		return exitBusy
 	case errors.Is(err, store.ErrNewer):
 		return exitData // OPS-29
+	case errors.Is(err, store.ErrReadOnly) && errors.Is(err, store.ErrCorrupt): // because it is damaged
+		return exitIO
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, store.ErrReadOnly), errors.Is(err, syscall.EROFS):
 		return exitPermission
 	case errors.Is(err, store.ErrFull), errors.Is(err, store.ErrCorrupt), errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EIO):

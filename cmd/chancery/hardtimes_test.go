@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/binary"
 	"io/fs"
 	"os"
@@ -34,17 +35,43 @@ func limited(ts *testscript.TestScript, neg bool, args []string) {
 	exits(ts, neg, args)
 }
 
-// damage VOLUME: turns a bit of the second record with a body.
+// damage VOLUME: turns a bit of the second record, wherever it stands. damage VOLUME last:
+// fills the pages in which the last record stands with noise.
 func damage(ts *testscript.TestScript, _ bool, args []string) {
-	db, err := bbolt.Open(ts.MkAbs(args[0]), 0o600, &bbolt.Options{Timeout: time.Second})
+	path := ts.MkAbs(args[0])
+	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: time.Second, ReadOnly: true})
 	ts.Check(err)
-	err = db.Update(func(tx *bbolt.Tx) error {
+	var record []byte
+	ts.Check(db.View(func(tx *bbolt.Tx) error {
 		b := tx.Bucket([]byte("log"))
-		k := binary.BigEndian.AppendUint64(nil, 2)
-		v := append([]byte{}, b.Get(k)...)
-		v[len(v)/2] ^= 1
-		return b.Put(k, v)
-	})
-	ts.Check(err)
+		if record = bytes.Clone(b.Get(binary.BigEndian.AppendUint64(nil, 2))); len(args) > 1 {
+			_, v := b.Cursor().Last()
+			record = bytes.Clone(v)
+		}
+		return nil
+	}))
 	ts.Check(db.Close())
+	file, err := os.ReadFile(path)
+	ts.Check(err)
+	const page = 64 << 10
+	n := 0
+	for at := 0; ; n++ {
+		i := bytes.Index(file[at:], record)
+		if i < 0 {
+			break
+		}
+		at += i
+		if len(args) > 1 {
+			for j := at / page * page; j < (at+len(record)+page-1)/page*page; j++ {
+				file[j] = byte(j*7 + 13)
+			}
+		} else {
+			file[at+len(record)/2] ^= 1
+		}
+		at += len(record)
+	}
+	if n == 0 {
+		ts.Fatalf("the record is not in %s", path)
+	}
+	ts.Check(os.WriteFile(path, file, 0o600))
 }

@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"chancery/aggregator/schedule"
+	"chancery/store"
 )
 
 // stateMetrics looks up how the daemon stands when /metrics is asked for. It
@@ -36,6 +38,7 @@ var (
 	mRecords     = stateDesc("chancery_archive_records", "Records in the log.")
 	mBytes       = stateDesc("chancery_archive_bytes", "Size of all files of the archive.")
 	mVolumes     = stateDesc("chancery_archive_volumes", "Files of the log.")
+	mLostRecords = stateDesc("chancery_archive_lost_records", "Records that cannot be read, as far as is known.")
 	mCommit      = stateDesc("chancery_archive_last_commit_timestamp_seconds", "When something was last recorded.")
 	mDiskFree    = stateDesc("chancery_disk_free_bytes", "Room on the archive's file system for us.")
 	mDiskSize    = stateDesc("chancery_disk_size_bytes", "Size of the archive's file system.")
@@ -92,7 +95,7 @@ func (s stateMetrics) Collect(ch chan<- prometheus.Metric) {
 		put(mRefused, float64(refused))
 	}
 	now := time.Now().UTC()
-	if err := d.archive.Ping(ctx); err != nil {
+	if err := d.archive.Ping(ctx); err != nil && !errors.Is(err, store.ErrLost) {
 		put(mUp, 0)
 		return
 	}
@@ -118,7 +121,7 @@ func (s *survey) put(put func(name string, v float64, labels ...string)) {
 	st := s.Stats
 	for name, v := range map[string]int64{
 		mItems: st.Items, mRevisions: st.Revisions, mStories: st.Stories, mDocuments: st.Raw, mRecords: st.Records,
-		mBytes: st.Bytes, mVolumes: int64(st.Volumes), mDiskFree: s.Disk.Free, mDiskSize: s.Disk.Size,
+		mBytes: st.Bytes, mVolumes: int64(st.Volumes), mLostRecords: st.Lost, mDiskFree: s.Disk.Free, mDiskSize: s.Disk.Size,
 	} {
 		put(name, float64(v))
 	}

@@ -3,6 +3,8 @@ package main
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
+	"strings"
 	"time"
 
 	"chancery/cmd/chancery/control"
@@ -57,6 +59,9 @@ const (
 // mends itself, or has not lasted yet, is not in it.
 func (s *survey) needs() []need {
 	var list []need
+	if n := s.damage(); n != nil {
+		list = append(list, *n)
+	}
 	if s.Disk.Size > 0 && s.Disk.Free < diskLow {
 		list = append(list, need{
 			Event: "disk", Worst: s.Disk.Free < diskLow/16,
@@ -108,6 +113,37 @@ func (s *survey) needs() []need {
 	return list
 }
 
+// damage is the need of an archive of which records are lost, or a damaged file was put
+// aside.
+func (s *survey) damage() *need {
+	n := &need{Event: "archive"}
+	aside := ""
+	if len(s.Aside) > 0 {
+		names := make([]string, len(s.Aside))
+		for i, name := range s.Aside {
+			names[i] = filepath.Base(name)
+		}
+		aside = strings.Join(names, ", ")
+	}
+	switch {
+	case s.Stats.Lost > 0:
+		n.Worst = true
+		n.Text = fmt.Sprintf("%s of the archive cannot be read; all others are served, and new ones are kept", plural(s.Stats.Lost, "record"))
+		if aside != "" {
+			n.Text += "; the damaged files are kept as " + aside
+		}
+		n.Do = damageAdvice
+	case aside != "":
+		n.Text = "a file of the archive was damaged; nothing is lost, it was written anew, and the damaged one is kept as " + aside
+		n.Do = "look at the disk; then remove the damaged file"
+	default:
+		return nil
+	}
+	return n
+}
+
+const damageAdvice = `"chancery verify" names what is lost; look at the disk; then docs/operating.md, "When something is damaged"`
+
 // addressShown is where a source is polled, without the secrets that an address may
 // carry: it goes into logs, mails and terminals.
 func addressShown(s store.SourceState) string { return control.Redacted([]string{s.Address()}) }
@@ -136,6 +172,14 @@ func (s *survey) network() *need {
 	}
 }
 
+// archiveNeeds is what Ping says of an archive, where the survey does not say it already.
+func (s *survey) archiveNeeds(ping error) []need {
+	if ping == nil || errors.Is(ping, store.ErrLost) && !errors.Is(ping, store.ErrReadOnly) && s.damage() != nil {
+		return nil
+	}
+	return []need{archiveNeed(ping)}
+}
+
 // archiveNeed is the need of an archive that cannot be used as it should.
 func archiveNeed(err error) need {
 	n := need{Event: "archive", Worst: true, Text: "the archive does not answer: " + err.Error()}
@@ -143,6 +187,10 @@ func archiveNeed(err error) need {
 	switch hint := hintFor(err); {
 	case errors.Is(err, store.ErrFull):
 		n.Text, n.Do = "nothing new can be kept: "+err.Error(), "make room on the disk; what was not stored is fetched again"
+	case errors.Is(err, store.ErrReadOnly) && errors.Is(err, store.ErrCorrupt):
+		n.Text, n.Do = "the archive is only read: "+err.Error(), "docs/operating.md, \"When something is damaged\"; feeds are served meanwhile, nothing is polled"
+	case errors.Is(err, store.ErrLost):
+		n.Text, n.Do = "a part of the archive cannot be read; all else is served: "+err.Error(), damageAdvice
 	case errors.Is(err, store.ErrReadOnly):
 		n.Text, n.Do = "nothing new can be kept: "+err.Error(), "see why the file system is read-only; feeds are served meanwhile"
 	case hint != "":

@@ -1,7 +1,10 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -83,5 +86,42 @@ func TestNeedsSilent(t *testing.T) {
 	got := s.needs()
 	if len(got) != 1 || got[0].key() != "source-silent old" || !strings.Contains(got[0].Text, "2026-01-31") {
 		t.Errorf("needs %+v", got)
+	}
+}
+
+// pinged is an archive whose Ping says something else.
+type pinged struct {
+	store.Store
+	ping error
+}
+
+func (p pinged) Ping(context.Context) error { return p.ping }
+
+// OPS-05, OPS-26: an archive that serves all but some records feeds the watchdog, or the
+// service manager would start the daemon again for ever; one that does not answer, or is
+// damaged where a new start mends it, does not.
+func TestWatchdogOfDamaged(t *testing.T) {
+	runs, _ := runDaemon(t, func(c *Config) { c.Sources = nil })
+	with := func(ping error) *daemon {
+		d := newDaemon(runs.log, runs.dir, pinged{runs.archive, ping}, nil, runs.notify)
+		d.polling.Store(runs.polling.Load())
+		d.current.Store(runs.current.Load())
+		d.public = runs.public
+		return d
+	}
+	d := with(store.ErrLost)
+	if part, err := d.progress(t.Context(), time.Minute); err != nil {
+		t.Errorf("%s: %v", part, err)
+	}
+	w := ask(t, d.adminHandler(), http.MethodGet, "http://localhost/readyz", nil)
+	if w.Code != http.StatusOK || !strings.Contains(w.Body.String(), "archive: archive is damaged: a record is lost") {
+		t.Errorf("readyz: %d %s", w.Code, w.Body)
+	}
+	list, _ := d.needs(t.Context(), time.Now())
+	if len(list) != 1 || list[0].Event != "archive" || !strings.Contains(list[0].Text, "all else is served") {
+		t.Errorf("needs: %+v", list)
+	}
+	if part, err := with(store.ErrCorrupt).progress(t.Context(), time.Minute); !errors.Is(err, store.ErrCorrupt) || part != "archive" {
+		t.Errorf("a damaged catalog: %s, %v", part, err)
 	}
 }

@@ -203,7 +203,10 @@ func (d *daemon) tellNeeds(ctx context.Context) {
 func (d *daemon) needs(ctx context.Context, now time.Time) (list []need, whole bool) {
 	s, err := d.surveys.at(ctx, now)
 	if err == nil {
-		err = d.archive.Ping(ctx)
+		if err = d.archive.Ping(ctx); errors.Is(err, store.ErrLost) { // all else is served
+			list = append(list, s.archiveNeeds(err)...)
+			err = nil
+		}
 	}
 	if err == nil {
 		if lost := d.lost.Load(); lost != nil {

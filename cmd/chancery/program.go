@@ -15,6 +15,7 @@ import (
 
 	"chancery/cmd/chancery/control"
 	"chancery/cmd/chancery/systemd"
+	"chancery/store"
 )
 
 // program is one command line being carried out: in a process of its own, or
@@ -217,7 +218,11 @@ func (p *program) archive(a access, run func(ctx context.Context, e *Env, args [
 		p.began = true
 		ctx := cmd.Context()
 		if p.inside != nil {
-			return run(ctx, p.inside.env(p), args)
+			e := p.inside.env(p)
+			if err := e.canWrite(ctx, a); err != nil {
+				return err
+			}
+			return run(ctx, e, args)
 		}
 		c, err := p.loadConfig()
 		if err != nil {
@@ -230,7 +235,10 @@ func (p *program) archive(a access, run func(ctx context.Context, e *Env, args [
 		if e == nil {
 			return quietly(status)
 		}
-		if err = run(ctx, e, args); err != nil {
+		if err = e.canWrite(ctx, a); err == nil {
+			err = run(ctx, e, args)
+		}
+		if err != nil {
 			e.made.removeUnused(context.WithoutCancel(ctx), e.Archive)
 		}
 		if cerr := e.close(); err == nil {
@@ -238,6 +246,17 @@ func (p *program) archive(a access, run func(ctx context.Context, e *Env, args [
 		}
 		return err
 	}
+}
+
+// canWrite is an error where a command would write and the archive is too damaged for it.
+func (e *Env) canWrite(ctx context.Context, a access) error {
+	if a == reads || a == readsIfThere {
+		return nil
+	}
+	if err := e.Archive.Change(ctx, nil); errors.Is(err, store.ErrReadOnly) {
+		return err
+	}
+	return nil
 }
 
 // forwardAnyway has a running daemon carry the command out by its own configuration,

@@ -20,7 +20,9 @@ func (d *daemon) supervise(ctx context.Context, g *generation) error {
 		d.changing.Store(0)
 		parts, stop := context.WithCancel(ctx)
 		group, partsCtx := errgroup.WithContext(parts)
-		group.Go(func() error { return ended(partsCtx, g.works.aggregator.Run(partsCtx)) })
+		if d.onlyReads == nil {
+			group.Go(func() error { return ended(partsCtx, g.works.aggregator.Run(partsCtx)) })
+		}
 		group.Go(func() error { return ended(partsCtx, g.publisher.Run(partsCtx)) })
 		group.Go(func() error { return d.serveWhenReady(partsCtx, g) })
 		next, err := d.awaitReload(partsCtx)

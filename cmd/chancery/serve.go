@@ -70,11 +70,14 @@ type daemon struct {
 	manners manners
 	surveys surveys
 	teller  teller
-	lost    storing                // why the last poll could not be stored
-	refused atomic.Pointer[string] // why the last reload was refused; nil if it was not
-	clients limit.Clients          // who asks us
-	rate    *limit.Rate
-	conns   *limit.Listener // public, with a bound for each client
+	// onlyReads, if not nil, is why nothing can be written, and so nothing is polled, as
+	// long as the daemon runs: the archive is too damaged for it.
+	onlyReads error
+	lost      storing                // why the last poll could not be stored
+	refused   atomic.Pointer[string] // why the last reload was refused; nil if it was not
+	clients   limit.Clients          // who asks us
+	rate      *limit.Rate
+	conns     *limit.Listener // public, with a bound for each client
 
 	public, admin net.Listener
 	control       *net.UnixListener
@@ -334,6 +337,10 @@ func (d *daemon) run(ctx context.Context, c *Config) error {
 	if err != nil {
 		return failWith(exitConfig, err)
 	}
+	if err := d.archive.Change(ctx, nil); errors.Is(err, store.ErrReadOnly) {
+		d.onlyReads = err
+		d.log.ErrorContext(ctx, "the archive is only read: nothing is polled, feeds are served as they are", "error", err)
+	}
 	if err := d.begin(ctx, g); err != nil {
 		return err
 	}
@@ -396,6 +403,9 @@ const stopTimeout = 30 * time.Second
 
 // begin brings what a generation's configuration says into the archive.
 func (d *daemon) begin(ctx context.Context, g *generation) error {
+	if d.onlyReads != nil {
+		return nil
+	}
 	e := &Env{Config: g.config, Archive: d.archive, Log: d.log}
 	if err := e.takeConfig(ctx, g.works); err != nil {
 		return err

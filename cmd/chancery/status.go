@@ -90,6 +90,7 @@ type archiveReport struct {
 	Records   int64  `json:"records"`
 	Bytes     int64  `json:"bytes"`
 	Volumes   int    `json:"volumes"`
+	Lost      int64  `json:"lost_records,omitempty"` // that cannot be read, as far as is known
 	First     string `json:"first,omitempty"`
 	Last      string `json:"last,omitempty"`
 }
@@ -132,7 +133,7 @@ func (e *Env) status(ctx context.Context, now time.Time) (statusReport, error) {
 		r.Index = e.Daemon.indexReport(ctx)
 		r.Needs, _ = e.Daemon.needs(ctx, now)
 	} else {
-		r.Needs = s.needs()
+		r.Needs = append(s.archiveNeeds(e.Archive.Ping(ctx)), s.needs()...)
 	}
 	if r.Needs == nil {
 		r.Needs = []need{}
@@ -160,7 +161,7 @@ func (r *statusReport) take(s *survey) {
 	st := s.Stats
 	r.Archive = archiveReport{
 		Items: st.Items, Revisions: st.Revisions, Stories: st.Stories, Documents: st.Raw, Records: st.Records,
-		Bytes: st.Bytes, Volumes: st.Volumes,
+		Bytes: st.Bytes, Volumes: st.Volumes, Lost: st.Lost,
 	}
 	if !st.First.IsZero() {
 		r.Archive.First, r.Archive.Last = timeText(st.First), timeText(st.Last)

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"path/filepath"
 	"slices"
 	"sync"
 	"time"
@@ -23,6 +24,7 @@ type survey struct {
 	Sources []store.SourceState
 	States  map[string]int // sources by state, as SourceState.Word says
 	Disk    diskSpace
+	Aside   []string // damaged files of the log that were put aside
 
 	Polled  int           // sources that are polled at all
 	Due     int           // of them, those whose poll is due
@@ -57,6 +59,7 @@ func diskOf(dir string) diskSpace {
 // surveyOf looks at an archive.
 func surveyOf(ctx context.Context, archive store.Store, dir string, now time.Time) (*survey, error) {
 	s := &survey{At: now, States: map[string]int{}, Disk: diskOf(dir)}
+	s.Aside, _ = filepath.Glob(filepath.Join(dir, "archive", "v*.damaged*"))
 	var err error
 	if s.Stats, err = archive.Stats(ctx); err != nil {
 		return nil, err

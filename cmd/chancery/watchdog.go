@@ -61,7 +61,8 @@ func (d *daemon) watch(ctx context.Context) error {
 // none.
 func (d *daemon) progress(ctx context.Context, within time.Duration) (part string, err error) {
 	for _, probe := range d.probes() {
-		if err := answers(ctx, within, probe.ask); err != nil {
+		err := answers(ctx, within, probe.ask)
+		if err != nil && !errors.Is(err, store.ErrLost) { // all but some records is served; to start again would bring none back
 			return probe.part, err
 		}
 	}
@@ -85,6 +86,9 @@ func (d *daemon) probes() []probe {
 			return err
 		}},
 		{"scheduler", func(ctx context.Context) error {
+			if d.onlyReads != nil {
+				return nil // nobody schedules
+			}
 			if since := d.changing.Load(); since != 0 && time.Since(time.Unix(since, 0)) < changePatience {
 				return nil // a reload: nobody schedules while polls under way end
 			}

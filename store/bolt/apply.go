@@ -75,6 +75,9 @@ func (c *catalogTx) addKeys(num uint32, h *header) error {
 
 func (c *catalogTx) sourceOf(h *header) (*known, error) {
 	s := c.source(h.source)
+	if s == nil && c.gaps && h.source != "" {
+		return c.stub(h.source)
+	}
 	if s == nil {
 		return nil, damaged("log", fmt.Errorf("record %d names source %q, which no record has made", h.seq, h.source))
 	}
@@ -128,7 +131,12 @@ func (c *catalogTx) applyRevision(h *header) error {
 	if err != nil {
 		return err
 	}
-	r, err := c.mustRow(h.item)
+	r, ok, err := c.row(h.item)
+	if err == nil && !ok && c.gaps {
+		r, err = c.firstLeft(h, s.num)
+	} else if err == nil && !ok {
+		r, err = c.mustRow(h.item)
+	}
 	if err != nil {
 		return err
 	}
@@ -165,6 +173,9 @@ func (c *catalogTx) applySeen(h *header) error {
 	if err != nil {
 		return err
 	}
+	if len(c.there([]feed.ItemID{h.item})) == 0 {
+		return nil
+	}
 	if err := c.see(h.item, h.firstSeen); err != nil {
 		return err
 	}
@@ -191,6 +202,9 @@ func (c *catalogTx) applyRaw(h *header) error {
 	for _, f := range h.found {
 		if f.part >= len(h.parts) {
 			return damaged("log", fmt.Errorf("record %d has no part %d", h.seq, f.part))
+		}
+		if len(c.there([]feed.ItemID{f.item})) == 0 {
+			continue
 		}
 		if err := c.addPart(s.num, h.parts[f.part], 0, f.item); err != nil {
 			return err

@@ -24,7 +24,7 @@ func (s *Store) Known(ctx context.Context, id feed.SourceID, digests []feed.Dige
 		}
 		for i, d := range digests {
 			p, ok := c.part(src.num, shorten(d))
-			out[i] = ok && !p.item.IsZero()
+			out[i] = ok && !p.item.IsZero() && !s.isLost(p.seq)
 		}
 		return nil
 	})
@@ -289,8 +289,12 @@ func (s *Store) record(seq uint64, kinds store.Kinds) (store.Record, bool, error
 			}
 		}
 		if it.Trivial {
-			if it.Changed, err = s.changedAt(h.prev); err != nil {
+			it.Changed, err = s.changedAt(h.prev)
+			if err := s.passing(err); err != nil {
 				return r, false, err
+			}
+			if it.Changed.IsZero() { // nobody knows any more
+				it.Changed = r.Time
 			}
 		}
 		it.LastSeen, it.Story, it.Topics, it.Revisions = r.Time, h.storyOf(), h.tags, it.Revision
@@ -472,7 +476,7 @@ func (s *Store) item(l *located, seq uint64, want store.Fields) (feed.Item, erro
 	for i := range l.members {
 		m := &l.members[i]
 		o, err := s.item(m, m.row.last, 0)
-		if err != nil {
+		if err := s.passing(err); err != nil {
 			return it, err
 		}
 		it.AlsoIn = append(it.AlsoIn, feed.Sighting{ID: m.id, Source: m.source, URL: o.URL, FirstSeen: instant(m.row.firstSeen)})
@@ -484,7 +488,7 @@ func (s *Store) item(l *located, seq uint64, want store.Fields) (feed.Item, erro
 func (c *catalogTx) revisions(id feed.ItemID, r *row) []uint64 {
 	out := []uint64{r.first}
 	for n := uint32(2); n <= r.revisions; n++ {
-		if v := c.b[bRevs].Get(revRow(id, n)); len(v) == 8 {
+		if v := c.b[bRevs].Get(revRow(id, n)); len(v) == 8 && getSeq(v) != r.first { // the first one left of them may be a later one
 			out = append(out, getSeq(v))
 		}
 	}
@@ -510,9 +514,15 @@ func (s *Store) Revisions(ctx context.Context, id feed.ItemID) ([]feed.Item, err
 	if err != nil {
 		return nil, err
 	}
+	var worst error
 	out := make([]feed.Item, 0, len(l.seqs))
 	for _, seq := range l.seqs {
 		it, err := s.item(&l, seq, store.AllFields)
+		if errors.Is(err, store.ErrCorrupt) && len(l.seqs) > 1 { // the others can be read
+			s.noteDamage(err)
+			worst = err
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -520,6 +530,9 @@ func (s *Store) Revisions(ctx context.Context, id feed.ItemID) ([]feed.Item, err
 			it.Changed = out[n-1].Changed
 		}
 		out = append(out, it)
+	}
+	if len(out) == 0 {
+		return nil, worst
 	}
 	return out, nil
 }
@@ -543,6 +556,7 @@ func (s *Store) Stats(ctx context.Context) (store.Stats, error) {
 		}
 		for _, v := range s.vols {
 			out.Bytes += allocated(v.path)
+			out.Lost += int64(v.lostCount())
 		}
 		out.Bytes += allocated(s.catalogPath()) + allocated(s.ledgerPath())
 		return nil

@@ -62,10 +62,14 @@ func (s *Store) Backup(ctx context.Context, w io.Writer) error {
 		return nil
 	}
 	for _, v := range vols {
+		if err := s.healBefore(ctx, v); err != nil {
+			return fmt.Errorf("backup of %s: %w", v.path, err)
+		}
 		err := v.view(func(tx *bbolt.Tx) error {
 			if k, _ := tx.Bucket(bucketLog).Cursor().Last(); k != nil {
 				m.Records = getSeq(k)
 			}
+			m.Records = max(m.Records, v.seal.last)
 			return add("archive/"+filepath.Base(v.path), tx)
 		})
 		if err != nil {
@@ -88,6 +92,35 @@ func (s *Store) Backup(ctx context.Context, w io.Writer) error {
 		return err
 	}
 	return out.Close()
+}
+
+// healBefore looks at all records of a volume before it is copied, and has a damaged one
+// written anew: a backup of what nobody has noticed could not be restored.
+func (s *Store) healBefore(ctx context.Context, v *volume) error {
+	if s.opts.ReadOnly {
+		return nil
+	}
+	err := v.checkAll()
+	if errors.Is(err, store.ErrCorrupt) {
+		s.noteDamage(err)
+		if err := s.Change(ctx, nil); err != nil { // the writer looks at it first
+			return err
+		}
+		err = v.checkAll()
+	}
+	return err
+}
+
+// checkAll is the error of the first record whose checksum does not hold.
+func (v *volume) checkAll() error {
+	return v.view(func(tx *bbolt.Tx) error {
+		return tx.Bucket(bucketLog).ForEach(func(k, b []byte) error {
+			if _, err := unframe(getSeq(k), b); err != nil {
+				return damaged(v.where(getSeq(k)), err)
+			}
+			return nil
+		})
+	})
 }
 
 // ctxWriter ends a copy when ctx ends.

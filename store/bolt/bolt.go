@@ -60,10 +60,13 @@ type Store struct {
 	lock *lockFile
 	cat  *bbolt.DB
 	led  *bbolt.DB
-	temp string // directory of a catalog made for reading only
+	temp string // directory of what was made for reading only
+	// refusal, if not nil, is why an archive that was opened for writing is not written.
+	refusal error
 
 	jobs    chan *job
 	linger  time.Duration // see gather
+	unwell  chan error    // damage of volumes that the writer is to look at
 	quit    chan struct{}
 	stopped chan struct{} // the writer has ended
 
@@ -84,6 +87,7 @@ type Store struct {
 	commits atomic.Int64
 	told    atomic.Pointer[func(Commit)] // see OnCommit
 	damage  atomic.Pointer[error]        // the first that was found
+	lacks   atomic.Bool                  // records that are lost
 
 	recent recent // bodies for followers
 
@@ -119,7 +123,7 @@ func Open(ctx context.Context, dir string, o Options) (_ *Store, err error) {
 	}
 	s := &Store{
 		dir: dir, opts: o, log: o.Log, grown: make(chan struct{}), fence: uint64(time.Now().UnixNano()),
-		jobs: make(chan *job, maxGroup), linger: linger, quit: make(chan struct{}), stopped: make(chan struct{}),
+		jobs: make(chan *job, maxGroup), linger: linger, unwell: make(chan error, 16), quit: make(chan struct{}), stopped: make(chan struct{}),
 		late: newLateStates(),
 	}
 	s.SetQuotas(o.ItemsPerDay, o.RevisionsPerDay)
@@ -141,7 +145,7 @@ func Open(ctx context.Context, dir string, o Options) (_ *Store, err error) {
 			_ = s.release() // what went wrong first counts
 		}
 	}()
-	if s.vols, err = openVolumes(dir, o.ReadOnly, s.log); err != nil {
+	if err := s.openVolumes(ctx); err != nil {
 		return nil, err
 	}
 	if len(s.vols) == 0 {
@@ -157,10 +161,14 @@ func Open(ctx context.Context, dir string, o Options) (_ *Store, err error) {
 	if err := s.openCatalog(ctx); err != nil {
 		return nil, err
 	}
+	if err := s.openLive(); err != nil {
+		return nil, err
+	}
+	s.tellLost()
 	if err := s.openLedger(); err != nil {
 		return nil, err
 	}
-	if o.ReadOnly {
+	if s.opts.ReadOnly {
 		close(s.stopped)
 		return s, nil
 	}
@@ -185,7 +193,7 @@ func lostVolumes(dir string) error {
 
 func (s *Store) openLedger() (err error) {
 	path := s.ledgerPath()
-	defer guard(path, &err)
+	defer guard(path, &err)()
 	if _, serr := os.Stat(path); s.opts.ReadOnly && serr != nil {
 		return nil
 	}
@@ -195,7 +203,9 @@ func (s *Store) openLedger() (err error) {
 			return err
 		}
 	}
-	s.led, err = openLedgerDB(path, s.opts.ReadOnly)
+	if s.led, err = openLedgerDB(path, s.opts.ReadOnly); errors.Is(err, store.ErrCorrupt) {
+		return fmt.Errorf("%w; take it out of a backup, or move it away and go on without its ids of feeds, subscriptions and tokens", err)
+	}
 	return err
 }
 
@@ -306,6 +316,7 @@ func (s *Store) viewCatalog(f func(c *catalogTx) error) error {
 		if err != nil {
 			return err
 		}
+		c.isLost = s.isLost
 		return f(c)
 	})
 }

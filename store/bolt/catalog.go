@@ -109,6 +109,9 @@ type catalogTx struct {
 	changes   uint64          // how often a source was set
 	tiles     map[tile][]byte // rows of the tree that grew
 	aside     *sorted         // nil: all buckets are written here; else some go there
+	gaps      bool            // the log lacks records: see gaps.go
+	// isLost, if not nil, reports whether a record is lost.
+	isLost func(seq uint64) bool
 }
 
 // memory is the part of the catalog that is held in memory: everything that is as
@@ -144,6 +147,7 @@ func newCatalogTx(tx *bbolt.Tx, mem *memory) (*catalogTx, error) {
 		c.end = binary.BigEndian.Uint64(v)
 	}
 	c.counts = decodeCounts(meta.Get(keyCounts))
+	c.gaps = len(meta.Get(keyLost)) > 0
 	return c, nil
 }
 
@@ -438,7 +442,7 @@ func (c *catalogTx) part(num uint32, d short) (p partRow, ok bool) {
 func (c *catalogTx) addPart(num uint32, d short, seq uint64, item feed.ItemID) error {
 	old, _ := c.part(num, d)
 	p := old
-	if seq > 0 && (p.seq == 0 || seq < p.seq) {
+	if seq > 0 && (p.seq == 0 || seq < p.seq || c.isLost != nil && c.isLost(p.seq)) {
 		p.seq = seq
 	}
 	if p.item.IsZero() {

@@ -33,10 +33,10 @@ func (t *txn) strangers(source feed.SourceID, d *store.Draft, first *row) (bool,
 			return false, err
 		}
 		h, _, err := vol.read(first.last)
-		if err != nil {
+		if err := t.s.passing(err); err != nil {
 			return false, err
 		}
-		s = &h.sketch
+		s = &h.sketch // of one that cannot be read, as of one without
 	}
 	if d.Sketch.Words == 0 || s.Words == 0 {
 		return mine, nil

@@ -38,7 +38,7 @@ var (
 // copied by the writer, so that commits wait for it; the ledger is small.
 func (s *Store) Compact(ctx context.Context, progress func(done, total int64)) (out store.Compaction, err error) {
 	if s.opts.ReadOnly {
-		return out, store.ErrReadOnly
+		return out, s.refused()
 	}
 	if progress == nil {
 		progress = func(int64, int64) {}
@@ -191,7 +191,7 @@ func (v *volume) compacted() (seq uint64, err error) {
 
 // begin makes the new file's buckets, with all but the records.
 func (r *rewriting) begin(last uint64) (err error) {
-	defer guard(r.path, &err)
+	defer guard(r.path, &err)()
 	r.end = r.v.first - 1
 	return r.v.view(func(tx *bbolt.Tx) error {
 		return system(r.db.Update(func(w *bbolt.Tx) error {
@@ -205,14 +205,23 @@ func (r *rewriting) begin(last uint64) (err error) {
 			if _, err := w.CreateBucket(bucketLog); err != nil {
 				return err
 			}
-			dicts, err := w.CreateBucket(bucketDict)
-			if err != nil {
+			if _, err := w.CreateBucket(bucketDict); err != nil {
 				return err
 			}
-			// The live volume keeps its old ones: records packed with them may be on their way.
-			if old := tx.Bucket(bucketDict); old != nil && meta.Get(keySealed) == nil {
-				if err := old.ForEach(dicts.Put); err != nil {
-					return err
+			names := [][]byte{bucketLost}
+			if meta.Get(keySealed) == nil {
+				// The live volume keeps its old ones: records packed with them may be on their way.
+				names = append(names, bucketDict, bucketSpare)
+			}
+			for _, name := range names {
+				if old := tx.Bucket(name); old != nil {
+					b, err := w.CreateBucketIfNotExists(name)
+					if err == nil {
+						err = old.ForEach(b.Put)
+					}
+					if err != nil {
+						return err
+					}
 				}
 			}
 			if r.dict != nil {
@@ -227,12 +236,16 @@ func (r *rewriting) begin(last uint64) (err error) {
 
 // copyTo copies records up to and with one, as change gives them.
 func (r *rewriting) copyTo(to uint64, change func(seq uint64, b []byte) ([]byte, error)) (err error) {
-	defer guard(r.path, &err)
+	defer guard(r.path, &err)()
 	return system(r.db.Update(func(tx *bbolt.Tx) error {
 		b := tx.Bucket(bucketLog)
 		b.FillPercent = 1.0
 		for r.end < to {
 			rec, err := r.v.get(r.end + 1)
+			if errors.Is(err, store.ErrLost) {
+				r.end++
+				continue
+			}
 			if err != nil {
 				return err
 			}
@@ -387,6 +400,9 @@ func (r *rewriting) chooseDict(ctx context.Context, last uint64) error {
 			return err
 		}
 		_, f, err := v.read(seq)
+		if errors.Is(err, store.ErrLost) {
+			continue
+		}
 		if err != nil {
 			return err
 		}
@@ -506,7 +522,7 @@ func (s *Store) compactLedger() error {
 // smaller; it gives the new one, open, or nil if the old one stays. An error with a new
 // one says that a power failure could still bring the old one back, which is as good.
 func compactDB(from *bbolt.DB, path, tmp string, open func(path string) (*bbolt.DB, error)) (_ *bbolt.DB, err error) {
-	defer guard(path, &err)
+	defer guard(path, &err)()
 	_ = os.Remove(tmp)
 	to, err := open(tmp)
 	if err != nil {

@@ -1,6 +1,7 @@
 package bolt
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -17,18 +18,50 @@ import (
 // made, as header field 25 has them.
 var keyLost = []byte("lost")
 
+// partial is damage of the log: single records, while all else is served.
+type partial struct{ error }
+
+func (p partial) Unwrap() error { return p.error }
+
+// Is makes it a store.ErrLost.
+func (p partial) Is(target error) bool { return target == store.ErrLost }
+
 // noteDamage remembers the first damage, for Ping. When it is the catalog's, it leaves
-// a mark, so that the next Open makes it anew.
+// a mark, so that the next Open makes it anew; when it is a volume's, the writer looks
+// at that before it does anything else.
 func (s *Store) noteDamage(err error) {
 	if !errors.Is(err, store.ErrCorrupt) {
 		return
 	}
-	if s.damage.CompareAndSwap(nil, &err) {
+	ofLog := s.ofLog(err)
+	told := err
+	if ofLog {
+		told = partial{err}
+	}
+	if s.damage.CompareAndSwap(nil, &told) {
 		s.log.Error("the archive is damaged", "error", err.Error())
 	}
-	if !s.ofLog(err) {
+	if !ofLog {
 		_ = os.WriteFile(s.catalogPath()+".damaged", []byte(err.Error()+"\n"), 0o644)
+		return
 	}
+	if errors.Is(err, store.ErrLost) || s.opts.ReadOnly {
+		return
+	}
+	select {
+	case s.unwell <- err:
+	default: // it has enough to look at
+	}
+}
+
+// passing is for whoever can go on without a record: the error of one that cannot be
+// read is noted and is none.
+func (s *Store) passing(err error) error {
+	if errors.Is(err, store.ErrCorrupt) && s.ofLog(err) {
+		s.noteDamage(err)
+		return nil
+	}
+	return err
 }
 
 // ofLog reports whether an error is of a volume. A catalog made anew would not mend it.
@@ -36,9 +69,10 @@ func (s *Store) ofLog(err error) bool {
 	return strings.Contains(err.Error(), filepath.Join(s.dir, "archive")+string(filepath.Separator))
 }
 
-// passOver leaves a record out of a catalog that is made anew, because it cannot be
-// read, or what it builds on. All others are read, but no head of the tree can be given.
-func (c *catalogTx) passOver(seq uint64) error {
+// passOver leaves a record out of a catalog, because it cannot be read, or what it builds
+// on. All others are read. Where nobody knows its leaf hash it is the zero one, and no
+// head of the tree can be given.
+func (c *catalogTx) passOver(seq uint64, leaf tlog.Hash) error {
 	meta := c.tx.Bucket(bucketMeta)
 	lost, err := decodeRecords(meta.Get(keyLost))
 	if err != nil {
@@ -47,7 +81,24 @@ func (c *catalogTx) passOver(seq uint64) error {
 	if err := meta.Put(keyLost, encodeRecords(append(lost, seq))); err != nil {
 		return err
 	}
-	return c.growBy(seq, tlog.Hash{}, c.counts.Last)
+	c.gaps = true
+	return c.growBy(seq, leaf, c.counts.Last)
+}
+
+// leafAnyway is the leaf hash of a record that cannot be made part of a catalog: of the
+// record if that can be read, else what its volume remembers; zero if nobody knows it.
+func (s *Store) leafAnyway(seq uint64) (tlog.Hash, error) {
+	v, err := s.volume(seq)
+	if err != nil {
+		return tlog.Hash{}, err
+	}
+	if b, err := v.get(seq); err == nil {
+		if f, err := unframe(seq, b); err == nil {
+			return leafHash(seq, f.kind, f.head), nil
+		}
+	}
+	leaf, _ := v.lostLeaf(seq)
+	return leaf, nil
 }
 
 // lost are the records that are not in the catalog.
@@ -56,13 +107,20 @@ func lostIn(tx *bbolt.Tx) []uint64 {
 	return lost
 }
 
-// whole is an error if the catalog lacks records: then its tree is not the log's.
+// whole is an error if the catalog's tree is not the log's, because leaves are not known.
 func (c *catalogTx) whole() error {
-	lost := lostIn(c.tx)
-	if len(lost) == 0 {
+	n, least := 0, uint64(0)
+	for _, seq := range lostIn(c.tx) {
+		if h, ok := c.leaf(seq); !ok || h == (tlog.Hash{}) {
+			if n++; least == 0 {
+				least = seq
+			}
+		}
+	}
+	if n == 0 {
 		return nil
 	}
-	return damaged("log", fmt.Errorf("record %d cannot be read, and %d in all: no head of the tree is true until the volume is put back from a backup", lost[0], len(lost)))
+	return partial{damaged("log", fmt.Errorf("record %d cannot be read, and %d in all: no head of the tree is true until the volume is put back from a backup", least, n))}
 }
 
 // mended reports whether records that were lost can be read again.
@@ -81,4 +139,266 @@ func (s *Store) mended(lost []uint64) bool {
 		}
 	}
 	return len(lost) > 0
+}
+
+// checkFaults writes anew, at opening, the volumes that inspect found damaged.
+func (s *Store) checkFaults(ctx context.Context, faults []error, half bool) error {
+	if len(s.vols) == 0 {
+		return nil
+	}
+	live := s.vols[len(s.vols)-1]
+	var old oldCatalog
+	defer old.close()
+	anyFault := false
+	for _, err := range faults {
+		anyFault = anyFault || err != nil
+	}
+	if anyFault || half {
+		old = s.peek()
+	}
+	if fault := &faults[len(faults)-1]; half && *fault == nil && old.db != nil && old.archive == live.archive {
+		// The newer head of the file is the damaged one: the older lacks the last commit,
+		// which the catalog has seen.
+		if last, err := live.last(); err == nil && live.sealedAs().records == 0 && old.end > last {
+			*fault = damaged(live.path, fmt.Errorf("one of its heads cannot be used, and the other ends with record %d of %d", last, old.end))
+		}
+	}
+	for i, fault := range faults {
+		if fault == nil {
+			continue
+		}
+		if err := s.rescueAt(ctx, i, fault, &old); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// rescueAt writes a volume anew, at opening, in which a fault was found.
+func (s *Store) rescueAt(ctx context.Context, i int, fault error, old *oldCatalog) error {
+	v := s.vols[i]
+	r := &rescue{v: v, file: v.path, leaf: old.leaf, closed: true, first: v.first, archive: v.archive}
+	if v.db == nil {
+		if err := s.describeCarved(i, r, fault); err != nil {
+			return err
+		}
+	}
+	for _, other := range s.vols {
+		switch {
+		case other.db == nil || other == v:
+		case r.archive == [16]byte{}:
+			r.archive = other.archive
+		case r.archive != other.archive:
+			return damaged(v.path, errors.New("belongs to another archive"))
+		}
+	}
+	if r.archive == [16]byte{} {
+		r.archive = old.archive
+	}
+	if old.db != nil && old.archive != r.archive { // it knows nothing of this one
+		old.close()
+		old.db = nil
+	}
+	switch last, err := v.lastIf(); {
+	case v.sealedAs().records > 0:
+		r.end = v.sealedAs().last
+	case i < len(s.vols)-1 && s.vols[i+1].first > 0:
+		r.end = s.vols[i+1].first - 1
+	case i < len(s.vols)-1:
+		return fault
+	case err == nil:
+		if r.end = last; old.db != nil {
+			r.end = max(last, old.end)
+		}
+	case old.db != nil && old.end+1 >= r.first:
+		r.end = old.end
+	default:
+		s.readOnly(fmt.Errorf("%w; where the log ended is not known, as the catalog cannot be used either", fault))
+		r.end, r.closed = r.found(), false
+	}
+	return s.replaceAt(ctx, i, r, fault)
+}
+
+// describeCarved finds out, from the pages that are left, what volume a file is that
+// bbolt cannot open. The error is the fault if it is some other file.
+func (s *Store) describeCarved(i int, r *rescue, fault error) (err error) {
+	v := r.v
+	if r.carved, err = carve(v.path); err != nil {
+		return fmt.Errorf("%s: %w", v.path, err)
+	}
+	meta := r.carved.meta
+	switch {
+	case meta == nil && len(r.carved.recs) == 0:
+		err = fault
+	case meta == nil && i == 0:
+		r.first = 1
+	case meta == nil:
+		last, lerr := s.vols[i-1].last() // written anew before, if it had to be
+		r.first, err = last+1, lerr
+	default:
+		r.first = r.carved.first()
+		copy(r.archive[:], meta[string(keyArchive)])
+		if f := getUint(meta[string(keyFormat)]); f > Format {
+			err = fmt.Errorf("%s: %w: %d, this program knows %d", v.path, store.ErrNewer, f, Format)
+		} else if n := getUint(meta[string(keyNumber)]); n != uint64(v.number) {
+			err = damaged(v.path, fmt.Errorf("says that it is volume %d", n))
+		} else {
+			v.seal, err = decodeSeal(meta[string(keySealed)])
+		}
+	}
+	if err != nil {
+		r.carved.close()
+	}
+	return err
+}
+
+// lastIf is last where there is a database.
+func (v *volume) lastIf() (uint64, error) {
+	if v.db == nil {
+		return 0, errCut
+	}
+	return v.last()
+}
+
+// found is the last record that was found by looking at all pages.
+func (r *rescue) found() (last uint64) {
+	last = r.first - 1
+	if r.carved == nil {
+		if r.carved, _ = carve(r.file); r.carved == nil {
+			return last
+		}
+	}
+	for seq := range r.carved.recs {
+		last = max(last, seq)
+	}
+	return last
+}
+
+// replaceAt puts what was rescued in the place of a volume: in a file of its own if the
+// archive is opened for reading.
+func (s *Store) replaceAt(ctx context.Context, i int, r *rescue, fault error) (err error) {
+	v := s.vols[i]
+	to := v.path + ".rescue.tmp"
+	if s.opts.ReadOnly {
+		if to, err = s.inTemp(filepath.Base(v.path)); err != nil {
+			return err
+		}
+	}
+	if err := r.write(to); err != nil {
+		return err
+	}
+	if r.closed && i == len(s.vols)-1 && r.end >= r.first && !s.opts.ReadOnly {
+		next, err := createVolume(s.dir, v.number+1, r.end+1, r.archive)
+		if err != nil {
+			return err
+		}
+		s.vols = append(s.vols, next)
+	}
+	if v.db != nil {
+		if err := v.close(); err != nil {
+			return err
+		}
+		v.db = nil
+	}
+	aside := ""
+	if !s.opts.ReadOnly {
+		if aside, err = putAside(v.path); err == nil {
+			err = system(intoPlace(to, v.path))
+		}
+		if err != nil {
+			return err
+		}
+		to = v.path
+	}
+	n, err := openVolume(to, true)
+	if err != nil {
+		return err
+	}
+	n.path = v.path
+	s.vols[i] = n
+	s.tellRescued(ctx, r, fault, aside)
+	return nil
+}
+
+// tellRescued logs what became of a damaged volume.
+func (s *Store) tellRescued(ctx context.Context, r *rescue, fault error, aside string) {
+	attrs := []any{"error", fault.Error(), "kept", int64(r.end-r.first+1) - int64(len(r.lost)), "lost", len(r.lost)}
+	if len(r.lost) > 0 {
+		attrs = append(attrs, "first_lost", r.lost[0], "last_lost", r.lost[len(r.lost)-1])
+	}
+	if r.beyond > 0 { // of a commit that was never acknowledged
+		attrs = append(attrs, "unacknowledged", r.beyond)
+	}
+	if aside != "" {
+		attrs = append(attrs, "put_aside", aside)
+	}
+	s.log.ErrorContext(ctx, "a volume is damaged: what can be read of it was written anew", attrs...)
+}
+
+// readOnly ends all writing for as long as the archive is open.
+func (s *Store) readOnly(why error) {
+	s.opts.ReadOnly = true
+	s.refusal = fmt.Errorf("%w: %w; \"chancery restore\" puts a backup in place elsewhere, and \"export\" takes over what can be read here", store.ErrReadOnly, why)
+	told := error(partial{s.refusal})
+	s.damage.Store(&told)
+}
+
+// refused is the error of whoever wants to write into an archive that is opened for
+// reading.
+func (s *Store) refused() error {
+	if s.refusal != nil {
+		return s.refusal
+	}
+	return store.ErrReadOnly
+}
+
+// oldCatalog is the catalog of before, looked at while volumes are opened.
+type oldCatalog struct {
+	db      *bbolt.DB
+	end     uint64
+	archive [16]byte
+}
+
+// peek opens the catalog, as far as it can be used, for reading.
+func (s *Store) peek() (old oldCatalog) {
+	if _, err := os.Stat(s.catalogPath()); err != nil {
+		return old
+	}
+	db, err := openCatalogDB(s.catalogPath(), true)
+	if err != nil {
+		return old
+	}
+	err = view(db, "catalog", func(tx *bbolt.Tx) error {
+		meta := tx.Bucket(bucketMeta)
+		if meta == nil || tx.Bucket(catalogBuckets[bTree]) == nil || getUint(meta.Get(keyFormat)) != catalogFormat ||
+			len(meta.Get(keyArchive)) != 16 || len(meta.Get(keyEnd)) != 8 {
+			return errStale
+		}
+		copy(old.archive[:], meta.Get(keyArchive))
+		old.end = getSeq(meta.Get(keyEnd))
+		return nil
+	})
+	if err != nil {
+		_ = db.Close()
+		return oldCatalog{}
+	}
+	old.db = db
+	return old
+}
+
+func (o *oldCatalog) close() {
+	if o.db != nil {
+		_ = o.db.Close()
+	}
+}
+
+func (o *oldCatalog) leaf(seq uint64) (h tlog.Hash, ok bool) {
+	if o.db == nil || seq > o.end {
+		return h, false
+	}
+	err := view(o.db, "catalog", func(tx *bbolt.Tx) error {
+		h, ok = leafIn(tx.Bucket(catalogBuckets[bTree]), seq)
+		return nil
+	})
+	return h, ok && err == nil
 }

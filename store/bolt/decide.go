@@ -36,7 +36,11 @@ const flips = 16
 
 func (c *catalogTx) sight(id feed.ItemID, d *store.Draft) (sighting, error) {
 	r, err := c.mustRow(id)
-	return sighting{id: id, row: r, same: r.takenDown || slices.Contains(r.versions, markOf(d.Version))}, err
+	same := slices.Contains(r.versions, markOf(d.Version))
+	if same && c.isLost != nil && c.isLost(r.last) { // it can be kept once more
+		same = false
+	}
+	return sighting{id: id, row: r, same: r.takenDown || same}, err
 }
 
 // readAgain sees draft i of a document that was kept as what a newer parser reads:
@@ -114,7 +118,7 @@ func (t *txn) firstWith(k store.Key) (id feed.ItemID, ok bool, err error) {
 		return id, false, err
 	}
 	h, _, err := v.read(seq)
-	return h.item, err == nil, err
+	return h.item, err == nil, t.s.passing(err)
 }
 
 // note keeps item and sketch of a record at hand until it can be read.
@@ -171,7 +175,7 @@ func (t *txn) take(in *intake, at time.Time) ([]store.Outcome, error) {
 	var rawSeq uint64
 	rawNew := false
 	if doc != nil && doc.Body != nil {
-		if v := t.b[bDocs].Get(shortRow(num, shorten(in.doc))); v != nil {
+		if v := t.b[bDocs].Get(shortRow(num, shorten(in.doc))); v != nil && !t.isLost(getSeq(v)) {
 			rawSeq = binary.BigEndian.Uint64(v)
 		} else {
 			gone, err := t.withheld(num, in.batch)
@@ -395,9 +399,12 @@ func (t *txn) decide(in *intake, i int, num uint32, sg sighting, raw uint64, at 
 			continue
 		}
 		if sg.id.IsZero() && copyOf.IsZero() {
-			id, _, err := t.firstWith(k)
+			id, ok, err := t.firstWith(k)
 			if err != nil {
 				return nil, store.Outcome{}, err
+			}
+			if !ok { // it cannot be read
+				continue
 			}
 			r, err := t.mustRow(id)
 			if err != nil {
@@ -493,7 +500,7 @@ func (t *txn) decide(in *intake, i int, num uint32, sg sighting, raw uint64, at 
 					return nil, store.Outcome{}, err
 				}
 			}
-			h.trivial = r.trivial
+			h.trivial = r.trivial || t.isLost(sg.row.last) && slices.Contains(sg.row.versions, markOf(d.Version)) // it says it again
 		}
 		h.tags = store.Retag(tagsOf(&sg.row, t.label), d.Topics)
 		o = store.Outcome{ID: sg.id, State: store.Revised, Revision: int(h.revision), Story: sg.row.story}

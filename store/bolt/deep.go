@@ -1,6 +1,7 @@
 package bolt
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 
@@ -40,6 +41,8 @@ func (d *deepCheck) close() {
 func (d *deepCheck) record(r reading, h *header, f framed, leaf tlog.Hash) error {
 	plain, err := r.plain(d.plain, h.seq, f)
 	switch {
+	case errors.Is(err, store.ErrLost): // what it builds on
+		d.c.affected++
 	case err != nil:
 		d.c.fault("%v", err)
 	case plain == nil:
@@ -53,5 +56,5 @@ func (d *deepCheck) record(r reading, h *header, f framed, leaf tlog.Hash) error
 	if plain != nil {
 		d.plain = plain
 	}
-	return d.catalog.add(h, f.head, leaf, func() ([]byte, error) { return plain, err })
+	return d.catalog.add(h, f.head, leaf, f.pack == nil, func() ([]byte, error) { return plain, err })
 }

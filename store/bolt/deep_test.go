@@ -122,7 +122,7 @@ func deepFaults(t *testing.T, dir string, most int) (faults []string, waited int
 		}
 		defer c.deep.close()
 		c.deep.documents.held.most = most
-		return c.run(t.Context(), func(int64, int64) {})
+		return c.all(t.Context(), func(int64, int64) {})
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -51,13 +51,13 @@ func (c *catalogTx) applyEdit(h *header, e *editBody) error {
 		}
 		return c.setSource(*e.Source, e.State)
 	case store.KindTopics:
-		for _, id := range h.items {
+		for _, id := range c.there(h.items) {
 			if err := c.setTags(id, h.tags); err != nil {
 				return err
 			}
 		}
 	case store.KindWithdrawn:
-		for _, id := range h.items {
+		for _, id := range c.there(h.items) {
 			r, err := c.mustRow(id)
 			if err != nil {
 				return err
@@ -70,7 +70,7 @@ func (c *catalogTx) applyEdit(h *header, e *editBody) error {
 	case store.KindExpired:
 		return c.applyExpired(h)
 	case store.KindTakedown:
-		for _, id := range h.items {
+		for _, id := range c.there(h.items) {
 			r, err := c.mustRow(id)
 			if err != nil {
 				return err
@@ -83,7 +83,7 @@ func (c *catalogTx) applyEdit(h *header, e *editBody) error {
 		return c.b[bPending].Put(be64(h.seq), nil) // content is removed after the commit
 	case store.KindMerge:
 		var all []feed.ItemID
-		for _, id := range h.items {
+		for _, id := range c.there(h.items) {
 			r, err := c.mustRow(id)
 			if err != nil {
 				return err
@@ -93,8 +93,8 @@ func (c *catalogTx) applyEdit(h *header, e *editBody) error {
 		return c.regroup(all)
 	case store.KindSplit:
 		seen := map[feed.ItemID]bool{}
-		groups := [][]feed.ItemID{slices.Clone(h.items)}
-		for _, id := range h.items {
+		groups := [][]feed.ItemID{slices.Clone(c.there(h.items))}
+		for _, id := range c.there(h.items) {
 			r, err := c.mustRow(id)
 			if err != nil {
 				return err
@@ -116,8 +116,9 @@ func compareIDs(a, b feed.ItemID) int { return bytes.Compare(a[:], b[:]) }
 func (c *catalogTx) regroup(groups ...[]feed.ItemID) error {
 	m := c.b[bMembers]
 	before := map[feed.ItemID]bool{}
-	for _, ids := range groups {
-		for _, id := range ids {
+	for i, ids := range groups {
+		groups[i] = c.there(ids) // a story may be named after an item that is lost
+		for _, id := range groups[i] {
 			r, err := c.mustRow(id)
 			if err != nil {
 				return err

@@ -55,18 +55,23 @@ func damaged(where string, err error) error {
 	return fmt.Errorf("%w: %s: %w", store.ErrCorrupt, where, err)
 }
 
-// guard turns a panic of bbolt over a damaged page, or a fault in its mapping,
-// into store.ErrCorrupt. It is deferred by everything that touches a database; a
-// panic from anywhere else goes on.
-func guard(where string, err *error) {
-	r := recover()
-	if r == nil {
-		return
+// guard turns a panic of bbolt over a damaged page, or a fault in its mapping (a file
+// that is cut short, a sector that cannot be read), into store.ErrCorrupt. Everything
+// that touches a database has "defer guard(where, &err)()" at its beginning. A panic from
+// anywhere else goes on.
+func guard(where string, err *error) func() {
+	before := debug.SetPanicOnFault(true)
+	return func() {
+		debug.SetPanicOnFault(before)
+		r := recover()
+		if r == nil {
+			return
+		}
+		if _, fault := r.(interface{ Addr() uintptr }); !fault && !strings.Contains(string(debug.Stack()), "go.etcd.io/bbolt") {
+			panic(r)
+		}
+		*err = fmt.Errorf("%w: %s: %v", store.ErrCorrupt, where, r)
 	}
-	if !strings.Contains(string(debug.Stack()), "go.etcd.io/bbolt") {
-		panic(r)
-	}
-	*err = fmt.Errorf("%w: %s: %v", store.ErrCorrupt, where, r)
 }
 
 // openDB opens a database file. Damage that bbolt panics at is store.ErrCorrupt, and
@@ -85,7 +90,7 @@ func openDB(path string, mode os.FileMode, o *bbolt.Options) (db *bbolt.DB, err 
 			_ = file.Close()
 		}
 	}()
-	defer guard(path, &err)
+	defer guard(path, &err)()
 	db, err = bbolt.Open(path, mode, o)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, system(err))
@@ -96,7 +101,6 @@ func openDB(path string, mode os.FileMode, o *bbolt.Options) (db *bbolt.DB, err 
 
 // view runs f in a read transaction.
 func view(db *bbolt.DB, where string, f func(tx *bbolt.Tx) error) (err error) {
-	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
-	defer guard(where, &err)
+	defer guard(where, &err)()
 	return system(db.View(f))
 }

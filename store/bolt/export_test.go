@@ -1,7 +1,9 @@
 package bolt
 
 import (
+	"encoding/binary"
 	"math"
+	"testing"
 
 	"chancery/store"
 )
@@ -37,4 +39,64 @@ func (s *Store) DecodeAll() error {
 		}
 	}
 	return nil
+}
+
+// PageSize is that of a volume's file.
+func PageSize(t *testing.T, path string) int64 {
+	t.Helper()
+	p, err := openPages(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.close()
+	return p.page
+}
+
+// Pages gives the pages, first and last, in which what belongs to each key of a bucket
+// lies.
+func Pages(t *testing.T, path, bucket string) map[string][2]int64 {
+	t.Helper()
+	p, err := openPages(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.close()
+	out := map[string][2]int64{}
+	var walk func(id uint64)
+	take := func(g *page) {
+		for i := range g.count {
+			e, ok := g.element(i)
+			if !ok {
+				t.Fatal("a page that is not sound")
+			}
+			if g.flags == pageBranch {
+				walk(e.child)
+			} else {
+				out[string(e.key)] = [2]int64{g.offset(e.key) / p.page, (g.offset(e.value) + int64(len(e.value)) - 1) / p.page}
+			}
+		}
+	}
+	walk = func(id uint64) {
+		g, err := p.read(id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		take(&g)
+	}
+	root, err := p.read(p.head.root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range root.count {
+		e, _ := root.element(i)
+		if string(e.key) != bucket {
+			continue
+		}
+		if inner, ok := root.inlined(&e); ok {
+			take(&inner)
+		} else {
+			walk(binary.NativeEndian.Uint64(e.value))
+		}
+	}
+	return out
 }

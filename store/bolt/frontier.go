@@ -93,7 +93,7 @@ func (s *Store) Lease(ctx context.Context, q store.LeaseQuery) ([]store.Lease, e
 		return nil, err
 	}
 	if s.opts.ReadOnly {
-		return nil, store.ErrReadOnly
+		return nil, s.refused()
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -161,7 +161,7 @@ func (s *Store) holds(l *store.Lease) error {
 // Finish implements store.Frontier.
 func (s *Store) Finish(ctx context.Context, l store.Lease, r store.PollResult) ([]store.Outcome, error) {
 	if s.opts.ReadOnly {
-		return nil, store.ErrReadOnly
+		return nil, s.refused()
 	}
 	id := l.Source.ID
 	if r.Source != nil && r.Source.ID != id {

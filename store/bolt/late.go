@@ -77,12 +77,7 @@ func (s *Store) saveLate() error {
 	if n == 0 {
 		return nil
 	}
-	if s.behind {
-		if err := s.catchUp(); err != nil {
-			return err
-		}
-	}
-	err := s.transact(nil)
+	err := s.upToDate(nil)
 	s.noteDamage(err)
 	return err
 }

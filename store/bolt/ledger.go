@@ -82,7 +82,7 @@ func (s *Store) LedgerWrite(ctx context.Context, writes []store.LedgerEntry) (er
 		return err
 	}
 	if s.opts.ReadOnly {
-		return store.ErrReadOnly
+		return s.refused()
 	}
 	if len(writes) == 0 {
 		return nil
@@ -92,7 +92,7 @@ func (s *Store) LedgerWrite(ctx context.Context, writes []store.LedgerEntry) (er
 	if s.closed {
 		return store.ErrClosed
 	}
-	defer guard("ledger", &err)
+	defer guard("ledger", &err)()
 	return system(s.led.Update(func(tx *bbolt.Tx) error {
 		for _, w := range writes {
 			if !w.Create {

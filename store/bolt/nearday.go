@@ -209,6 +209,9 @@ func (t *txn) loadSketches(d *nearDay, v *volume, posts []nearPost) error {
 		records := stepper{c: tx.Bucket(bucketLog).Cursor()}
 		for _, p := range posts {
 			s, err := sketchOf(p.record, records.get(be64(p.record)))
+			if _, lost := v.lost[p.record]; lost { // that is known
+				continue
+			}
 			if err != nil {
 				t.s.noteDamage(damaged(v.where(p.record), err))
 			} else if s.Words > 0 {

@@ -140,11 +140,11 @@ func (s *Store) weigh(r *ready, d *store.Draft, last uint64) error {
 	}
 	_, f, err := v.read(last)
 	if err != nil {
-		return err
+		return s.passing(err)
 	}
 	plain, err := v.plain(last, f)
 	if err != nil || plain == nil {
-		return err
+		return s.passing(err)
 	}
 	was, err := decodeBody(plain)
 	if err != nil {
@@ -164,11 +164,11 @@ func (s *Store) sameEntry(seq uint64, d *store.Draft) (bool, error) {
 	}
 	h, f, err := v.read(seq)
 	if err != nil {
-		return false, err
+		return false, s.passing(err)
 	}
 	plain, err := v.plain(seq, f)
 	if err != nil || plain == nil {
-		return false, err
+		return false, s.passing(err)
 	}
 	old, err := decodeBody(plain)
 	if err != nil {

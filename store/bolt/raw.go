@@ -59,6 +59,9 @@ func (s *Store) Raw(ctx context.Context, id feed.ItemID, revision int) (store.Do
 // errGone: bytes that were taken down or expired.
 var errGone = errors.New("not kept any more")
 
+// errNoBytes: the record with an entry's own bytes is not known.
+var errNoBytes = errors.New("no record has its bytes")
+
 // Document implements store.Archive.
 func (s *Store) Document(ctx context.Context, at store.Cursor) (store.Document, error) {
 	if err := ctxErr(ctx); err != nil {
@@ -221,7 +224,7 @@ func (r *rawBody) places(size int, f func(start, end int)) error {
 // if it is large enough.
 func (s *Store) partBytes(dst []byte, seq uint64, d short) ([]byte, error) {
 	if seq == 0 {
-		return nil, errors.New("no record has its bytes")
+		return nil, errNoBytes
 	}
 	v, err := s.volume(seq)
 	if err != nil {

@@ -27,10 +27,13 @@ func (v *volume) viewLog(f func(r reading) error) error {
 // get gives a record's bytes.
 func (r reading) get(seq uint64) ([]byte, error) {
 	b := r.log.Get(be64(seq))
-	if b == nil {
-		return nil, damaged(r.v.path, fmt.Errorf("record %d is missing", seq))
+	if b != nil {
+		return b, nil
 	}
-	return b, nil
+	if _, lost := r.v.lost[seq]; lost { // v.mu is held
+		return nil, fmt.Errorf("%w: %s", store.ErrLost, r.v.where(seq))
+	}
+	return nil, damaged(r.v.path, fmt.Errorf("record %d is missing", seq))
 }
 
 // scan calls f for the records up to one, in order from the number in next on, which it

@@ -163,6 +163,8 @@ func (r *reassembly) check(d *rawDocument, part func(i int) ([]byte, error)) {
 	switch {
 	case errors.Is(err, errGone):
 		r.without = append(r.without, lacking{d.h.seq, err})
+	case errors.Is(err, store.ErrLost) || errors.Is(err, errNoBytes) && r.c.report.LostRecords > 0:
+		r.c.affected++
 	case err != nil:
 		r.c.fault("%v", damaged(d.v.where(d.h.seq), err))
 	}
@@ -178,10 +180,13 @@ func (r *reassembly) rest(ctx context.Context) error {
 		if err := r.c.goOn(ctx); err != nil {
 			return err
 		}
-		if err := r.reread(l); err != nil && !errors.Is(err, store.ErrCorrupt) {
-			return err
-		} else if err != nil {
+		switch err := r.reread(l); {
+		case errors.Is(err, store.ErrLost):
+			r.c.affected++
+		case errors.Is(err, store.ErrCorrupt):
 			r.c.fault("%v", err)
+		case err != nil:
+			return err
 		}
 	}
 	return nil

@@ -48,13 +48,16 @@ func (m *remaking) close() error {
 // all applies the log up to a record.
 func (m *remaking) all(ctx context.Context, last uint64) error {
 	rr := recordReader{
-		lost: func(_ *volume, seq uint64, err error) error { return m.lost(seq, err) },
+		lost: func(v *volume, seq uint64, err error) error {
+			leaf, _ := v.lostLeaf(seq)
+			return m.lost(seq, leaf, err)
+		},
 		record: func(r reading, seq uint64, b []byte) error {
 			h, f, err := r.v.parse(seq, b)
 			if err != nil {
-				return m.lost(seq, err)
+				return m.lost(seq, tlog.Hash{}, err)
 			}
-			return m.add(&h, f.head, leafHash(seq, f.kind, f.head), func() ([]byte, error) { return r.plain(nil, seq, f) })
+			return m.add(&h, f.head, leafHash(seq, f.kind, f.head), f.pack == nil, func() ([]byte, error) { return r.plain(nil, seq, f) })
 		},
 		at: func(_ *volume, next uint64) error {
 			m.s.opts.Progress("rebuild", int64(next-1), int64(last))
@@ -68,15 +71,18 @@ func (m *remaking) all(ctx context.Context, last uint64) error {
 	return nil
 }
 
-// add applies the next record.
-func (m *remaking) add(h *header, head []byte, leaf tlog.Hash, plain func() ([]byte, error)) (err error) {
-	defer guard("catalog made anew", &err)
+// add applies the next record. bodiless: it has no body.
+func (m *remaking) add(h *header, head []byte, leaf tlog.Hash, bodiless bool, plain func() ([]byte, error)) (err error) {
+	defer guard("catalog made anew", &err)()
 	if err := m.begin(); err != nil {
 		return err
 	}
 	err = m.c.apply(h, head, plain)
 	if errors.Is(err, store.ErrCorrupt) {
-		return m.lost(h.seq, err)
+		return m.lost(h.seq, leaf, err)
+	}
+	if err == nil {
+		err = m.c.strippedOf(h, bodiless)
 	}
 	if err == nil {
 		err = m.c.growBy(h.seq, leaf, h.time)
@@ -87,16 +93,17 @@ func (m *remaking) add(h *header, head []byte, leaf tlog.Hash, plain func() ([]b
 	return m.next()
 }
 
-// lost passes over a record that cannot be read.
-func (m *remaking) lost(seq uint64, why error) (err error) {
-	defer guard("catalog made anew", &err)
+// lost passes over a record that cannot be read, or what it builds on. leaf is the zero one
+// where nobody knows it.
+func (m *remaking) lost(seq uint64, leaf tlog.Hash, why error) (err error) {
+	defer guard("catalog made anew", &err)()
 	if err := m.begin(); err != nil {
 		return err
 	}
 	if m.s.ofLog(why) {
 		m.s.noteDamage(why)
 	}
-	if err := m.c.passOver(seq); err != nil {
+	if err := m.c.passOver(seq, leaf); err != nil {
 		return err
 	}
 	return m.next()
@@ -149,7 +156,7 @@ const rowsAtOnce = 50_000
 
 // finish writes the sorted rows, and all to disk.
 func (m *remaking) finish() (err error) {
-	defer guard("catalog made anew", &err)
+	defer guard("catalog made anew", &err)()
 	if err := m.commit(); err != nil {
 		return err
 	}

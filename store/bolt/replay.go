@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 
 	"go.etcd.io/bbolt"
+	"golang.org/x/mod/sumdb/tlog"
 
 	"chancery/feed"
 	"chancery/store"
@@ -116,10 +117,9 @@ func (s *Store) openCatalog(ctx context.Context) error {
 			s.log.WarnContext(ctx, "making the catalog anew", "why", why.Error(), "records", last)
 		}
 		if s.opts.ReadOnly {
-			if s.temp, err = os.MkdirTemp("", "chancery-catalog-"); err != nil {
+			if path, err = s.inTemp("catalog.bolt"); err != nil {
 				return err
 			}
-			path = filepath.Join(s.temp, "catalog.bolt")
 		}
 		if db, err = s.rebuild(ctx, path, last); err != nil {
 			return err
@@ -249,7 +249,15 @@ func (s *Store) replay(ctx context.Context, db *bbolt.DB, mem *memory, last uint
 				if c.end >= last {
 					break
 				}
-				if err := s.replayOne(c, c.end+1); err != nil {
+				err := s.replayOne(c, c.end+1)
+				if errors.Is(err, store.ErrCorrupt) && s.ofLog(err) { // what can be read shall be
+					s.noteDamage(err)
+					var leaf tlog.Hash
+					if leaf, err = s.leafAnyway(c.end + 1); err == nil {
+						err = c.passOver(c.end+1, leaf)
+					}
+				}
+				if err != nil {
 					return err
 				}
 			}
@@ -284,12 +292,15 @@ func (s *Store) replayOne(c *catalogTx, seq uint64) error {
 	if err := c.apply(&h, f.head, func() ([]byte, error) { return v.plain(seq, f) }); err != nil {
 		return err
 	}
+	if err := c.strippedOf(&h, f.pack == nil); err != nil {
+		return err
+	}
 	return c.grow(seq, f.kind, f.head, h.time)
 }
 
 // updateCatalog runs f in a write transaction of a catalog alone.
 func (s *Store) updateCatalog(db *bbolt.DB, mem *memory, f func(c *catalogTx) error) (err error) {
-	defer guard("catalog", &err)
+	defer guard("catalog", &err)()
 	tx, err := db.Begin(true)
 	if err != nil {
 		return system(err)
@@ -299,6 +310,7 @@ func (s *Store) updateCatalog(db *bbolt.DB, mem *memory, f func(c *catalogTx) er
 	if err != nil {
 		return err
 	}
+	c.isLost = s.isLost
 	if err := f(c); err != nil {
 		return err
 	}

@@ -43,7 +43,10 @@ func (t *txn) expirable(before time.Time) ([]uint64, error) {
 	for _, seq := range all {
 		h, f, err := t.s.rawHead(seq)
 		if err != nil {
-			return nil, err
+			if err := t.s.passing(err); err != nil {
+				return nil, err
+			}
+			continue
 		}
 		if h.time < nanos(before) && len(old) < maxExpired {
 			if f.pack == nil { // taken down already

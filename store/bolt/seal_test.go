@@ -11,7 +11,6 @@ import (
 
 	"go.etcd.io/bbolt"
 
-	"chancery/feed"
 	"chancery/store"
 	"chancery/store/bolt"
 	"chancery/store/storetest"
@@ -104,67 +103,4 @@ func TestUnfinishedVolume(t *testing.T) {
 	if _, err := os.Stat(files[len(files)-1]); err == nil {
 		t.Error("the unfinished volume is still there")
 	}
-}
-
-// OPS-26: whichever page of a volume is damaged, branch or leaf, the archive opens or
-// says which file cannot be read; if it opens, what can be read is, and Verify and Ping
-// tell of the rest. A sealed volume's records never keep it from opening.
-func TestDamagedVolumePages(t *testing.T) {
-	dir, s, ids := stuffed(t, bolt.Options{VolumeSize: 2 << 20})
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
-	files := volumesOf(t, dir)
-	const page = 64 << 10
-	for i, path := range []string{files[0], files[len(files)-1]} {
-		whole, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		opened, faults, step := 0, 0, int64(page)
-		if testing.Short() {
-			step = 5 * page
-		}
-		for at := int64(2 * page); at < int64(len(whole)); at += step {
-			if err := os.WriteFile(path, whole, 0o644); err != nil {
-				t.Fatal(err)
-			}
-			scribble(t, path, at, page)
-			s, err := bolt.Open(t.Context(), dir, bolt.Options{})
-			if err != nil {
-				if !errors.Is(err, store.ErrCorrupt) || !strings.Contains(err.Error(), path) {
-					t.Errorf("volume %d, page %d: open: %v, want ErrCorrupt that names the file", i, at/page, err)
-				}
-				continue
-			}
-			opened++
-			var got []feed.Item
-			for j := 0; j < len(ids); j += 20 {
-				items, err := s.Items(t.Context(), ids[j:j+1], store.AllFields)
-				if err != nil && !errors.Is(err, store.ErrCorrupt) && !errors.Is(err, store.ErrNotFound) {
-					t.Errorf("volume %d, page %d: %v", i, at/page, err)
-				}
-				got = append(got, items...)
-			}
-			rep, err := s.Verify(t.Context(), true, nil)
-			if err != nil || len(rep.Faults) == 0 && len(got) < len(ids)/20 {
-				t.Errorf("volume %d, page %d: %d items and %d faults, %v", i, at/page, len(got), len(rep.Faults), err)
-			}
-			if len(rep.Faults) > 0 {
-				faults++
-				if len(got) == 0 {
-					t.Errorf("volume %d, page %d: nothing can be read", i, at/page)
-				}
-			}
-			_ = s.Close()
-		}
-		t.Logf("volume %d of %d pages: opened %d times, %d with faults", i, len(whole)/page, opened, faults)
-		if i == 0 && (opened == 0 || faults == 0) {
-			t.Errorf("opened %d times, %d with faults", opened, faults)
-		}
-		if err := os.WriteFile(path, whole, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	sound(t, open(t, dir, bolt.Options{}))
 }

@@ -36,6 +36,12 @@ func (s *Store) finishTakedowns() error {
 			return err
 		}
 		h, _, err := v.read(seq)
+		if errors.Is(err, store.ErrCorrupt) { // whose content was to go is in the catalog
+			if err := s.passing(err); err != nil {
+				return err
+			}
+			err = s.allTakenDown(items)
+		}
 		if err != nil {
 			return err
 		}
@@ -57,7 +63,11 @@ func (s *Store) finishTakedowns() error {
 			}
 		}
 		if len(seqs) > 0 {
-			if err := s.strip(v, seqs); err != nil {
+			err := s.strip(v, seqs)
+			if err != nil && s.healFor(err) { // what cannot be read is not in the new file
+				err = s.strip(v, seqs)
+			}
+			if err != nil {
 				return err
 			}
 		}
@@ -69,6 +79,19 @@ func (s *Store) finishTakedowns() error {
 			}
 		}
 		return nil
+	})
+}
+
+// allTakenDown adds all items that are taken down.
+func (s *Store) allTakenDown(items map[feed.ItemID]bool) error {
+	return s.viewCatalog(func(c *catalogTx) error {
+		return c.b[bItems].ForEach(func(k, v []byte) error {
+			r, err := decodeRow(v)
+			if err == nil && r.takenDown {
+				items[feed.ItemID(k)] = true
+			}
+			return err
+		})
 	})
 }
 
@@ -114,7 +137,7 @@ func (s *Store) recordsOf(items map[feed.ItemID]bool) ([]uint64, error) {
 			return nil, err
 		}
 		h, _, err := v.read(seq)
-		if err != nil {
+		if err := s.passing(err); err != nil {
 			return nil, err
 		}
 		came[h.raw] = true
@@ -127,12 +150,18 @@ func (s *Store) recordsOf(items map[feed.ItemID]bool) ([]uint64, error) {
 		}
 		h, f, err := v.read(seq)
 		if err != nil {
-			return nil, err
+			if err := s.passing(err); err != nil {
+				return nil, err
+			}
+			continue
 		}
 		unreadable := false
 		if len(h.parts) == 0 && !came[seq] && f.pack != nil {
 			if unreadable, err = v.unreadable(seq, f); err != nil {
-				return nil, err
+				if err := s.passing(err); err != nil {
+					return nil, err
+				}
+				unreadable = true // nobody knows what is in it
 			}
 		}
 		if unreadable || len(h.parts) == 0 && came[seq] || slices.ContainsFunc(h.inline, func(i int) bool {
@@ -161,7 +190,7 @@ func (v *volume) unreadable(seq uint64, f framed) (bool, error) {
 // strip takes salt and body out of records, and makes sure that no trace is left in
 // free pages: the volume is written anew beside the old file and put in its place.
 func (s *Store) strip(v *volume, seqs []uint64) (err error) {
-	defer guard(v.path, &err)
+	defer guard(v.path, &err)()
 	gone := make(map[uint64]bool, len(seqs))
 	for _, seq := range seqs {
 		gone[seq] = true
@@ -190,15 +219,23 @@ func (s *Store) strip(v *volume, seqs []uint64) (err error) {
 	defer v.mu.Unlock()
 	if err = v.replace(tmp, v != s.vols[len(s.vols)-1]); err != nil {
 		_ = os.Remove(tmp) // not there if it is in place
+		return err
 	}
-	return err
+	for _, aside := range asideOf(v.path) { // the content is in there, too
+		s.log.Warn("removed a damaged file that was put aside: it has content that was to be removed", "file", aside)
+		err = errors.Join(err, os.Remove(aside))
+	}
+	return system(err)
 }
 
 // copyVolume writes the records of a volume, as change gives them, into an empty file.
 func copyVolume(v *volume, out *bbolt.DB, change func(seq uint64, b []byte) ([]byte, error)) error {
 	return v.view(func(tx *bbolt.Tx) error {
-		for _, name := range [][]byte{bucketMeta, bucketDict, bucketLog} {
+		for _, name := range [][]byte{bucketMeta, bucketDict, bucketSpare, bucketLost, bucketLog} {
 			src := tx.Bucket(name)
+			if src == nil {
+				continue
+			}
 			cur := src.Cursor()
 			k, val := cur.First()
 			for first := true; first || k != nil; first = false {

@@ -109,3 +109,27 @@ func treeReader(b *bbolt.Bucket) tlog.HashReaderFunc {
 		return out, nil
 	}
 }
+
+// leaf is the leaf hash of a record, as the tree has it.
+func (c *catalogTx) leaf(seq uint64) (tlog.Hash, bool) { return leafIn(c.b[bTree], seq) }
+
+// leafIn reads a leaf hash, held to the hash above it if that is there; the zero one is
+// none.
+func leafIn(b *bbolt.Bucket, seq uint64) (h tlog.Hash, ok bool) {
+	n := seq - 1
+	row := b.Get(tile{0, n / tileWidth}.key())
+	at := int(n%tileWidth) * tlog.HashSize
+	if len(row) < at+tlog.HashSize || len(row)%tlog.HashSize != 0 {
+		return h, false
+	}
+	h = tlog.Hash(row[at : at+tlog.HashSize])
+	if len(row) == tileWidth*tlog.HashSize {
+		n /= tileWidth
+		above := b.Get(tile{1, n / tileWidth}.key())
+		at := int(n%tileWidth) * tlog.HashSize
+		if len(above) < at+tlog.HashSize || tlog.Hash(above[at:at+tlog.HashSize]) != subtree(row) {
+			return h, false
+		}
+	}
+	return h, h != tlog.Hash{}
+}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"go.etcd.io/bbolt"
 	"golang.org/x/mod/sumdb/tlog"
@@ -27,6 +28,48 @@ type check struct {
 	let    map[uint64]bool      // raw records let go by a record of KindExpired
 
 	sealing leafDigest // of the volume whose records are being read
+	seal    seal       // of that volume
+
+	unread   unread
+	affected int64 // versions and documents that build on records that are lost
+}
+
+// unread is a run of records of one volume that cannot be read.
+type unread struct {
+	v           *volume
+	first, last uint64
+	why         error // nil: they are known to be lost
+}
+
+func (c *check) addRun(r unread) {
+	if b := &c.unread; b.v == r.v && b.last+1 == r.first && (b.why == nil) == (r.why == nil) {
+		b.last = r.last
+		return
+	}
+	c.endRun()
+	c.unread = r
+}
+
+// endRun tells of records that cannot be read.
+func (c *check) endRun() {
+	r := c.unread
+	if c.unread = (unread{}); r.v == nil {
+		return
+	}
+	line := r.v.where(r.first)
+	if r.last > r.first {
+		line = fmt.Sprintf("%s: records %d to %d", r.v.path, r.first, r.last)
+	}
+	switch {
+	case r.why == nil:
+		if len(c.report.Lost) < maxFaults {
+			c.report.Lost = append(c.report.Lost, line)
+		}
+	case r.first == r.last && strings.Contains(r.why.Error(), line):
+		c.fault("%v", r.why)
+	default:
+		c.fault("%s: %v", line, r.why)
+	}
 }
 
 const maxFaults = 100
@@ -68,7 +111,7 @@ func (s *Store) Verify(ctx context.Context, deep bool, progress func(done, total
 			}
 			defer c.deep.close()
 		}
-		return c.run(ctx, progress)
+		return c.all(ctx, progress)
 	})
 	switch {
 	case err == nil:
@@ -86,8 +129,8 @@ func newCheck(s *Store) *check {
 	return &check{s: s, taken: map[feed.ItemID]bool{}, let: map[uint64]bool{}}
 }
 
-// run checks the log up to the end of the catalog, and the catalog.
-func (c *check) run(ctx context.Context, progress func(done, total int64)) error {
+// all checks the log up to the end of the catalog, and the catalog.
+func (c *check) all(ctx context.Context, progress func(done, total int64)) error {
 	if err := c.records(ctx, progress); err != nil {
 		return err
 	}
@@ -99,13 +142,17 @@ func (c *check) run(ctx context.Context, progress func(done, total int64)) error
 	if err := c.missing(); err != nil {
 		return err
 	}
+	if c.affected > 0 {
+		c.report.Lost = append(c.report.Lost, fmt.Sprintf("%d versions and documents build on lost records, and cannot be put together", c.affected))
+	}
 	c.tree()
 	c.report.Records = int64(c.ct.end)
-	if n := c.ct.counts; n.Items != c.report.Items || n.Revisions != c.report.Revisions || n.Raw != c.report.Documents {
+	whole := c.report.LostRecords == 0 // else the catalog knows more than the log has, or less
+	if n := c.ct.counts; whole && (n.Items != c.report.Items || n.Revisions != c.report.Revisions || n.Raw != c.report.Documents) {
 		c.fault("catalog: counts %d items, %d revisions and %d documents; the log has %d, %d and %d",
 			n.Items, n.Revisions, n.Raw, c.report.Items, c.report.Revisions, c.report.Documents)
 	}
-	if c.deep != nil {
+	if c.deep != nil && whole {
 		if err := c.deep.catalog.compare(c); err != nil {
 			return err
 		}
@@ -164,20 +211,23 @@ func (c *check) records(ctx context.Context, progress func(done, total int64)) e
 			return err
 		}
 		progress(int64(next-1), int64(c.ct.end))
+		c.seal = v.sealedAs()
 		if c.sealing.of == v {
 			return nil
 		}
 		c.sealing = leafDigest{of: v}
 		return c.dictionaries(v)
 	}}
-	return rr.read(c.s, 1, c.ct.end)
+	err := rr.read(c.s, 1, c.ct.end)
+	c.endRun()
+	return err
 }
 
 // record checks one record. Its bytes are those of the file.
 func (c *check) record(r reading, seq uint64, b []byte) error {
 	h, f, err := r.v.parse(seq, b)
 	if err != nil {
-		return c.lost(r.v, seq, err)
+		return c.lost(r.v, seq, err) // not one that is known to be lost
 	}
 	leaf := leafHash(seq, f.kind, f.head)
 	c.leaf(leaf)
@@ -204,16 +254,26 @@ func (c *check) record(r reading, seq uint64, b []byte) error {
 
 // lost takes note of a record that cannot be read.
 func (c *check) lost(v *volume, seq uint64, err error) error {
-	c.fault("%v", err)
-	if c.leaves < seq {
-		c.leaf(tlog.Hash{}) // the tree will not agree, but that was said
+	leaf := tlog.Hash{} // then the tree will not agree, but that was said
+	r := unread{v, seq, seq, err}
+	if errors.Is(err, store.ErrLost) {
+		leaf, _ = v.lostLeaf(seq)
+		r.why = nil
+		c.report.LostRecords++
+	} else {
+		c.s.noteDamage(err)
 	}
-	c.sealing.broken = true
+	c.addRun(r)
+	if c.leaves < seq {
+		c.leaf(leaf)
+		c.sealing.add(leaf)
+	}
+	c.sealing.broken = c.sealing.broken || leaf == tlog.Hash{}
 	c.sealed(v, seq)
 	if c.deep == nil {
 		return nil
 	}
-	return c.deep.catalog.lost(seq, err)
+	return c.deep.catalog.lost(seq, leaf, err)
 }
 
 // excuse takes note of the records whose bodies a decision takes away.
@@ -253,10 +313,11 @@ func (c *check) missing() error {
 		if err != nil {
 			return err
 		}
-		if f.kind == store.KindRaw && (len(c.taken) > 0 || c.let[seq]) {
+		lost := c.report.LostRecords > 0 // what says so may be, too
+		if f.kind == store.KindRaw && (len(c.taken) > 0 || c.let[seq] || lost) {
 			continue // a document with an entry that was taken down, or an old one
 		}
-		if !c.taken[h.item] {
+		if !c.taken[h.item] && (!lost || !c.ct.takenDown(h.item)) {
 			c.fault("%s: the body is missing, and no takedown says so", v.where(seq))
 		}
 	}
@@ -268,6 +329,12 @@ func (c *check) missing() error {
 		}
 	}
 	return nil
+}
+
+// takenDown reports whether the catalog says so of an item.
+func (c *catalogTx) takenDown(id feed.ItemID) bool {
+	r, ok, err := c.row(id)
+	return err == nil && ok && r.takenDown
 }
 
 // dictionaries compares those of a volume with their digests.
@@ -285,7 +352,7 @@ func (c *check) dictionaries(v *volume) error {
 
 // sealed compares a volume whose last record was read with its seal.
 func (c *check) sealed(v *volume, seq uint64) {
-	says, got := v.sealedAs(), &c.sealing
+	says, got := c.seal, &c.sealing // the volume may be being read
 	switch {
 	case says.records == 0 || seq != says.last || got.broken: // a broken one was named
 	case got.records != says.records:

@@ -5,16 +5,14 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
-	"strings"
 	"sync"
 	"syscall"
 
 	"go.etcd.io/bbolt"
+	"golang.org/x/mod/sumdb/tlog"
 
 	"chancery/store"
 )
@@ -41,14 +39,16 @@ type volume struct {
 	first   uint64
 	archive [16]byte
 
-	mu   sync.RWMutex // guards db and dicts, which a rewrite swaps, and seal
+	mu   sync.RWMutex // guards db and dicts, which a rewrite swaps, seal and lost
 	seal seal         // of a volume that will not grow
 	db   *bbolt.DB
+	lost map[uint64]tlog.Hash // records that cannot be read, with their leaf hashes; the zero one is not known
 	// dicts are by number. One is there before the first record that needs it, and
 	// stays while records read before a rewrite may still be unpacked.
 	dicts  map[uint64]*coders
 	newest uint64 // number of the dictionary for new records; 0: none yet
 
+	heals    int // how often it was looked at because of damage; the writer's
 	rewrites int // how often records that were there changed, or it was sealed; the writer's
 }
 
@@ -159,6 +159,7 @@ func openVolume(path string, readOnly bool) (*volume, error) {
 		if v.seal, err = decodeSeal(meta.Get(keySealed)); err != nil {
 			return damaged(path, err)
 		}
+		v.lost = loadLost(tx)
 		return v.loadDicts(tx)
 	})
 	if err != nil {
@@ -171,6 +172,9 @@ func openVolume(path string, readOnly bool) (*volume, error) {
 func (v *volume) close() error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	if v.db == nil { // damaged, at opening
+		return nil
+	}
 	return v.db.Close()
 }
 
@@ -207,7 +211,7 @@ type entry struct {
 
 // write adds records, in one commit. dict, if not nil, becomes the volume's dictionary with it.
 func (v *volume) write(recs []entry, dict []byte) (err error) {
-	defer guard(v.path, &err)
+	defer guard(v.path, &err)()
 	v.mu.RLock()
 	defer v.mu.RUnlock()
 	err = v.db.Update(func(tx *bbolt.Tx) error {
@@ -238,7 +242,7 @@ func (v *volume) loadDicts(tx *bbolt.Tx) error {
 	return b.ForEach(func(k, d []byte) error {
 		n := getUint(k)
 		if v.dicts[n] == nil {
-			v.setDict(newCoders(n, slices.Clone(d)))
+			v.setDict(newCoders(n, dictOf(tx, n, d)))
 		}
 		return nil
 	})
@@ -251,78 +255,6 @@ func (v *volume) setDict(c coders) {
 	}
 	v.dicts[c.number] = &c
 	v.newest = max(v.newest, c.number)
-}
-
-// openVolumes opens all volumes of an archive, in order. A volume that is missing
-// between others is an error that names it.
-func openVolumes(dir string, readOnly bool, log *slog.Logger) (vols []*volume, err error) {
-	defer func() {
-		if err != nil {
-			for _, v := range vols {
-				_ = v.close()
-			}
-			vols = nil
-		}
-	}()
-	names, err := filepath.Glob(filepath.Join(dir, "archive", "v*"))
-	if err != nil {
-		return nil, err
-	}
-	slices.Sort(names)
-	for i, name := range names {
-		if strings.HasSuffix(name, ".tmp") {
-			if !readOnly {
-				log.Warn("removed an unfinished file", "file", name)
-				_ = os.Remove(name)
-			}
-			continue
-		}
-		if name != volumePath(dir, uint32(len(vols)+1)) {
-			return vols, damaged(volumePath(dir, uint32(len(vols)+1)), errors.New("the volume is missing"))
-		}
-		v, err := openVolume(name, true)
-		if err != nil {
-			return vols, err
-		}
-		vols = append(vols, v)
-		switch {
-		case v.number != uint32(len(vols)):
-			return vols, damaged(name, fmt.Errorf("says that it is volume %d", v.number))
-		case v.archive != vols[0].archive:
-			return vols, damaged(name, errors.New("belongs to another archive"))
-		case len(vols) > 1:
-			last, err := vols[len(vols)-2].last()
-			if err != nil {
-				return vols, err
-			}
-			if v.first != last+1 && i == len(names)-1 && v.unfinished(vols[len(vols)-2]) {
-				vols = vols[:len(vols)-1]
-				if err := v.close(); err != nil {
-					return vols, err
-				}
-				if !readOnly {
-					log.Warn("removed an unfinished volume", "file", name)
-					_ = os.Remove(name)
-				}
-				continue
-			}
-			if v.first != last+1 {
-				return vols, damaged(name, fmt.Errorf("begins with record %d, the volume before ends with %d", v.first, last))
-			}
-		}
-	}
-	if n := len(vols); n > 0 && !readOnly {
-		// Only the last one is written.
-		live := vols[n-1]
-		if err := live.close(); err != nil {
-			return vols, err
-		}
-		if vols[n-1], err = openVolume(live.path, false); err != nil {
-			vols = vols[:n-1]
-			return vols, err
-		}
-	}
-	return vols, nil
 }
 
 // allocated is what a file takes of the disk.

@@ -35,7 +35,7 @@ type job struct {
 // submit hands a job to the writer and waits until it is durable or has failed.
 func (s *Store) submit(ctx context.Context, j *job) error {
 	if s.opts.ReadOnly {
-		return store.ErrReadOnly
+		return s.refused()
 	}
 	if err := ctxErr(ctx); err != nil {
 		return err
@@ -70,7 +70,11 @@ func (s *Store) write() {
 	for {
 		select {
 		case j := <-s.jobs:
+			s.healNoted()
 			s.commit(s.gather(j))
+			continue
+		case err := <-s.unwell:
+			s.healFor(err)
 			continue
 		case <-s.late.timer.C:
 			if err := s.saveLate(); err != nil {
@@ -172,12 +176,10 @@ func (s *Store) attempt(group []*job) bool {
 		}
 		return true
 	}
-	if s.behind {
-		if err := s.catchUp(); err != nil {
-			return all(err)
-		}
+	err := s.upToDate(group)
+	if err != nil && s.healFor(err) { // the volume that is written was damaged, and is followed by another
+		err = s.upToDate(group)
 	}
-	err := s.transact(group)
 	if err != nil {
 		s.noteDamage(err)
 		return all(err)
@@ -185,9 +187,19 @@ func (s *Store) attempt(group []*job) bool {
 	return true
 }
 
+// upToDate is transact, when the catalog has seen the log.
+func (s *Store) upToDate(group []*job) error {
+	if s.behind {
+		if err := s.catchUp(); err != nil {
+			return err
+		}
+	}
+	return s.transact(group)
+}
+
 // transact runs the jobs of a group and commits. An error means that none is done.
 func (s *Store) transact(group []*job) (err error) {
-	defer guard("archive", &err)
+	defer guard("archive", &err)()
 	tx, err := s.cat.Begin(true)
 	if err != nil {
 		return system(err)
@@ -197,6 +209,7 @@ func (s *Store) transact(group []*job) (err error) {
 	if err != nil {
 		return err
 	}
+	c.isLost = s.isLost
 	t := &txn{catalogTx: c, s: s, live: s.vols[len(s.vols)-1], first: c.end + 1, next: c.end + 1, now: time.Now().UTC()}
 	if s.near == nil {
 		s.near = &nearCache{days: map[uint32]*nearDay{}}

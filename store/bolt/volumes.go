@@ -1,0 +1,176 @@
+package bolt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"chancery/store"
+)
+
+// openVolumes opens all volumes of an archive, in order. One that is missing between
+// others, or is not of this archive, is an error that names it. What can be read of a
+// damaged one is written anew, and a damaged newest one is followed by another.
+func (s *Store) openVolumes(ctx context.Context) error {
+	names, err := s.volumeFiles(ctx)
+	if err != nil {
+		return err
+	}
+	var faults []error // of each volume, or nil
+	half := false      // of the newest
+	for i, name := range names {
+		if name != volumePath(s.dir, uint32(i+1)) {
+			return damaged(volumePath(s.dir, uint32(i+1)), errors.New("the volume is missing"))
+		}
+		v, fault, h, err := openSound(name)
+		if err != nil {
+			return err
+		}
+		if v.number == 0 {
+			v.number = uint32(i + 1)
+		}
+		s.vols, faults, half = append(s.vols, v), append(faults, fault), h
+		if v.number != uint32(i+1) {
+			return damaged(name, fmt.Errorf("says that it is volume %d", v.number))
+		}
+	}
+	if err := s.checkFaults(ctx, faults, half); err != nil {
+		return err
+	}
+	return s.checkOrder(ctx)
+}
+
+// volumeFiles lists the files of volumes, and removes those that were not finished.
+func (s *Store) volumeFiles(ctx context.Context) (names []string, err error) {
+	all, err := filepath.Glob(filepath.Join(s.dir, "archive", "v*"))
+	if err != nil {
+		return nil, err
+	}
+	slices.Sort(all)
+	for _, name := range all {
+		base, _, aside := strings.Cut(name, asideMark)
+		switch {
+		case strings.HasSuffix(name, ".tmp"):
+			if !s.opts.ReadOnly {
+				s.log.WarnContext(ctx, "removed an unfinished file", "file", name)
+				_ = os.Remove(name)
+			}
+		case aside && !slices.Contains(all, base) && !slices.Contains(names, base):
+			// It was to be put aside, and what was to take its place never came.
+			if s.opts.ReadOnly {
+				continue
+			}
+			if err := os.Rename(newestAside(base), base); err != nil {
+				return nil, system(err)
+			}
+			names = append(names, base)
+		case aside:
+		default:
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+// openSound opens a volume for reading. fault says what is wrong with its structure:
+// then v may know little, and have no database. half: see inspect.
+func openSound(path string) (v *volume, fault error, half bool, err error) {
+	half, fault = inspect(path)
+	if fault != nil && !errors.Is(fault, store.ErrCorrupt) {
+		return nil, nil, false, fault
+	}
+	if st, serr := os.Stat(path); serr == nil && st.Size() == 0 {
+		return &volume{path: path}, fault, half, nil // bbolt would begin it anew
+	}
+	v, err = openVolume(path, true)
+	switch {
+	case err == nil && fault == nil:
+		fault = v.needless()
+	case err != nil && fault != nil && !errors.Is(err, store.ErrNewer):
+		v, err = &volume{path: path}, nil
+	case errors.Is(err, store.ErrCorrupt):
+		v, fault, err = &volume{path: path}, err, nil
+	}
+	return v, fault, half, err
+}
+
+// needless is an error if a dictionary is not what was stored: the newest volume must
+// not be written with it, and another's can be mended if there is its spare.
+func (v *volume) needless() error {
+	spoiled, err := v.spoiledDicts()
+	if err != nil {
+		return err
+	}
+	for _, n := range spoiled {
+		if v.sealedAs().records == 0 || v.spared(n) {
+			return damaged(v.path, fmt.Errorf("dictionary %d is not what was stored", n))
+		}
+	}
+	return nil
+}
+
+// checkOrder holds that volumes are of one archive and follow each other.
+func (s *Store) checkOrder(ctx context.Context) error {
+	for i, v := range s.vols {
+		if v.archive != s.vols[0].archive {
+			return damaged(v.path, errors.New("belongs to another archive"))
+		}
+		if i == 0 {
+			continue
+		}
+		before := s.vols[i-1]
+		last, err := before.last()
+		if err != nil {
+			return err
+		}
+		if v.first == last+1 {
+			continue
+		}
+		if i == len(s.vols)-1 && v.unfinished(before) {
+			s.vols = s.vols[:i]
+			if err := v.close(); err != nil {
+				return err
+			}
+			if !s.opts.ReadOnly {
+				s.log.WarnContext(ctx, "removed an unfinished volume", "file", v.path)
+				_ = os.Remove(v.path)
+			}
+			return nil
+		}
+		return damaged(v.path, fmt.Errorf("begins with record %d, the volume before ends with %d", v.first, last))
+	}
+	return nil
+}
+
+// openLive opens the newest volume for writing, the only one that is written. The catalog
+// has agreed that it is the newest.
+func (s *Store) openLive() error {
+	n := len(s.vols)
+	if n == 0 || s.opts.ReadOnly {
+		return nil
+	}
+	live := s.vols[n-1]
+	if end := live.sealedAs(); end.records > 0 { // the process ended before the next one was made, or it was taken away
+		next, err := createVolume(s.dir, live.number+1, end.last+1, live.archive)
+		if err != nil {
+			return err
+		}
+		s.vols = append(s.vols, next)
+		return nil
+	}
+	if err := live.close(); err != nil {
+		return err
+	}
+	s.vols = s.vols[:n-1]
+	live, err := openVolume(live.path, false)
+	if err != nil {
+		return err
+	}
+	s.vols = append(s.vols, live)
+	return nil
+}
