@@ -250,7 +250,10 @@ func archiveAt(dir string) error {
 // openArchive opens the archive files. The error wraps store.ErrBusy and says who
 // has them if another process does.
 func openArchive(ctx context.Context, c *Config, dir, command string, readOnly bool, log *slog.Logger, progress func(what string, done, total int64)) (store.Store, error) {
+	made := false
 	if !readOnly {
+		_, err := os.Stat(dir)
+		made = errors.Is(err, fs.ErrNotExist)
 		if err := os.MkdirAll(dir, 0o750); err != nil {
 			return nil, fmt.Errorf("data directory: %w", err)
 		}
@@ -264,6 +267,9 @@ func openArchive(ctx context.Context, c *Config, dir, command string, readOnly b
 		NoDocuments: c.Archive.KeepDocuments == keepNone,
 	})
 	if err != nil {
+		if made {
+			_ = os.Remove(dir) // only if nothing is in it
+		}
 		return nil, err
 	}
 	return s, nil

@@ -140,8 +140,12 @@ func Open(ctx context.Context, dir string, o Options) (_ *Store, err error) {
 	if s.lock, err = takeLock(ctx, dir, o.Command, o.ReadOnly, o.Wait, o.Waiting); err != nil {
 		return nil, err
 	}
+	fresh := !o.ReadOnly && isFresh(dir)
 	defer func() {
 		if err != nil {
+			if fresh {
+				unmake(dir)
+			}
 			_ = s.release() // what went wrong first counts
 		}
 	}()
@@ -177,6 +181,24 @@ func Open(ctx context.Context, dir string, o Options) (_ *Store, err error) {
 	}
 	go s.write() //nolint:contextcheck // it outlives the call: Close ends it, not the context of Open
 	return s, nil
+}
+
+// isFresh reports whether there is nothing of an archive in a directory but the lock.
+func isFresh(dir string) bool {
+	for _, name := range []string{"archive", "catalog.bolt", "ledger.bolt"} {
+		if _, err := os.Lstat(filepath.Join(dir, name)); !errors.Is(err, fs.ErrNotExist) {
+			return false
+		}
+	}
+	return true
+}
+
+// unmake takes away what Open made in a fresh directory before it failed. The lock is
+// held meanwhile.
+func unmake(dir string) {
+	for _, name := range []string{"archive", "catalog.bolt", "catalog.bolt.new", "ledger.bolt", "ledger.bolt.new", "lock"} {
+		_ = os.RemoveAll(filepath.Join(dir, name))
+	}
 }
 
 // lostVolumes is an error where there is no volume but a catalog or a ledger: they are
