@@ -26,7 +26,7 @@ import (
 type chain struct {
 	id    string
 	shelf *shelf
-	gen   atomic.Uint64 // counts changes
+	gen   atomic.Uint64 // counts changes, from another number in each chain
 
 	mu      sync.Mutex   // guards all below
 	cursor  store.Cursor // of what is in pages and pending
@@ -87,6 +87,7 @@ func (p *Publisher) openChain(ctx context.Context, f *shelf) (*chain, error) {
 		return nil, err
 	}
 	c := &chain{id: chainID(f, string(epoch)), shelf: f}
+	c.gen.Store(p.openings.Add(1) << 32) // a feed that was made without this chain, or with another, is made again
 	b, err := p.ledger(ctx, tailKey(f.name))
 	if err != nil || b == nil {
 		return c, err

@@ -82,7 +82,8 @@ type Publisher struct {
 	manners    func() web.Manners                              // nil: nothing is polled here
 	opened     chan struct{}                                   // closed when histories are open
 	openOnce   sync.Once
-	idle       *sync.Cond // signals that cursor moved
+	openings   atomic.Uint64 // of chains, counted
+	idle       *sync.Cond    // signals that cursor moved
 }
 
 // state is what is published, by the configuration. Other definitions are another
@@ -173,7 +174,13 @@ func (p *Publisher) run(ctx context.Context) error {
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return p.follow(gctx, g) })
 	if p.hub != nil {
-		g.Go(func() error { return p.hub.Run(gctx) })
+		g.Go(func() error {
+			// Without their histories feeds would look changed to the hub.
+			if err := p.Ready(gctx); err != nil {
+				return err
+			}
+			return p.hub.Run(gctx)
+		})
 	}
 	if p.pinger != nil {
 		g.Go(func() error { return p.pinger.Run(gctx) })

@@ -1,6 +1,7 @@
 package publish
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -8,10 +9,12 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"chancery/feed"
 	"chancery/publish/hub"
+	"chancery/store/storetest"
 )
 
 // PUB-77, PUB-78: every feed names the hub, and a committed change reaches a
@@ -136,4 +139,56 @@ func TestOutsideHub(t *testing.T) {
 	if page.Code != http.StatusOK || strings.Contains(page.Header().Get("Link")+page.Body.String(), `rel="hub"`) {
 		t.Errorf("an archive document has a hub: %d %s", page.Code, page.Header().Get("Link"))
 	}
+}
+
+// slowHistory is an archive whose histories take a while to open.
+type slowHistory struct{ *storetest.Model }
+
+func (s slowHistory) LedgerGet(ctx context.Context, space, key string) ([]byte, error) {
+	if space == historySpace {
+		time.Sleep(time.Second)
+	}
+	return s.Model.LedgerGet(ctx, space, key)
+}
+
+// roundTrip is a transport.
+type roundTrip func(r *http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// PUB-78: after a restart subscribers get nothing that they have, also where feeds with
+// a history could be made before the history is known.
+func TestHubAfterRestart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		delivered := 0
+		w := &world{t: t, store: newModel(), now: start}
+		w.before = func(p *Publisher) {
+			p.EnableHub(hub.DefaultConfig(), roundTrip(func(r *http.Request) (*http.Response, error) {
+				if r.Method == http.MethodPost {
+					delivered++
+				}
+				return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader(r.URL.Query().Get("hub.challenge")))}, nil
+			}))
+		}
+		w.start(testConfig(), testTopics())
+		w.fill("one", 60, "iran")
+		form := url.Values{"hub.mode": {"subscribe"}, "hub.topic": {"https://feeds.example.org/feeds/iran.atom"}, "hub.callback": {"https://reader.example/cb"}}
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "https://feeds.example.org/hub", strings.NewReader(form.Encode()))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		w.web.ServeHTTP(httptest.NewRecorder(), r)
+		synctest.Wait()
+		if w.pub.hub.Count() != 1 {
+			t.Fatal("not subscribed")
+		}
+		w.startOn(testConfig(), testTopics(), slowHistory{w.store})
+		if w.atom("/feeds/iran.atom").link("prev-archive") == "" {
+			t.Fatal("the feed has no history")
+		}
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if delivered != 0 {
+			t.Errorf("%d deliveries of what the subscriber has", delivered)
+		}
+		w.stop()
+	})
 }
