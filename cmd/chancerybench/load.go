@@ -14,15 +14,18 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// loadBench measures, under the load of an operator's daemon, how long a commit takes
-// and how soon a new post is in the feeds and found: all feeds of a farm are polled
-// round after round, of which every fifth has news each time, with the whole pipeline
-// and the index behind it, while readers ask for feeds, pages and searches.
+// loadBench measures, under the load that an operator's daemon has, only more of it,
+// how long a commit takes and how soon a new post is in the feeds and found. The daemon
+// polls the feeds of a farm by its own schedule, each every few seconds in place of every
+// hour; each second some of them have a new post, some have edited one, and new posts are
+// copied to others. The whole pipeline and the index are behind it, while readers ask for
+// feeds, pages and searches.
 type loadBench struct {
 	farmBench
 	plan   farmPlan
 	length time.Duration
-	posts  int // single ones, whose way is timed, at rest
+	every  time.Duration // a feed is polled
+	posts  int           // single ones, whose way is timed, at rest
 
 	d     *daemon
 	farm  string
@@ -38,20 +41,24 @@ const (
 	mostFlushed = 50
 )
 
+// volumePage is how much a commit writes at least.
+const volumePage = 64 << 10
+
 func runLoad(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("load", flag.ContinueOnError)
 	l := &loadBench{farmBench: farmBench{out: out}}
 	flags.StringVar(&l.plan.Program, "farm", "", "the feed farm: the folder of its source, which is built, or its program")
 	flags.IntVar(&l.plan.Feeds, "feeds", 1000, "how many feeds")
 	flags.DurationVar(&l.length, "for", 40*time.Second, "how long the load lasts")
+	flags.DurationVar(&l.every, "every", 10*time.Second, "how often the daemon polls each feed")
 	flags.IntVar(&l.posts, "posts", 200, "single new posts whose way is timed while nothing else is done")
 	flags.StringVar(&l.bin, "chancery", "", "the program to measure; default: build it")
 	flags.StringVar(&l.dir, "dir", "", "keep the archive and logs there; default: a temporary folder")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	if l.plan.Program == "" || l.plan.Feeds < 1 || l.length <= 0 || l.posts < 1 {
-		return errors.New("say where the feed farm is: -farm FOLDER; -feeds, -for and -posts must be positive")
+	if l.plan.Program == "" || l.plan.Feeds < 1 || l.length <= 0 || l.every < time.Second || l.posts < 1 {
+		return errors.New("say where the feed farm is: -farm FOLDER; -feeds, -for and -posts must be positive, -every a second or more")
 	}
 	clean, err := l.prepare(ctx)
 	if err != nil {
@@ -92,14 +99,18 @@ func (l *loadBench) run(ctx context.Context) error {
 	return errors.Join(l.measure(ctx, news, len(urls)), l.d.stop())
 }
 
-// configure has the daemon show its metrics and bear many requests of one client.
+// configure has the daemon show its metrics, bear many requests of one client, and poll
+// so often.
 func (l *loadBench) configure() error {
 	name := filepath.Join(l.d.dir, "config.toml")
 	b, err := os.ReadFile(name)
 	if err != nil {
 		return err
 	}
-	text := strings.Replace(string(b), `metrics_listen = ""`, "metrics_listen = \"127.0.0.1:0\"\nclient_rate = 0", 1)
+	text := strings.NewReplacer(
+		`metrics_listen = ""`, "metrics_listen = \"127.0.0.1:0\"\nclient_rate = 0",
+		`min_interval = "0s"`, fmt.Sprintf("min_interval = %[1]q\nmax_interval = %[1]q\nquiet_interval = %[1]q", l.every.String()),
+	).Replace(string(b))
 	return os.WriteFile(name, []byte(text), 0o644)
 }
 
@@ -112,25 +123,30 @@ func (l *loadBench) measure(ctx context.Context, news *newsFeed, feeds int) erro
 		return fmt.Errorf("status names %d listeners, want the public one and that of the metrics", len(st.Daemon.Listen))
 	}
 	l.base, l.admin = st.Daemon.Listen[0], st.Daemon.Listen[1]
-	var none commitCounts
-	if _, _, err := l.d.round(ctx); err != nil { // a daemon with new sources begins by itself; this waits for all
+	// A daemon with new sources begins by itself.
+	truth, err := truthOf(ctx, l.farm)
+	if err != nil {
 		return err
 	}
-	if _, err := l.d.cpu(ctx, farmQuiet); err != nil {
-		return err
+	for began := time.Now(); st.Archive.Items < int64(truth.Visible); {
+		if time.Since(began) > farmPatience {
+			return fmt.Errorf("%d of %d posts have arrived after %v", st.Archive.Items, truth.Visible, farmPatience)
+		}
+		time.Sleep(time.Second)
+		if err := l.d.query(ctx, &st, "status"); err != nil {
+			return err
+		}
 	}
+	pause(ctx, l.every) // the index and the first round's stragglers
 	fmt.Fprintf(l.out, "\n%d feeds polled for the first time, all at once\n", feeds)
 	first, err := l.counts(ctx)
 	if err != nil {
 		return err
 	}
-	if err := l.d.query(ctx, &st, "status"); err != nil {
-		return err
-	}
 	l.say("posts", float64(st.Archive.Items), "")
-	l.report(first.since(none), false)
+	l.report(first, false)
 
-	fmt.Fprintf(l.out, "\none new post, and nothing else to do\n")
+	fmt.Fprintf(l.out, "\none new post, and nothing else is new\n")
 	way := &newPost{news: news, base: l.base, socket: filepath.Join(l.d.dir, "data", "control.sock")}
 	if way.source, err = l.sourceAt(ctx, news.url()); err != nil {
 		return err
@@ -141,9 +157,6 @@ func (l *loadBench) measure(ctx context.Context, news *newsFeed, feeds int) erro
 	}
 	// Nobody need ask for anything to be flushed: what is written waits for no more to come.
 	rest.report(&l.farmBench, mostFlushed)
-	if _, err := l.d.cpu(ctx, 2*time.Second); err != nil {
-		return err
-	}
 	return l.underLoad(ctx, way)
 }
 
@@ -167,25 +180,24 @@ func (l *loadBench) underLoad(ctx context.Context, way *newPost) error {
 	if err != nil {
 		return err
 	}
-	size := before.bytes / max(before.sync.count(), 1)
 	live, end := context.WithTimeout(ctx, l.length)
 	defer end()
 	readers := newSoakReaders(l.base)
 	group, live := errgroup.WithContext(live)
-	rounds, polls := 0, 0
 	group.Go(func() error { return readers.run(live) })
 	group.Go(func() error {
-		for live.Err() == nil {
-			if err := get(ctx, l.farm+"/ctl/advance?new=1&feeds=0.2&edits=0.5&syndicate=0.2", nil); err != nil {
+		second := time.NewTicker(time.Second)
+		defer second.Stop()
+		for {
+			if err := get(ctx, l.farm+"/ctl/advance?new=1&feeds=0.02&edits=1&syndicate=0.2", nil); err != nil {
 				return err
 			}
-			var r farmRound
-			if err := l.d.query(ctx, &r, "poll", "--all"); err != nil {
-				return err
+			select {
+			case <-live.Done():
+				return context.Cause(live)
+			case <-second.C:
 			}
-			rounds, polls = rounds+1, polls+r.Sources
 		}
-		return context.Cause(live)
 	})
 	var times *postTimes
 	group.Go(func() (err error) {
@@ -194,7 +206,7 @@ func (l *loadBench) underLoad(ctx context.Context, way *newPost) error {
 	})
 	var busy bareSyncs
 	group.Go(func() (err error) {
-		busy, err = syncFile(live, l.d.dir, size, 0, 100*time.Millisecond)
+		busy, err = syncFile(live, l.d.dir, volumePage, 0, 100*time.Millisecond)
 		return err
 	})
 	if err := group.Wait(); err != nil && !errors.Is(err, context.DeadlineExceeded) {
@@ -208,24 +220,21 @@ func (l *loadBench) underLoad(ctx context.Context, way *newPost) error {
 	if err := l.d.query(ctx, &st, "status"); err != nil {
 		return err
 	}
-	fmt.Fprintf(l.out, "\n%v of load: rounds of all feeds, new posts in a fifth of them each time; %d readers\n", l.length, soakReaderCount)
-	l.say("rounds", float64(rounds), "")
-	l.say("polls", float64(polls), "")
+	fmt.Fprintf(l.out, "\n%v of load: each feed polled every %v, new posts in 2 %% of them and as many edits each second; %d readers\n", l.length, l.every, soakReaderCount)
+	l.say("polls", float64(after.polls-before.polls), "")
 	l.say("posts in the archive then", float64(st.Archive.Items), "")
+	l.say("the daemon, CPU", (after.cpu - before.cpu).Seconds(), "s")
 	readers.report(&l.farmBench)
 	l.report(after.since(before), true)
 	fmt.Fprintf(l.out, "one new post in the midst of that\n")
 	times.report(&l.farmBench, mostArrival)
-	if _, err := l.d.cpu(ctx, 2*time.Second); err != nil {
-		return err
-	}
-	quiet, err := syncFile(ctx, l.d.dir, size, 500, 0)
+	quiet, err := syncFile(ctx, l.d.dir, volumePage, 500, 0)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(l.out, "a write and fdatasync of %.0f KB, beside it: what the disk takes for one of four that a commit needs\n", float64(size)/1e3)
+	fmt.Fprintf(l.out, "a write and fdatasync of %d KiB in the same directory: what the disk takes for one of the four that a commit needs\n", volumePage>>10)
 	busy.report(&l.farmBench, "under the same load, ten a second")
-	quiet.report(&l.farmBench, "on the quiet machine, one after the other")
+	quiet.report(&l.farmBench, "after it, one after the other")
 	return nil
 }
 

@@ -17,7 +17,8 @@ import (
 // commitCounts is what the daemon's metrics say of its commits.
 type commitCounts struct {
 	commit, sync histogram
-	bytes        int64 // of the archive's files
+	polls        int64
+	cpu          time.Duration // of the daemon
 }
 
 func (l *loadBench) counts(ctx context.Context) (c commitCounts, err error) {
@@ -30,13 +31,21 @@ func (l *loadBench) counts(ctx context.Context) (c commitCounts, err error) {
 			return c, err
 		}
 	}
-	c.bytes, err = metric(text, "chancery_archive_bytes")
+	for _, outcome := range []string{"fetched", "not_modified", "unchanged", "failed", "not_stored"} {
+		n, err := metric(text, fmt.Sprintf("chancery_polls_total{outcome=%q}", outcome))
+		if err != nil {
+			return c, err
+		}
+		c.polls += n
+	}
+	c.cpu, err = processCPU(l.d.cmd.Process.Pid)
 	return c, err
 }
 
-// since is what was counted after an earlier look.
+// since is what was counted of commits after an earlier look.
 func (c commitCounts) since(before commitCounts) commitCounts {
-	return commitCounts{c.commit.since(before.commit), c.sync.since(before.sync), c.bytes - before.bytes}
+	c.commit, c.sync = c.commit.since(before.commit), c.sync.since(before.sync)
+	return c
 }
 
 // histogram is one of a daemon's metrics: how many observations were at most so large.
@@ -111,15 +120,23 @@ func (h histogram) share(bound float64) float64 {
 // bareSyncs are how long writes of one size took with their sync.
 type bareSyncs []time.Duration
 
+// pause waits, or until ctx ends.
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}
+
 // syncFile appends to a file in dir and syncs it, so often, or 0: until ctx ends, with
-// a pause after each: what any program would wait for on this disk.
-func syncFile(ctx context.Context, dir string, size int64, times int, pause time.Duration) (took bareSyncs, err error) {
+// a rest after each: what any program would wait for on this disk.
+func syncFile(ctx context.Context, dir string, size, times int, rest time.Duration) (took bareSyncs, err error) {
 	f, err := os.CreateTemp(dir, "sync-")
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, f.Close(), os.Remove(filepath.Clean(f.Name()))) }()
-	block := bytes.Repeat([]byte("chancery"), int(size)/8+1)
+	block := bytes.Repeat([]byte("chancery"), size/8)
 	for ctx.Err() == nil && (times == 0 || len(took) < times) {
 		began := time.Now()
 		if _, err := f.Write(block); err != nil {
@@ -129,10 +146,7 @@ func syncFile(ctx context.Context, dir string, size int64, times int, pause time
 			return took, err
 		}
 		took = append(took, time.Since(began))
-		select {
-		case <-ctx.Done():
-		case <-time.After(pause):
-		}
+		pause(ctx, rest)
 	}
 	return took, nil
 }

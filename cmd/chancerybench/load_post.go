@@ -135,14 +135,19 @@ func (p *newPost) one(ctx context.Context, t *postTimes) error {
 		return fmt.Errorf("post %d of the news: %w", i, err)
 	}
 	left, _ := p.news.left(i)
+	for _, at := range []time.Time{feedAt, searchAt} { // the daemon's own poll may have brought it
+		if at.Before(done) {
+			done = at
+		}
+	}
 	t.durable = append(t.durable, done.Sub(left))
 	t.feed = append(t.feed, feedAt.Sub(left))
 	t.search = append(t.search, searchAt.Sub(left))
 	return nil
 }
 
-// poll has the daemon poll the news, which returns when what it brought is durable. A
-// round of all may have the source just then: it is asked again until the post has left.
+// poll has the daemon poll the news, which returns when what it brought is durable. The
+// schedule may have the source just then: it is asked again until the post has left.
 func (p *newPost) poll(ctx context.Context, i int) error {
 	for {
 		var out, errs bytes.Buffer
@@ -207,7 +212,7 @@ func (t *postTimes) report(b *farmBench, bound float64) {
 	for _, of := range []struct {
 		name string
 		took []time.Duration
-	}{{"durable (the command that polled it is answered)", t.durable}, {"in its topic's feed", t.feed}, {"found by a search", t.search}} {
+	}{{"durable", t.durable}, {"in its topic's feed", t.feed}, {"found by a search", t.search}} {
 		b.say("  from its arrival until it is "+of.name+", p50", millis(quantile(of.took, 0.5)), "ms")
 		b.atMost("  the same, p99", millis(quantile(of.took, 0.99)), "ms", bound)
 	}

@@ -43,7 +43,7 @@ func (s *soak) sample(ctx context.Context, at time.Duration) error {
 	return nil
 }
 
-// metric is the value of a metric without labels.
+// metric is the value of a metric, whose labels are part of its name.
 func metric(text []byte, name string) (int64, error) {
 	for line := range bytes.Lines(text) {
 		if value, ok := bytes.CutPrefix(line, []byte(name+" ")); ok {
