@@ -292,7 +292,7 @@ func TestStatusPage(t *testing.T) {
 	if verdict < 0 || verdict > strings.Index(body, "<table") {
 		t.Error("the verdict does not come first")
 	}
-	has(t, "status", text, "Polling is behind", "Out of order", "Its name is not known to the network", "Worth a look", "All sources", "complete")
+	has(t, "status", text, "Polling is behind", "cannot be read, and will not mend without somebody", "Out of order", "Its name is not known to the network", "Worth a look", "All sources", "complete")
 	if strings.Contains(body, "/var/lib") || strings.Contains(body, "secret") {
 		t.Error("the page tells what is not for everybody")
 	}

@@ -289,3 +289,21 @@ func TestPagesOfPrivateService(t *testing.T) {
 		t.Errorf("%d %v", rec.Code, rec.Header())
 	}
 }
+
+// The form on the home page says when what it was sent is not here, and makes no feed of
+// the rest, which would be another one.
+func TestBuilderKnowsWhatIsHere(t *testing.T) {
+	w, _ := rich(t, testConfig())
+	for path, want := range map[string]string{
+		"/?topic=iran&source=nothing": "There is no source", "/?topic=nothing": "There is no topic", "/?not=nothing": "There is no topic", "/?lang=tlh": "There is nothing in the language",
+		"/?topic=iran&not=mek&source=one&lang=en": "",
+	} {
+		body, text := w.page(path, http.StatusOK)
+		if want != "" && !strings.Contains(text, want) {
+			t.Errorf("%s does not say %q", path, want)
+		}
+		if made := strings.Contains(body, `id="address"`); made != (want == "") || want == "" && strings.Contains(text, "There is no") {
+			t.Errorf("%s: a feed is made: %v; %s", path, made, text)
+		}
+	}
+}

@@ -443,3 +443,25 @@ func TestRetitledSource(t *testing.T) {
 		t.Error("the entries of other feeds have the old name")
 	}
 }
+
+// PUB-03: a combination, which has no history of its own, is updated when an entry
+// leaves it, too.
+func TestUpdatedWhenAnEntryLeaves(t *testing.T) {
+	w := newWorld(t, testConfig(), testTopics())
+	w.add(post{source: "one", guid: "a", title: "A", text: "x", topics: []feed.TopicID{"iran", "mek"}, at: start})
+	out := w.add(post{source: "one", guid: "b", title: "B", text: "x", topics: []feed.TopicID{"iran", "mek"}, at: start})
+	before := w.get("/feeds/iran+mek.atom")
+	w.change(store.Edit{Kind: store.KindWithdrawn, Items: []feed.ItemID{out[0].ID}, By: "test"})
+	after := w.get("/feeds/iran+mek.atom")
+	updated := func(body string) string {
+		_, rest, _ := strings.Cut(body, "<updated>")
+		at, _, _ := strings.Cut(rest, "</updated>")
+		return at
+	}
+	if a, b := updated(before.Body.String()), updated(after.Body.String()); a >= b {
+		t.Errorf("updated is %s after an entry left, and was %s", b, a)
+	}
+	if strings.Contains(after.Body.String(), "<title>B</title>") {
+		t.Error("the entry is still there")
+	}
+}
