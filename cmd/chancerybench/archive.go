@@ -62,7 +62,13 @@ func runArchive(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	defer func() { _ = a.archive.Close() }()
-	return a.measure(ctx, *deep)
+	if err := a.measure(ctx, *deep); err != nil {
+		return err
+	}
+	if a.missed > 0 {
+		return fmt.Errorf("%d figures are over their bounds", a.missed)
+	}
+	return nil
 }
 
 // entries is how many posts a document has at most.
@@ -130,7 +136,7 @@ func (a *archiveBench) fill(ctx context.Context, posts int) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = cmpErr(err, s.Close()) }()
+	defer func() { err = cmp.Or(err, s.Close()) }()
 	st, err := s.Stats(ctx)
 	if err != nil {
 		return err
@@ -170,13 +176,6 @@ func (a *archiveBench) fill(ctx context.Context, posts int) (err error) {
 // together is how many documents are one commit, where it does not matter how long
 // each waits.
 const together = 64
-
-func cmpErr(a, b error) error {
-	if a != nil {
-		return a
-	}
-	return b
-}
 
 func quantile(d []time.Duration, q float64) time.Duration {
 	slices.Sort(d)
@@ -226,7 +225,7 @@ func (a *archiveBench) measure(ctx context.Context, deep bool) error {
 	before := cpu()
 	report, err := a.archive.Verify(ctx, true, nil)
 	if err != nil || len(report.Faults) > 0 {
-		return fmt.Errorf("verify: %v %w", report.Faults, err)
+		return fmt.Errorf("verify: %d faults, %v; error %v", len(report.Faults), report.Faults, err)
 	}
 	a.figure("verify --deep", float64(st.Items)/(cpu()-before).Seconds(), "items/CPU-s", 40_000, true)
 	return nil
@@ -248,7 +247,7 @@ func (a *archiveBench) show(ctx context.Context, items int) error {
 		got, err := a.archive.Items(ctx, []feed.ItemID{heads[0].ID}, store.AllFields)
 		took = append(took, time.Since(start))
 		if err != nil || len(got) != 1 || got[0].Content.Value == "" {
-			return fmt.Errorf("item %v of %d: %d found, %w", heads[0].ID, items, len(got), err)
+			return fmt.Errorf("item %v of %d: %d found whole, error %v", heads[0].ID, items, len(got), err)
 		}
 	}
 	a.figure("show: one post from anywhere, p50", millis(quantile(took, 0.5)), "ms", 0, false)
@@ -265,7 +264,7 @@ func (a *archiveBench) nothingNew(ctx context.Context) error {
 		for id, digests := range a.known {
 			seen, err := a.archive.Known(ctx, id, digests)
 			if err != nil || slices.Contains(seen, false) {
-				return fmt.Errorf("entries of %s are not known: %w", id, err)
+				return fmt.Errorf("entries of %s: known %v, error %v", id, seen, err)
 			}
 			n += len(seen)
 		}
@@ -297,7 +296,7 @@ func (a *archiveBench) backup(ctx context.Context) error {
 			return err
 		}
 		_, err = io.Copy(struct{ io.Writer }{&read}, struct{ io.Reader }{f})
-		if err = cmpErr(err, f.Close()); err != nil {
+		if err = cmp.Or(err, f.Close()); err != nil {
 			return err
 		}
 	}
