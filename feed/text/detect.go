@@ -297,8 +297,10 @@ func detectArabic(s string) string {
 }
 
 func detectCyrillic(s string) string {
+	// A language comes before those whose letters it has too: і is Belarusian and Kazakh
+	// as well as Ukrainian, љ, њ and џ are Macedonian as well as Serbian.
 	for _, c := range []struct{ lang, letters string }{
-		{"kk", "қғңұһәҚҒҢҰҺӘ"}, {"uk", "іїєґІЇЄҐ"}, {"be", "ўЎ"}, {"sr", "ђћљњџЂЋЉЊЏ"}, {"mk", "ѓќѕ"}, {"ru", "ыэёЫЭЁ"}, {"bg", "ъЪ"},
+		{"kk", "қғңұһәҚҒҢҰҺӘ"}, {"be", "ўЎ"}, {"uk", "іїєґІЇЄҐ"}, {"mk", "ѓќѕЃЌЅ"}, {"sr", "ђћљњџЂЋЉЊЏ"}, {"ru", "ыэёЫЭЁ"}, {"bg", "ъЪ"},
 	} {
 		if count(s, c.letters) >= 1+utf8.RuneCountInString(s)/400 {
 			return c.lang
