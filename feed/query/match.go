@@ -49,7 +49,7 @@ func (q *Query) Match(d *Doc, now time.Time) (Match, bool) { return q.Eval(d, d,
 func (q *Query) Eval(d *Doc, f Finder, now time.Time) (Match, bool) {
 	e := evaluation{d: d, f: f, now: now}
 	if f == Finder(d) {
-		e.known = make(map[*Term][]Place, len(q.terms))
+		e.known = make(map[termKey][]Place, len(q.terms))
 	}
 	if e.match(q.Root) != yes {
 		return Match{}, false
@@ -92,9 +92,7 @@ func EvalAny(d *Doc, f Finder, found []*Term, weights []float64) (Match, bool) {
 	for _, t := range found {
 		places := f.Places(t)
 		ok = ok || len(places) > 0 && weights[t.Index] >= 0
-		for _, p := range places {
-			e.evidence = append(e.evidence, Evidence{Term: t, Place: p, Weight: weights[t.Index]})
-		}
+		e.addPlaces(t, places, weights[t.Index])
 	}
 	if !ok {
 		return Match{}, false
@@ -122,9 +120,16 @@ type evaluation struct {
 	d        *Doc
 	f        Finder
 	now      time.Time
-	known    map[*Term][]Place
+	known    map[termKey][]Place
 	evidence []Evidence
 	tagged   float64 // points of tags that rules ask for
+}
+
+// termKey is what the places of a term depend on: those that a query has twice have the
+// same.
+type termKey struct {
+	field Field
+	key   string
 }
 
 // find is Places, asked once a term where asking is dear.
@@ -132,12 +137,24 @@ func (e *evaluation) find(t *Term) []Place {
 	if e.known == nil {
 		return e.f.Places(t)
 	}
-	p, ok := e.known[t]
+	k := termKey{t.Field, t.key}
+	p, ok := e.known[k]
 	if !ok {
 		p = e.f.Places(t)
-		e.known[t] = p
+		e.known[k] = p
 	}
 	return p
+}
+
+// maxEvidence bounds the places of all terms together that count: a text that repeats
+// one word, asked for by as many terms as a query may have, would take seconds.
+const maxEvidence = 5 * MaxPlaces
+
+// addPlaces takes the places of a term as evidence, as far as there is room.
+func (e *evaluation) addPlaces(t *Term, places []Place, weight float64) {
+	for _, p := range places[:min(len(places), maxEvidence-len(e.evidence))] {
+		e.evidence = append(e.evidence, Evidence{Term: t, Place: p, Weight: weight})
+	}
 }
 
 func (e *evaluation) match(n Node) verdict {
@@ -239,9 +256,7 @@ func (e *evaluation) collect(n Node, weight float64) {
 		e.add(a, weight)
 		e.add(b, weight)
 	case *Term:
-		for _, p := range e.find(n) {
-			e.evidence = append(e.evidence, Evidence{Term: n, Place: p, Weight: weight})
-		}
+		e.addPlaces(n, e.find(n), weight)
 	case *Tagged:
 		if t, ok := e.tag(n); ok {
 			e.tagged += max(t.Score, 1) * weight
@@ -249,8 +264,9 @@ func (e *evaluation) collect(n Node, weight float64) {
 	}
 }
 
+// add takes evidence for a NEAR, as far as there is room.
 func (e *evaluation) add(list []Evidence, weight float64) {
-	for _, p := range list {
+	for _, p := range list[:min(len(list), maxEvidence-len(e.evidence))] {
 		p.Weight *= weight
 		e.evidence = append(e.evidence, p)
 	}
@@ -296,28 +312,66 @@ func within(a, b []Evidence, distance int, any bool) []Evidence {
 	return out
 }
 
-// places lists where the terms of a NEAR's side stand, in order.
+// places lists where the terms of a NEAR's side stand, in order. Where several terms
+// have one place, the one of the greatest weight has it, so that the list is never
+// longer than the text.
 func (e *evaluation) places(n Node, weight float64) []Evidence {
 	var out []Evidence
 	switch n := n.(type) {
 	case *Term:
-		for _, p := range e.find(n) {
-			out = append(out, Evidence{Term: n, Place: p, Weight: weight})
+		found := e.find(n)
+		out = make([]Evidence, len(found))
+		for i, p := range found {
+			out[i] = Evidence{Term: n, Place: p, Weight: weight}
 		}
 	case *Weighted:
 		return e.places(n.Node, weight*n.Weight)
 	case *Or:
 		for _, c := range n.Nodes {
-			out = append(out, e.places(c, weight)...)
+			out = merge(out, e.places(c, weight))
 		}
-		sortEvidence(out)
 	}
 	return out
 }
 
+// merge joins two lists in order, each place once.
+func merge(a, b []Evidence) []Evidence {
+	if len(a) == 0 {
+		return b
+	}
+	out := make([]Evidence, 0, len(a)+len(b))
+	for len(a) > 0 && len(b) > 0 {
+		switch c := comparePlaces(&a[0], &b[0]); {
+		case c < 0:
+			out, a = append(out, a[0]), a[1:]
+		case c > 0:
+			out, b = append(out, b[0]), b[1:]
+		case abs(a[0].Weight) < abs(b[0].Weight):
+			a = a[1:]
+		default:
+			b = b[1:]
+		}
+	}
+	return append(append(out, a...), b...)
+}
+
+// comparePlaces orders by field and position, the longer of two first.
+func comparePlaces(a, b *Evidence) int {
+	if c := cmp.Compare(a.Field, b.Field); c != 0 {
+		return c
+	}
+	if c := cmp.Compare(a.Word, b.Word); c != 0 {
+		return c
+	}
+	return cmp.Compare(b.Words, a.Words)
+}
+
 func sortEvidence(list []Evidence) {
 	slices.SortStableFunc(list, func(a, b Evidence) int {
-		return cmp.Or(cmp.Compare(a.Field, b.Field), cmp.Compare(a.Word, b.Word), cmp.Compare(b.Words, a.Words), cmp.Compare(a.Term.Index, b.Term.Index))
+		if c := comparePlaces(&a, &b); c != 0 {
+			return c
+		}
+		return cmp.Compare(a.Term.Index, b.Term.Index)
 	})
 }
 

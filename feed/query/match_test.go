@@ -314,6 +314,39 @@ func TestHostileInput(t *testing.T) {
 	}
 }
 
+// A query that asks for one word as often as a search may, of a text that repeats it,
+// has bounded evidence, and costs in proportion to that (SEC-27).
+func TestRepeatedTerms(t *testing.T) {
+	d := query.NewTextDoc("", strings.Repeat("iran ", query.MaxPlaces), "")
+	many := strings.Repeat("iran OR ", 63) + "iran"
+	for _, text := range []string{many, strings.ReplaceAll(many, " OR", "^2 OR"), "(" + many + ") NEAR/8 iran"} {
+		q, err := query.Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, ok := q.Match(d, now)
+		if n := len(m.Evidence); !ok || n == 0 || n > 5*query.MaxPlaces {
+			t.Errorf("%.20s…: %t, %d places", text, ok, n)
+		}
+	}
+}
+
+// Where two terms of a NEAR's side have one place, the heavier counts, whichever stands
+// first.
+func TestNearWeights(t *testing.T) {
+	d := query.NewTextDoc("", "camp ashraf", "")
+	for _, text := range []string{"(camp^3 OR =camp) NEAR/2 ashraf", "(=camp OR camp^3) NEAR/2 ashraf"} {
+		q, err := query.Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, _ := q.Match(d, now)
+		if len(m.Evidence) != 2 || m.Evidence[0].Weight != 3 || m.Score != 8 {
+			t.Errorf("%s: %+v", text, m)
+		}
+	}
+}
+
 // Rows of names in prose are lists too, from their first to their last.
 func TestEnumerations(t *testing.T) {
 	q, err := query.Parse("Iran")
