@@ -135,13 +135,4 @@ func (a *Aggregator) AddSource(ctx context.Context, s store.Source) (store.Sourc
 	return s, a.archive.Change(ctx, []store.Edit{{Kind: store.KindSource, Source: &s, By: s.Origin}})
 }
 
-func firstOf(values ...string) string {
-	for _, v := range values {
-		if v != "" {
-			return v
-		}
-	}
-	return ""
-}
-
 func (a *Aggregator) now() time.Time { return time.Now().UTC() }

@@ -1,6 +1,7 @@
 package aggregator
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/url"
@@ -117,7 +118,7 @@ func (h *subscriptions) add(s store.Source, now time.Time) (store.Source, error)
 			return was, fmt.Errorf("%w: source %s has the address %s", ErrKnown, was.ID, was.Address())
 		}
 		s.ID, s.Added = was.ID, was.Added
-		s.Title, s.Site = firstOf(s.Title, was.Title), firstOf(s.Site, was.Site)
+		s.Title, s.Site = cmp.Or(s.Title, was.Title), cmp.Or(s.Site, was.Site)
 	}
 	if s.ID == "" {
 		s.ID = h.free(slug(s.URL, s.Title))
@@ -125,7 +126,7 @@ func (h *subscriptions) add(s store.Source, now time.Time) (store.Source, error)
 	if !feed.ValidID(string(s.ID)) {
 		return s, fmt.Errorf("%q is not an id: want [a-z0-9][a-z0-9-]*, at most 64 bytes", s.ID)
 	}
-	s.Origin = firstOf(s.Origin, "command")
+	s.Origin = cmp.Or(s.Origin, "command")
 	if s.Added.IsZero() {
 		s.Added = now
 	}

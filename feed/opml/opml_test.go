@@ -193,6 +193,17 @@ func TestFeeds(t *testing.T) {
 	}
 }
 
+// A list as long as may be is whole; of a longer one the beginning is taken, and that is said.
+func TestReadLimit(t *testing.T) {
+	for n, want := range map[int]int{MaxOutlines: 0, MaxOutlines + 1: 1} {
+		doc := "<opml><body>" + strings.Repeat(`<outline xmlUrl="https://a.example/"/>`, n) + "</body></opml>"
+		l, problems, err := Read([]byte(doc))
+		if err != nil || len(l.Outlines) != MaxOutlines || len(problems) != want {
+			t.Errorf("%d outlines: %d read, %v, %v", n, len(l.Outlines), problems, err)
+		}
+	}
+}
+
 // An outline without an address can't be written.
 func TestWriteNoURL(t *testing.T) {
 	if err := Write(&strings.Builder{}, &List{Outlines: []Outline{{Text: "a"}}}); err == nil || !strings.Contains(err.Error(), `"a"`) {

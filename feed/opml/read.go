@@ -2,6 +2,7 @@ package opml
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"net/mail"
@@ -106,7 +107,8 @@ func (r *reader) run() {
 			// No element of OPML is raw text, title least of all.
 			r.z.NextIsNotRawText()
 			r.start(tt == html.SelfClosingTagToken)
-			if len(r.list.Outlines) >= MaxOutlines {
+			if len(r.list.Outlines) > MaxOutlines {
+				r.list.Outlines = r.list.Outlines[:MaxOutlines]
 				r.problem("", fmt.Sprintf("more than %d outlines; the rest is left out", MaxOutlines))
 				return
 			}
@@ -183,7 +185,7 @@ func (r *reader) date(name, s string) time.Time {
 		return t.UTC()
 	}
 	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02 15:04:05", time.DateOnly, "Mon, 2 Jan 2006 15:04:05 MST", time.ANSIC, time.UnixDate} {
-		if t, err := time.Parse(layout, s); err == nil {
+		if t, err := time.ParseInLocation(layout, s, time.UTC); err == nil {
 			return t.UTC()
 		}
 	}
@@ -226,7 +228,7 @@ func (r *reader) outline(more, closed bool) {
 			*field = s
 		}
 	}
-	name := firstOf(o.Text, o.Title)
+	name := cmp.Or(o.Text, o.Title)
 	isFeed := o.XMLURL != "" || strings.EqualFold(o.Type, "rss") || strings.EqualFold(o.Type, "atom")
 	if isFeed {
 		if o.XMLURL == "" {
@@ -234,7 +236,7 @@ func (r *reader) outline(more, closed bool) {
 		}
 		r.subscription(o, name, category)
 	} else if closed && (link != "" || o.HTMLURL != "") {
-		r.problem(name, fmt.Sprintf("%s has no xmlUrl, so it is no feed", firstOf(o.Type, "outline")))
+		r.problem(name, fmt.Sprintf("%s has no xmlUrl, so it is no feed", cmp.Or(o.Type, "outline")))
 	}
 	if closed {
 		return
@@ -270,7 +272,7 @@ func (r *reader) subscription(o Outline, name, category string) {
 			o.HTMLURL = ""
 		}
 	}
-	o.Text = firstOf(o.Text, o.Title, o.XMLURL)
+	o.Text = cmp.Or(o.Text, o.Title, o.XMLURL)
 	for c := range strings.SplitSeq(category, ",") {
 		if c = strings.TrimSpace(c); c != "" {
 			o.Categories = append(o.Categories, c)
@@ -314,15 +316,6 @@ func (r *reader) problem(name, what string) {
 	if len(r.problems) < maxProblems {
 		r.problems = append(r.problems, Problem{Line: r.line, Name: name, What: what})
 	}
-}
-
-func firstOf(texts ...string) string {
-	for _, s := range texts {
-		if s != "" {
-			return s
-		}
-	}
-	return ""
 }
 
 // fold makes a name of s: one line, no controls.

@@ -2,6 +2,7 @@ package opml
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -92,7 +93,7 @@ func (f *folder) write(b *bytes.Buffer, indent string) {
 				fmt.Fprintf(b, " %s=\"%s\"", name, escape(value))
 			}
 		}
-		attr("text", firstOf(o.Text, o.Title, o.XMLURL))
+		attr("text", cmp.Or(o.Text, o.Title, o.XMLURL))
 		attr("type", "rss")
 		attr("xmlUrl", o.XMLURL)
 		attr("htmlUrl", o.HTMLURL)
