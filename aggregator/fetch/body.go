@@ -73,8 +73,8 @@ func (l *layer) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// read takes in the body of resp within the limits. max bounds it further if
-// positive; then a longer body is cut there instead of refused.
+// read takes in the body of resp within the limits. cut bounds it further if
+// positive: a longer body ends there instead of being refused.
 func (c *Client) read(ctx context.Context, cancel context.CancelCauseFunc, u *url.URL, resp *http.Response, cut int64) (*body, error) {
 	defer resp.Body.Close()
 	if resp.ContentLength > c.cfg.MaxWireBytes && cut == 0 {

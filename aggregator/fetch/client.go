@@ -320,7 +320,7 @@ func (c *Client) header(r *Request, where, authorization string, secret bool, ho
 		h["Accept"] = pageValue
 	}
 	if secret { // F-43, F-94
-		for name, value := range maps.All(r.Headers) {
+		for name, value := range r.Headers {
 			h.Set(name, value)
 		}
 		if authorization != "" {

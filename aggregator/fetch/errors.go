@@ -155,11 +155,7 @@ func tail(err error) string {
 	for {
 		next := errors.Unwrap(err)
 		if next == nil {
-			s := err.Error()
-			if len(s) > 200 {
-				s = s[:200] + "…"
-			}
-			return s
+			return clip(err.Error())
 		}
 		err = next
 	}

@@ -16,9 +16,13 @@ import (
 // idleConn is how long a connection is kept without a request (F-89).
 const idleConn = 30 * time.Second
 
-// sessions is how many TLS sessions are kept for resumption: a full handshake
-// costs fifteen times the rest of a 304.
-const sessions = 2048
+const (
+	// sessions is how many TLS sessions are kept for resumption: a full handshake
+	// costs fifteen times the rest of a 304.
+	sessions = 2048
+	// idleConns is how many connections are kept without a request, over all hosts.
+	idleConns = 2048
+)
 
 // transport builds the guarded transport. HTTP/2 is negotiated although a dialer
 // is set; no proxy is taken from the environment (SEC-06); decoding is ours.
@@ -36,7 +40,7 @@ func (c *Client) transport(tlsConfig *tls.Config) *http.Transport {
 		MaxResponseHeaderBytes: c.cfg.MaxHeaderBytes,
 		DisableCompression:     true,
 		IdleConnTimeout:        idleConn,
-		MaxIdleConns:           sessions,
+		MaxIdleConns:           idleConns,
 		MaxIdleConnsPerHost:    c.cfg.PerHost,
 	}
 }

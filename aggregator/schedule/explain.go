@@ -3,7 +3,6 @@ package schedule
 import (
 	"fmt"
 	"math"
-	"slices"
 	"strings"
 	"time"
 
@@ -17,15 +16,15 @@ type Explanation struct {
 	PerDay    float64       `json:"posts_per_day"` // estimate
 	Floor     time.Duration `json:"floor"`
 	Ceiling   time.Duration `json:"ceiling"`
-	Adaptive  time.Duration `json:"adaptive"`             // by the posting rate
-	LossGuard time.Duration `json:"loss_guard"`           // half of the document rolls over; 0 unknown
-	TTL       time.Duration `json:"ttl,omitempty"`        // asked for in the feed
-	UpdatePer time.Duration `json:"sy,omitempty"`         // syndication module
-	Fresh     time.Duration `json:"fresh,omitempty"`      // HTTP freshness of the last answer
-	Blind     bool          `json:"blind,omitempty"`      // the server cannot say "not modified"
-	Expired   bool          `json:"expired,omitempty"`    // the feed says that it has ended
-	Gaps      int           `json:"gaps,omitempty"`       // polls that shared nothing with the one before
-	LastGap   time.Time     `json:"last_gap,omitzero"`    //
+	Adaptive  time.Duration `json:"adaptive"`          // by the posting rate
+	LossGuard time.Duration `json:"loss_guard"`        // half of the document rolls over; 0 unknown
+	TTL       time.Duration `json:"ttl,omitempty"`     // asked for in the feed
+	UpdatePer time.Duration `json:"sy,omitempty"`      // syndication module
+	Fresh     time.Duration `json:"fresh,omitempty"`   // HTTP freshness of the last answer
+	Blind     bool          `json:"blind,omitempty"`   // the server cannot say "not modified"
+	Expired   bool          `json:"expired,omitempty"` // the feed says that it has ended
+	Gaps      int           `json:"gaps,omitempty"`    // polls that shared nothing with the one before
+	LastGap   time.Time     `json:"last_gap,omitzero"`
 	Newest    time.Time     `json:"newest,omitzero"`      // post
 	Expected  time.Time     `json:"expected_by,omitzero"` // another; see [Expected]
 	MovingTo  string        `json:"moving_to,omitzero"`   // a permanent redirect under observation
@@ -129,5 +128,5 @@ func Tally(states []store.SourceState) map[string]int {
 
 // Conditions lists all that [Tally] may count, in the order for showing.
 func Conditions() []string {
-	return slices.Clone([]string{OK, "new", Quiet, Emptied, Failing, Broken, Missing, Limited, Blocked, Leaving, Gone, "disabled"})
+	return []string{OK, "new", Quiet, Emptied, Failing, Broken, Missing, Limited, Blocked, Leaving, Gone, "disabled"}
 }

@@ -1,9 +1,6 @@
 package schedule
 
-import (
-	"math"
-	"time"
-)
+import "time"
 
 // soft reports whether a failure of this class may pass by itself, so that
 // doubling starts with the second in a row.
@@ -133,7 +130,7 @@ func (f *finisher) refused(condition, why string) {
 	if st.FirstFailure.IsZero() {
 		st.FirstFailure = f.now
 	}
-	wait := time.Duration(0)
+	var wait time.Duration
 	m.Refused = max(m.Refused, f.o.HostRefused)
 	switch {
 	case f.o.HasRetry:
@@ -142,7 +139,7 @@ func (f *finisher) refused(condition, why string) {
 			f.note("the server asks not to be polled for %s", human(f.o.RetryAfter))
 		}
 	default:
-		wait = min(4*time.Hour*time.Duration(math.Exp2(float64(min(m.Refused, 20)))), week)
+		wait = min(4*time.Hour<<min(m.Refused, 6), week) // the sixth doubling is beyond a week
 	}
 	m.Refused++
 	if f.o.Fresh > wait {

@@ -142,6 +142,11 @@ func TestRefused(t *testing.T) { // F-22 F-51 F-52 F-53 F-54
 			t.Errorf("429 number %d is shown as %q with %d failures", i+1, h.st.Condition, h.st.Failures)
 		}
 	}
+	for i := range 40 { // and so on, a week apart, however long it lasts
+		if d := h.poll(failure(429, "limited")); i >= 2 && d.HostUntil.Sub(h.st.Polled) != 7*24*time.Hour {
+			t.Fatalf("429 number %d: host held %v, want a week", i+5, d.HostUntil.Sub(h.st.Polled))
+		}
+	}
 	h.poll(unchanged)
 	if d := h.poll(failure(429, "limited")); d.HostUntil.Sub(h.st.Polled) != 4*time.Hour {
 		t.Errorf("429 after a success: host held %v", d.HostUntil.Sub(h.st.Polled))

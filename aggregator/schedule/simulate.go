@@ -19,8 +19,8 @@ type Trace struct {
 // Simulation is what polling a set of traces cost and brought.
 type Simulation struct {
 	Sources  int
-	Posts    int           // that appeared while it ran
-	Requests int           //
+	Posts    int // that appeared while it ran
+	Requests int
 	Delay    time.Duration // mean time from a post's date until a poll could see it
 	Lost     int           // posts that had left the document before a poll
 }

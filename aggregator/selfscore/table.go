@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// Kinds are the bad columns of the table, in its order.
+// kinds are the bad columns of the table, in its order.
 var kinds = []string{
 	"too soon", "not waited", "not stopped", "unconditional", "out of sequence", "made up", "left out",
 	"cookie", "referer", "query", "made-up URL", "field", "method", "agent",
