@@ -6,9 +6,8 @@ import (
 	"net/url"
 	"strings"
 
+	"chancery/feed"
 	"chancery/store"
-
-	"golang.org/x/net/idna"
 )
 
 // Normalize makes an address to ask out of what a person typed or pasted:
@@ -89,7 +88,7 @@ func key(raw string) string {
 		return ""
 	}
 	host := strings.TrimSuffix(u.Hostname(), ".")
-	if ascii, err := idna.Lookup.ToASCII(host); err == nil {
+	if ascii, err := feed.ASCIIHost(host); err == nil {
 		host = ascii
 	}
 	host = strings.TrimPrefix(host, "www.")

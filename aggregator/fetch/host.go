@@ -8,8 +8,9 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/net/idna"
 	"golang.org/x/net/publicsuffix"
+
+	"chancery/feed"
 )
 
 // HostKey names the bucket that a URL's host shares with others: its registrable
@@ -31,7 +32,7 @@ func hostKey(host string) string {
 		return a.Unmap().String()
 	}
 	if !plain(host) {
-		if ascii, err := idna.Lookup.ToASCII(host); err == nil {
+		if ascii, err := feed.ASCIIHost(host); err == nil {
 			host = ascii
 		}
 	}

@@ -73,18 +73,28 @@ func Document(posts []Post, home string, colliding []string) ([]Identity, []stri
 			links[p.Address] = append(links[p.Address], i)
 		}
 	}
+	judged := map[string]bool{} // whether an id or a link names nothing
 	bad := func(kind, value string, same []int) bool {
-		mark := hexOf(key(0, kind+value))[:12]
-		if slices.Contains(colliding, mark) || slices.Contains(colliding, everything) {
+		switch {
+		case len(same) < 2 && len(colliding) == 0: // as nearly always
+			return false
+		case slices.Contains(colliding, everything):
 			return true
 		}
-		if !unrelated(posts, same) {
-			return false
+		name := kind + value
+		if known, ok := judged[name]; ok {
+			return known
 		}
-		if colliding = append(colliding, mark); len(colliding) > maxColliding {
-			colliding = []string{everything}
+		mark := hexOf(key(0, name))[:12]
+		is := slices.Contains(colliding, mark)
+		if !is && unrelated(posts, same) {
+			is = true
+			if colliding = append(colliding, mark); len(colliding) > maxColliding {
+				colliding = []string{everything}
+			}
 		}
-		return true
+		judged[name] = is
+		return is
 	}
 	out := make([]Identity, len(posts))
 	for i, p := range posts {
@@ -173,41 +183,52 @@ func nativeID(e *feed.Entry) string {
 // posts. Entries of one id can be versions of one post (RFC 4287 §4.1.1): then
 // address and title are the same, or one of them is and the texts are alike.
 func unrelated(posts []Post, same []int) bool {
-	for _, i := range same[min(1, len(same)):] {
-		a, b := &posts[same[0]], &posts[i]
-		title := text.Fold(a.Title) == text.Fold(b.Title)
-		address := a.Address == b.Address
-		if title && address || (title || address) && alike(a, b) {
+	if len(same) < 2 {
+		return false
+	}
+	first := &posts[same[0]]
+	folded := text.Fold(first.Title)
+	var vocabulary map[string]bool // of the first, made when it is asked for
+	for _, i := range same[1:] {
+		p := &posts[i]
+		title, address := text.Fold(p.Title) == folded, p.Address == first.Address
+		switch {
+		case title && address:
 			continue
+		case title || address:
+			if vocabulary == nil {
+				vocabulary = first.vocabulary()
+			}
+			if alike(vocabulary, p.vocabulary()) {
+				continue
+			}
 		}
 		return true
 	}
 	return false
 }
 
-// alike reports whether at least half of the different words of two posts are in
-// both.
-func alike(a, b *Post) bool {
-	in := map[string]int{}
-	for _, w := range text.Words(a.Title) {
-		in[w] = 1
+// vocabulary is the different words of a post, folded.
+func (p *Post) vocabulary() map[string]bool {
+	in := map[string]bool{}
+	for _, w := range text.Words(p.Title) {
+		in[w] = true
 	}
-	for i := range a.Body.Words {
-		in[string(a.Body.Word(i))] = 1
+	for i := range p.Body.Words {
+		in[string(p.Body.Word(i))] = true
 	}
-	for _, w := range text.Words(b.Title) {
-		in[w] |= 2
-	}
-	for i := range b.Body.Words {
-		in[string(b.Body.Word(i))] |= 2
-	}
+	return in
+}
+
+// alike reports whether at least half of the words of two vocabularies are in both.
+func alike(a, b map[string]bool) bool {
 	both := 0
-	for _, n := range in {
-		if n&2 != 0 && n != 2 {
+	for w := range b {
+		if a[w] {
 			both++
 		}
 	}
-	return 2*both >= len(in)
+	return 2*both >= len(a)+len(b)-both
 }
 
 // isPage reports whether a canonical URL can be one post's address: it has a path

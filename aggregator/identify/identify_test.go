@@ -6,8 +6,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"chancery/feed"
+	"chancery/feed/feedtest"
 	"chancery/feed/text"
 	"chancery/store"
 )
@@ -164,5 +166,22 @@ func TestCollisionIsRemembered(t *testing.T) {
 	}
 	if _, colliding = Document(many, "", nil); len(colliding) != 1 {
 		t.Errorf("%d colliding ids are remembered, want one mark for all", len(colliding))
+	}
+}
+
+// Many versions of one long post in a document are compared in time by their length
+// together, not by each with each.
+func TestManyVersions(t *testing.T) {
+	posts := []Post{post("x", "b.example/0", "One", strings.Repeat("said the one to the other ", 5000))}
+	for i := range 500 {
+		posts = append(posts, post("x", fmt.Sprintf("b.example/%d", i+1), "One", "said the one to the other"))
+	}
+	start := feedtest.CPU(t)
+	ids, colliding := Document(posts, "", nil)
+	if took := feedtest.CPU(t) - start; took > 5*time.Second { // minutes, each with each
+		t.Errorf("took %v", took)
+	}
+	if len(colliding) != 0 || ids[500].Method != "guid" {
+		t.Errorf("%v, %s", colliding, ids[500].Method)
 	}
 }

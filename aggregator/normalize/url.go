@@ -6,7 +6,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"golang.org/x/net/idna"
+	"chancery/feed"
 )
 
 // tracking are query parameters that say how a reader came to a page and not
@@ -54,7 +54,7 @@ func canonicalHost(scheme, host string) string {
 	}
 	host = strings.TrimSuffix(strings.ToLower(host), ".")
 	if !isASCII(host) || strings.Contains(host, "xn--") { // others idna leaves as they are
-		if ascii, err := idna.Lookup.ToASCII(host); err == nil {
+		if ascii, err := feed.ASCIIHost(host); err == nil {
 			host = ascii
 		}
 	}

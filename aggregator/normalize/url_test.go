@@ -1,6 +1,9 @@
 package normalize
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 // P-71: a canonical URL drops the listed tracking parameters and the fragment,
 // lowers scheme and host, removes default ports, and keeps all else as written.
@@ -17,6 +20,7 @@ func TestCanonicalURL(t *testing.T) {
 		{"https://example.org./x?", "https://example.org/x"},
 		{" https://example.org/a%20b ", "https://example.org/a%20b"},
 		{"http://[2001:db8::1]:80/x", "http://[2001:db8::1]/x"},
+		{"http://" + strings.Repeat("阿", 1<<18) + "/x", "http://" + strings.Repeat("%E9%98%BF", 1<<18) + "/x"}, // no host, and nobody's time
 		{"/relative", ""},
 		{"javascript:alert(1)", ""},
 		{"ftp://example.org/x", ""},
@@ -24,10 +28,10 @@ func TestCanonicalURL(t *testing.T) {
 		{"", ""},
 	} {
 		if got := CanonicalURL(tc.in); got != tc.want {
-			t.Errorf("CanonicalURL(%q) = %q, want %q", tc.in, got, tc.want)
+			t.Errorf("CanonicalURL(%.80q) = %.80q, want %.80q", tc.in, got, tc.want)
 		}
 		if got := CanonicalURL(CanonicalURL(tc.in)); got != tc.want {
-			t.Errorf("CanonicalURL is not idempotent for %q: %q", tc.in, got)
+			t.Errorf("CanonicalURL is not idempotent for %.80q: %.80q", tc.in, got)
 		}
 	}
 }

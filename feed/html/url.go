@@ -6,7 +6,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"golang.org/x/net/idna"
+	"chancery/feed"
 )
 
 // resolver makes references absolute (RFC 3986 §5, CONFORMANCE P-53, P-54).
@@ -100,7 +100,7 @@ func asciiHost(host string) (string, error) {
 	}
 	if strings.ContainsFunc(name, func(r rune) bool { return r >= utf8.RuneSelf }) {
 		var err error
-		if name, err = idna.Lookup.ToASCII(name); err != nil {
+		if name, err = feed.ASCIIHost(name); err != nil {
 			return "", err
 		}
 	}

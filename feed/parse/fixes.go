@@ -57,7 +57,7 @@ var fixNames = [...]string{
 	"root",              // a missing or unusual root
 	"item-without-id",   // a JSON Feed item without id, left out
 	"member-type",       // a JSON member of a wrong type, left out
-	"unsafe-link",       // javascript:, data: and the like, not taken as a link
+	"unsafe-link",       // javascript:, data: and the like, or no host; not taken as a link
 	"too-many-elements", // an entry with more elements than are read
 	"duplicate-element", // an element that may stand once stands more often
 	"updated-missing",   // updated taken from published

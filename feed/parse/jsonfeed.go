@@ -274,10 +274,14 @@ func (d *Document) fillJSON(f *feed.Feed, g *gofeed.Feed) {
 		}
 	}
 	link := func(s string) string {
-		if s = cleanURL(s); s == "" || activeScheme(s) {
+		if s = cleanURL(s); s == "" {
 			return ""
 		}
-		return resolve(base, s)
+		if s = resolve(base, s); noPlace(s) {
+			d.fixes |= fixUnsafeLink
+			return ""
+		}
+		return s
 	}
 	f.ID, f.Self, f.URL = g.FeedURL, link(g.FeedURL), link(g.HomePageURL)
 	f.Links = appendLink(f.Links, "alternate", g.HomePageURL, f.URL)

@@ -13,11 +13,12 @@ func (t *tree) link(n *node, ref string) string {
 	if ref == "" {
 		return ""
 	}
-	if activeScheme(ref) {
+	u := resolve(n.base, ref)
+	if noPlace(u) {
 		t.d.fixes |= fixUnsafeLink
 		return ""
 	}
-	return resolve(n.base, ref)
+	return u
 }
 
 // documentBase is the base of references that stand under no xml:base: where the

@@ -387,7 +387,8 @@ func (d *Document) permalink(e *feed.Entry, g *rss.GUID, resolved string, f *fee
 	}
 }
 
-// finishEntry inherits what an entry does not say from its origin or the feed.
+// finishEntry inherits what an entry does not say from its origin or the feed, and
+// drops what it says in vain.
 func (d *Document) finishEntry(e *feed.Entry, f *feed.Feed) {
 	if len(e.Authors) == 0 {
 		from := f.Authors
@@ -398,6 +399,10 @@ func (d *Document) finishEntry(e *feed.Entry, f *feed.Feed) {
 	}
 	if e.Language == "" {
 		e.Language = f.Language
+	}
+	if noPlace(e.URL) { // an id that looks like one
+		d.fixes |= fixUnsafeLink
+		e.URL, e.Permalink = "", false
 	}
 	finishTexts(e.Language, &e.Title, &e.Summary, &e.Content, &e.Rights)
 	if e.Origin != nil {

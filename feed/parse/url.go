@@ -172,9 +172,15 @@ func cleanURL(s string) string {
 	return s
 }
 
-// activeScheme holds schemes that run or embed something instead of naming a
-// place; they are never taken as links.
-func activeScheme(s string) bool {
+// maxAuthority is longer than a host, a port and a password; see feed.ASCIIHost.
+const maxAuthority = 1 << 10
+
+// noPlace reports whether a reference is never taken as a link: its scheme runs or
+// embeds something instead of naming a place, or it names a host that can be none.
+func noPlace(s string) bool {
+	if len(s) > maxAuthority && len(split(s).authority) > maxAuthority {
+		return true
+	}
 	n := schemeLen(s)
 	switch strings.ToLower(s[:n]) {
 	case "javascript", "vbscript", "data", "blob", "about":

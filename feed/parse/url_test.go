@@ -1,6 +1,10 @@
 package parse
 
-import "testing"
+import (
+	"slices"
+	"strings"
+	"testing"
+)
 
 // The examples of RFC 3986 §5.4 (P-59).
 func TestResolve(t *testing.T) {
@@ -79,9 +83,35 @@ func TestResolveBases(t *testing.T) {
 			t.Errorf("cleanURL(%q) = %q, want %q", in, got, want)
 		}
 	}
-	for in, want := range map[string]bool{"javascript:alert(1)": true, "JAVASCRIPT:x": true, "data:text/html,x": true, "vbscript:x": true, "https://x": false, "mailto:a@x": false, "java/script:": false} {
-		if got := activeScheme(in); got != want {
-			t.Errorf("activeScheme(%q) = %v", in, got)
+	for in, want := range map[string]bool{"javascript:alert(1)": true, "JAVASCRIPT:x": true, "data:text/html,x": true, "vbscript:x": true, "https://x": false, "mailto:a@x": false, "java/script:": false,
+		"http://" + strings.Repeat("阿", maxAuthority) + "/a": true, "https://x.example/" + strings.Repeat("a", 2*maxAuthority): false} {
+		if got := noPlace(in); got != want {
+			t.Errorf("noPlace(%.40q) = %v", in, got)
 		}
+	}
+}
+
+// An id that looks like a URL is none of the post where its host can be none; it stays
+// the id.
+func TestIDsThatAreNoPlaces(t *testing.T) {
+	id := "http://" + strings.Repeat("阿", maxAuthority) + "/a"
+	for _, doc := range []string{
+		`<rss><channel><item><guid>` + id + `</guid></item></channel></rss>`,
+		`<rss><channel><item><guid isPermaLink="true">` + id + `</guid></item></channel></rss>`,
+		`<feed xmlns="http://www.w3.org/2005/Atom"><entry><id>` + id + `</id></entry></feed>`,
+		`{"version":"https://jsonfeed.org/version/1.1","items":[{"id":"` + id + `"}]}`,
+	} {
+		f, err := read([]byte(doc))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e := f.Entries[0]; e.ID != id || e.URL != "" || e.Permalink {
+			t.Errorf("%.20s: id %.20q, URL %.20q, permalink %t", doc, e.ID, e.URL, e.Permalink)
+		}
+	}
+	doc := `<feed xmlns="http://www.w3.org/2005/Atom" xml:base="http://` + strings.Repeat("a", maxAuthority+1) + `/"><entry><id>1</id><link href="b"/></entry></feed>`
+	f, err := read([]byte(doc))
+	if err != nil || f.Entries[0].URL != "" || !slices.Contains(f.Repairs, "unsafe-link") {
+		t.Errorf("%+v, %v", f, err)
 	}
 }
