@@ -441,6 +441,55 @@ func TestRun(t *testing.T) {
 	})
 }
 
+// troubled is an archive that cannot say what it knows, or cannot store a poll.
+type troubled struct {
+	Archive
+	known, finish error
+}
+
+func (a *troubled) Known(ctx context.Context, id feed.SourceID, d []feed.Digest) ([]bool, error) {
+	if a.known != nil {
+		return nil, a.known
+	}
+	return a.Archive.Known(ctx, id, d)
+}
+
+func (a *troubled) Finish(ctx context.Context, l store.Lease, r store.PollResult) ([]store.Outcome, error) {
+	if a.finish != nil {
+		return nil, a.finish
+	}
+	return a.Archive.Finish(ctx, l, r)
+}
+
+// When the archive cannot take what came, the publisher is asked as often as ever, not
+// again and again (F-75).
+func TestTroubleIsOurs(t *testing.T) {
+	for name, trouble := range map[string]troubled{"reading": {known: store.ErrCorrupt}, "writing": {finish: store.ErrFull}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := &site{}
+				a, m := bench(t, s)
+				subscribe(t, a)
+				s.set(feedURL, page{200, rss(rssItem(1, "Soup", "A recipe.")), `"1"`, nil})
+				trouble.Archive = m
+				a.archive = &trouble
+				ctx, cancel := context.WithCancel(t.Context())
+				done := make(chan error)
+				go func() { done <- a.Run(ctx) }()
+				time.Sleep(3*time.Hour + 30*time.Minute)
+				synctest.Wait()
+				if n := len(s.asked); n != 4 {
+					t.Errorf("asked %d times in three hours and a half, want 4", n)
+				}
+				cancel()
+				if err := <-done; err != nil {
+					t.Errorf("Run = %v", err)
+				}
+			})
+		})
+	}
+}
+
 // A 429 with Retry-After holds every source of the host, by hand too (F-51, F-53).
 func TestRefusalHoldsTheHost(t *testing.T) {
 	s := &site{}

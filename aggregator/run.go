@@ -126,14 +126,22 @@ func (a *Aggregator) keepPace(ctx context.Context) error {
 	}
 }
 
-// pollOne is the loop's poll of one source.
+// pollOne is the loop's poll of one source. What was stored says when the next one is.
+// Where nothing could be, the publisher, who was asked in vain, is not asked again before
+// the least interval is over: the trouble is ours.
 func (a *Aggregator) pollOne(ctx context.Context, id feed.SourceID) (schedule.Task, bool) {
 	leases, err := a.archive.Lease(ctx, store.LeaseQuery{
 		Worker: "daemon", N: 1, TTL: leaseTTL, Now: a.now(), Sources: []feed.SourceID{id},
 	})
+	wait := time.Minute // somebody else polls it at the moment, or there is no asking the archive
 	if err == nil && len(leases) == 1 {
-		_, err = a.poll(ctx, leases[0])
+		if _, err = a.poll(ctx, leases[0]); err == nil {
+			wait = 0
+		} else {
+			wait = max(wait, a.cfg().Schedule.MinInterval)
+		}
 	}
+	least := a.now().Add(wait)
 	if err != nil && ctx.Err() == nil {
 		a.log.LogAttrs(ctx, slog.LevelError, "poll not stored", slog.String("source", string(id)), slog.Any("error", err))
 		if a.polled != nil {
@@ -144,11 +152,11 @@ func (a *Aggregator) pollOne(ctx context.Context, id feed.SourceID) (schedule.Ta
 	if errors.Is(err, store.ErrNotFound) {
 		return schedule.Task{}, false
 	} else if err != nil {
-		return schedule.Task{ID: id, Due: a.now().Add(time.Minute)}, true // the archive is in trouble: not a reason to ask a publisher again
+		return schedule.Task{ID: id, Due: a.now().Add(max(wait, time.Minute))}, true
 	}
 	t, ok := a.task(s)
-	if soon := a.now().Add(time.Minute); ok && t.Due.Before(soon) && len(leases) == 0 {
-		t.Due = soon // somebody else polls it at the moment
+	if wait > 0 && t.Due.Before(least) {
+		t.Due = least
 	}
 	return t, ok
 }
