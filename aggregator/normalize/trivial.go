@@ -107,18 +107,18 @@ func number(w []byte) bool {
 }
 
 // counters are words, folded, beside which a number is a counter's or an age.
-var counters = map[string]bool{}
-
-func init() {
+var counters = func() map[string]bool {
+	m := map[string]bool{}
 	for _, w := range []string{
 		"comment", "comments", "reply", "replies", "response", "responses", "view", "views", "read", "reads", "reader", "readers",
 		"hit", "hits", "visit", "visits", "visitor", "visitors", "like", "likes", "share", "shares", "vote", "votes", "retweets", "reactions", "ago",
 		"kommentar", "kommentare", "aufrufe", "commentaire", "commentaires", "vues", "comentario", "comentarios", "visitas", "commenti", "reacties",
 		"комментарий", "комментария", "комментариев", "просмотров", "تعليق", "تعليقات", "مشاهدة", "نظر", "نظرات", "بازدید", "yorum", "תגובות",
 	} {
-		counters[text.Fold(w)] = true
+		m[text.Fold(w)] = true
 	}
-}
+	return m
+}()
 
 // counted reports whether a word within two of word i counts something.
 func counted(r *text.Row, i int) bool {

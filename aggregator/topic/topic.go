@@ -11,9 +11,9 @@
 //
 // What a person decided stays: a manual tag of an item is kept as it is.
 //
-// [Set.Check] holds rules to their examples, [Set.Measure] scores labeled texts,
-// [Backtest] and [Retag] say what a changed set would change. The package does no
-// I/O; it asks no clock, as rules have no relative dates.
+// [Set.Check] holds rules to their examples, a [Measure] scores labeled texts, a
+// [Retagger] and a [Backtest] say what a changed set would change. The package does no
+// I/O but [ReadLabeled]; it asks no clock, as rules have no relative dates.
 package topic
 
 import (
