@@ -188,7 +188,7 @@ func (c *catalogTx) applyRaw(h *header) error {
 		return err
 	}
 	c.counts.Raw++
-	if err := c.b[bDocs].Put(shortRow(s.num, shorten(h.doc)), be64(h.seq)); err != nil {
+	if err := c.put(bDocs, shortRow(s.num, shorten(h.doc)), be64(h.seq)); err != nil {
 		return err
 	}
 	for _, i := range h.inline {
@@ -211,10 +211,8 @@ func (c *catalogTx) applyRaw(h *header) error {
 		}
 	}
 	for _, d := range h.parts {
-		if p, ok := c.part(s.num, d); ok && !p.item.IsZero() {
-			if err := c.see(p.item, h.time); err != nil {
-				return err
-			}
+		if err := c.seePart(s.num, d, h.time); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -108,7 +108,7 @@ type catalogTx struct {
 	overtaken map[feed.SourceID]bool
 	changes   uint64          // how often a source was set
 	tiles     map[tile][]byte // rows of the tree that grew
-	aside     *sorted         // nil: all buckets are written here; else some go there
+	aside     *aside          // nil: all rows are written here; else those of asideBuckets go there
 	gaps      bool            // the log lacks records: see gaps.go
 	// isLost, if not nil, reports whether a record is lost.
 	isLost func(seq uint64) bool
@@ -192,14 +192,10 @@ func (c *catalogTx) merge() {
 	}
 }
 
-// asideBuckets are those whose rows come in no order, most of a catalog, and that apply
-// writes and does not read: each row is put as often as it changes, or only the first counts.
-var asideBuckets = map[int]bool{bRevs: true, bKeys: true, bStory: true, bByDate: true, bBySource: true}
-
 // put writes a row of one of asideBuckets.
 func (c *catalogTx) put(bucket int, k, v []byte) error {
 	if c.aside != nil {
-		return c.aside.add(bucket, rowPut, k, v)
+		return c.aside.put(bucket, k, v)
 	}
 	return c.b[bucket].Put(k, v)
 }
@@ -207,7 +203,7 @@ func (c *catalogTx) put(bucket int, k, v []byte) error {
 // putFirst is put where there is no such row yet.
 func (c *catalogTx) putFirst(bucket int, k, v []byte) error {
 	if c.aside != nil {
-		return c.aside.add(bucket, rowFirst, k, v)
+		return c.aside.putFirst(bucket, k, v)
 	}
 	if c.b[bucket].Get(k) != nil {
 		return nil
@@ -218,7 +214,7 @@ func (c *catalogTx) putFirst(bucket int, k, v []byte) error {
 // remove takes a row of one of asideBuckets away.
 func (c *catalogTx) remove(bucket int, k []byte) error {
 	if c.aside != nil {
-		return c.aside.add(bucket, rowGone, k, nil)
+		return c.aside.remove(bucket, k)
 	}
 	return c.b[bucket].Delete(k)
 }
@@ -429,29 +425,57 @@ type partRow struct {
 	item feed.ItemID // zero: not recognized
 }
 
-func (c *catalogTx) part(num uint32, d short) (p partRow, ok bool) {
-	v := c.b[bParts].Get(shortRow(num, d))
+func (c *catalogTx) part(num uint32, d short) (partRow, bool) {
+	return decodePart(c.b[bParts].Get(shortRow(num, d)))
+}
+
+func decodePart(v []byte) (p partRow, ok bool) {
 	if len(v) != 24 {
 		return p, false
 	}
 	return partRow{binary.BigEndian.Uint64(v), feed.ItemID(v[8:24])}, true
 }
 
-// addPart notes that a record has the bytes (seq not 0), or that they are an
-// item's (item not zero). The first to say either stays.
-func (c *catalogTx) addPart(num uint32, d short, seq uint64, item feed.ItemID) error {
-	old, _ := c.part(num, d)
-	p := old
-	if seq > 0 && (p.seq == 0 || seq < p.seq || c.isLost != nil && c.isLost(p.seq)) {
-		p.seq = seq
+func (p partRow) encode() []byte { return append(be64(p.seq), p.item[:]...) }
+
+// add takes in what a record says. The first to have the bytes, and the first to say
+// whose they are, stays.
+func (p *partRow) add(o partRow) {
+	if o.seq > 0 && (p.seq == 0 || o.seq < p.seq) {
+		p.seq = o.seq
 	}
 	if p.item.IsZero() {
-		p.item = item
+		p.item = o.item
 	}
-	if p == old {
+}
+
+// addPart notes that a record has the bytes (seq not 0), or that they are an
+// item's (item not zero).
+func (c *catalogTx) addPart(num uint32, d short, seq uint64, item feed.ItemID) error {
+	add := partRow{seq, item}
+	if c.aside != nil {
+		return c.aside.addPart(shortRow(num, d), add)
+	}
+	old, _ := c.part(num, d)
+	p := old
+	if seq > 0 && c.isLost != nil && c.isLost(p.seq) {
+		p.seq = 0
+	}
+	if p.add(add); p == old {
 		return nil
 	}
-	return c.b[bParts].Put(shortRow(num, d), append(be64(p.seq), p.item[:]...))
+	return c.b[bParts].Put(shortRow(num, d), p.encode())
+}
+
+// seePart moves the last-seen time of the item that an entry's bytes are, if any.
+func (c *catalogTx) seePart(num uint32, d short, at int64) error {
+	if c.aside != nil {
+		return c.aside.seePart(shortRow(num, d), at)
+	}
+	if p, ok := c.part(num, d); ok && !p.item.IsZero() {
+		return c.see(p.item, at)
+	}
+	return nil
 }
 
 // forgetParts notes that records do not have entries' bytes any more.
@@ -467,8 +491,8 @@ func (c *catalogTx) forgetParts(gone map[uint64]bool) error {
 		return err
 	}
 	for _, k := range lost {
-		item := slices.Clone(c.b[bParts].Get(k)[8:24])
-		if err := c.b[bParts].Put(k, append(be64(0), item...)); err != nil {
+		p, _ := decodePart(c.b[bParts].Get(k))
+		if err := c.b[bParts].Put(k, partRow{item: p.item}.encode()); err != nil {
 			return err
 		}
 	}
@@ -477,6 +501,9 @@ func (c *catalogTx) forgetParts(gone map[uint64]bool) error {
 
 // see moves an item's last-seen time.
 func (c *catalogTx) see(id feed.ItemID, at int64) error {
+	if c.aside != nil {
+		return c.aside.see(id, at)
+	}
 	r, ok, err := c.row(id)
 	if err != nil || !ok || r.lastSeen >= at {
 		return err

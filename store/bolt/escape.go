@@ -39,16 +39,35 @@ func escape[T string | []byte](dst []byte, n int, text T) []byte {
 
 func escapeXML[T string | []byte](dst []byte, e *entities, text T) []byte {
 	start := 0
-	for i := 0; i < len(text); i++ {
-		b := text[i]
-		if b >= byte(len(e)) || e[b] == "" {
+	for i := 0; i < len(text); {
+		if len(text)-i >= 8 && plain8(load8(text, i)) {
+			i += 8
 			continue
 		}
-		dst = append(dst, text[start:i]...)
-		dst = append(dst, e[b]...)
-		start = i + 1
+		for end := min(i+8, len(text)); i < end; i++ {
+			if b := text[i]; b < byte(len(e)) && e[b] != "" {
+				dst = append(dst, text[start:i]...)
+				dst = append(dst, e[b]...)
+				start = i + 1
+			}
+		}
 	}
 	return append(dst, text[start:]...)
+}
+
+// load8 gives eight bytes from i on.
+func load8[T string | []byte](t T, i int) uint64 {
+	t = t[i : i+8]
+	return uint64(t[0]) | uint64(t[1])<<8 | uint64(t[2])<<16 | uint64(t[3])<<24 |
+		uint64(t[4])<<32 | uint64(t[5])<<40 | uint64(t[6])<<48 | uint64(t[7])<<56
+}
+
+// plain8 reports whether none of eight bytes is one that any of xmlEscapes has a way
+// for. It may say no for nothing: # is taken for one, and so is what follows one.
+func plain8(x uint64) bool {
+	angle := (x | 2*ones) ^ '>'*ones  // zero for < and >
+	other := (x | 5*ones) ^ '\''*ones // zero for ", &, ' and #
+	return ((angle-ones)&^angle|(other-ones)&^other)&highs == 0
 }
 
 func escapeJSON[T string | []byte](dst []byte, j jsonString, text T) []byte {

@@ -15,13 +15,13 @@ import (
 )
 
 // remaking is a catalog that is made anew from the log, record by record: to take the
-// place of one, or to be compared with it. The rows of asideBuckets are sorted meanwhile,
-// and written or compared at the end.
+// place of one, or to be compared with it. The rows of asideBuckets are written or
+// compared at the end.
 type remaking struct {
 	s     *Store
 	db    *bbolt.DB
 	mem   *memory
-	aside sorted
+	aside *aside
 	c     *catalogTx // of the transaction under way, if any
 	n     int        // records in it
 }
@@ -33,8 +33,8 @@ func (s *Store) remake(path string) (*remaking, error) {
 	if err != nil {
 		return nil, err
 	}
-	db.NoSync = true // until it is whole it is nobody's loss
-	return &remaking{s: s, db: db, mem: newMemory(), aside: newSorted(filepath.Dir(path))}, nil
+	db.NoSync, db.NoGrowSync = true, true // until it is whole it is nobody's loss
+	return &remaking{s: s, db: db, mem: newMemory(), aside: newAside(filepath.Dir(path))}, nil
 }
 
 // close ends the work; the file stays.
@@ -42,7 +42,8 @@ func (m *remaking) close() error {
 	if m.c != nil {
 		_ = m.c.tx.Rollback()
 	}
-	return errors.Join(m.db.Close(), m.aside.close())
+	m.aside.close()
+	return m.db.Close()
 }
 
 // all applies the log up to a record.
@@ -121,13 +122,13 @@ func (m *remaking) begin() error {
 		_ = tx.Rollback()
 		return err
 	}
-	m.c.aside = &m.aside
+	m.c.aside = m.aside
 	return nil
 }
 
 // next commits when there is enough.
 func (m *remaking) next() error {
-	if m.n++; m.n < replayBatch {
+	if m.n++; m.n < recordsAtOnce {
 		return nil
 	}
 	return m.commit()
@@ -151,12 +152,15 @@ func (m *remaking) commit() error {
 	return nil
 }
 
-// rowsAtOnce is how many rows of asideBuckets one commit writes.
-const rowsAtOnce = 50_000
+// recordsAtOnce is how many records one commit of a remaking takes, rowsAtOnce how many
+// rows that were aside.
+const (
+	recordsAtOnce = 10_000
+	rowsAtOnce    = 50_000
+)
 
-// finish writes the sorted rows, and all to disk.
-func (m *remaking) finish() (err error) {
-	defer guard("catalog made anew", &err)()
+// finish writes the rows that were aside, and all to disk.
+func (m *remaking) finish() error {
 	if err := m.commit(); err != nil {
 		return err
 	}
@@ -164,31 +168,63 @@ func (m *remaking) finish() (err error) {
 		if !asideBuckets[bucket] {
 			continue
 		}
-		from, err := m.aside.rows(bucket)
+		from, err := m.aside.bucket(bucket)
 		if err != nil {
 			return err
 		}
-		for more := true; more; {
-			err := m.db.Update(func(tx *bbolt.Tx) error {
-				b := tx.Bucket(name)
-				b.FillPercent = 0.9
-				for range rowsAtOnce {
-					k, v, err := from.next()
-					if more = k != nil; err != nil || !more {
-						return err
-					}
-					if err := b.Put(k, slices.Clone(v)); err != nil {
-						return err
-					}
-				}
-				return nil
-			})
-			if err != nil {
-				return system(err)
+		err = m.fill(name, func(b *bbolt.Bucket) (bool, error) {
+			k, v, err := from.next()
+			if k == nil || err != nil {
+				return false, err
 			}
+			return true, b.Put(k, slices.Clone(v))
+		})
+		if err != nil {
+			return err
 		}
 	}
+	seen, err := m.aside.sightings()
+	if err != nil {
+		return err
+	}
+	err = m.fill(catalogBuckets[bItems], func(b *bbolt.Bucket) (bool, error) {
+		id, at, err := seen.next()
+		if id == nil || err != nil {
+			return false, err
+		}
+		v := b.Get(id)
+		if v == nil {
+			return true, nil // of a record that cannot be read
+		}
+		if now, err := seenAt(v, at); err != nil || bytes.Equal(v, now) {
+			return true, err
+		} else {
+			return true, b.Put(id, now)
+		}
+	})
+	if err != nil {
+		return err
+	}
 	return system(m.db.Sync())
+}
+
+// fill calls one for a bucket until it says that there is no more.
+func (m *remaking) fill(bucket []byte, one func(b *bbolt.Bucket) (more bool, err error)) (err error) {
+	defer guard("catalog made anew", &err)()
+	for more := true; more; {
+		err := m.db.Update(func(tx *bbolt.Tx) (err error) {
+			b := tx.Bucket(bucket)
+			b.FillPercent = 0.9
+			for n := 0; n < rowsAtOnce && more && err == nil; n++ {
+				more, err = one(b)
+			}
+			return err
+		})
+		if err != nil {
+			return system(err)
+		}
+	}
+	return nil
 }
 
 // compare compares with the catalog that the archive has.
@@ -197,16 +233,21 @@ func (m *remaking) compare(c *check) error {
 		return err
 	}
 	return view(m.db, "catalog made anew", func(tx *bbolt.Tx) error {
-		for i, name := range catalogBuckets {
+		for n := range catalogBuckets {
+			i := (bParts + n) % bucketCount // parts first: they say when items were seen
+			name := catalogBuckets[i]
 			var want rows = &bucketRows{b: tx.Bucket(name)}
+			var err error
 			switch {
 			case i == bState || i == bPending: // what only the catalog knows
 				continue
 			case asideBuckets[i]:
-				var err error
-				if want, err = m.aside.rows(i); err != nil {
-					return err
-				}
+				want, err = m.aside.bucket(i)
+			case i == bItems:
+				want, err = m.aside.items(want)
+			}
+			if err != nil {
+				return err
 			}
 			if err := c.compare(string(name), i, &bucketRows{b: c.ct.b[i]}, want); err != nil {
 				return err
@@ -217,11 +258,6 @@ func (m *remaking) compare(c *check) error {
 		}
 		return nil
 	})
-}
-
-// rows gives rows in the order of their keys; a key of nil is the end.
-type rows interface {
-	next() (k, v []byte, err error)
 }
 
 // bucketRows are those of a bucket.

@@ -83,6 +83,10 @@ func (s *Store) rawHead(seq uint64) (header, framed, error) {
 // applyExpired forgets documents: one that comes again is kept again, and so are the
 // entries' bytes that only they had.
 func (c *catalogTx) applyExpired(h *header) error {
+	if c.aside != nil {
+		c.aside.expire(h)
+		return c.b[bPending].Put(be64(h.seq), nil)
+	}
 	gone := make(map[uint64]bool, len(h.records))
 	for _, seq := range h.records {
 		gone[seq] = true

@@ -3,6 +3,7 @@ package bolt
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"container/heap"
 	"encoding/binary"
 	"errors"
@@ -11,22 +12,17 @@ import (
 	"slices"
 )
 
-// rowChange is what happens to a row.
+// rowChange is what happens to a row. What changes make of a row is for those to say
+// who read them.
 type rowChange byte
-
-const (
-	rowPut   rowChange = iota // it gets a value
-	rowFirst                  // it gets a value if it has none
-	rowGone                   // it is taken away
-)
 
 // sortedMemory is how many bytes of changes are held before they are sorted and
 // written to the file. Their places take about as much again.
 const sortedMemory = 16 << 20
 
-// sorted gives rows that are changed in any order in the order of their keys: it sorts
-// what fits into memory, and merges. It costs a fraction of a tree on disk, whose
-// pages such rows touch all over.
+// sorted gives changes to rows, made in any order, in the order of their keys, and of time
+// where keys are equal: it sorts what fits into memory, and merges. It costs a fraction of
+// a tree on disk, whose pages such rows touch all over.
 type sorted struct {
 	dir     string // for the file
 	most    int    // bytes held
@@ -39,6 +35,7 @@ type sorted struct {
 
 // change is one to a row: key and value lie in the buffer, one behind the other.
 type change struct {
+	first           uint64 // bytes of the key, or fewer and zeros: most comparisons end here
 	key, value, end uint32
 	what            rowChange
 }
@@ -56,17 +53,28 @@ func (s *sorted) add(bucket int, what rowChange, k, v []byte) error {
 	}
 	key := len(s.buf)
 	s.buf = append(append(s.buf, k...), v...)
-	s.changes[bucket] = append(s.changes[bucket], change{uint32(key), uint32(key + len(k)), uint32(len(s.buf)), what})
+	c := change{key: uint32(key), value: uint32(key + len(k)), end: uint32(len(s.buf)), what: what}
+	if len(k) >= 8 {
+		c.first = binary.BigEndian.Uint64(k)
+	} else {
+		var b [8]byte
+		copy(b[:], k)
+		c.first = binary.BigEndian.Uint64(b[:])
+	}
+	s.changes[bucket] = append(s.changes[bucket], c)
 	return nil
 }
 
 // sort puts the changes to a bucket in order.
 func (s *sorted) sort(bucket int) {
 	slices.SortFunc(s.changes[bucket], func(a, b change) int {
+		if a.first != b.first {
+			return cmp.Compare(a.first, b.first)
+		}
 		if c := bytes.Compare(s.buf[a.key:a.value], s.buf[b.key:b.value]); c != 0 {
 			return c
 		}
-		return int(int64(a.key) - int64(b.key)) // the one before stands before
+		return cmp.Compare(a.key, b.key) // the one before stands before
 	})
 }
 
@@ -102,15 +110,14 @@ func (s *sorted) spill() error {
 	return system(w.Flush())
 }
 
-func (s *sorted) close() error {
-	if s.file == nil {
-		return nil
+func (s *sorted) close() {
+	if s.file != nil {
+		_ = s.file.Close() // nobody sees it any more
 	}
-	return s.file.Close()
 }
 
-// rows gives the rows of a bucket as all changes leave them.
-func (s *sorted) rows(bucket int) (*merging, error) {
+// merge gives all changes to a bucket. Nothing is added while they are read.
+func (s *sorted) merge(bucket int) (*merging, error) {
 	m := &merging{}
 	for i, r := range s.runs[bucket] {
 		from := &spilled{r: bufio.NewReaderSize(io.NewSectionReader(s.file, r.start, r.size), 1<<16)}
@@ -191,11 +198,11 @@ type feeder struct {
 	source changeSource
 }
 
-// merging makes rows of the changes of several sources. Its heap has the source with
+// merging gives the changes of several sources in order. Its heap has the source with
 // the least key on top, of those with equal keys the earliest.
 type merging struct {
 	from []feeder
-	k, v []byte
+	key  []byte
 }
 
 func (m *merging) Len() int      { return len(m.from) }
@@ -215,35 +222,27 @@ func (m *merging) Less(i, j int) bool {
 	return m.from[i].order < m.from[j].order
 }
 
-// next gives the next row; a key of nil is the end. Key and value are good until it is
-// called again.
-func (m *merging) next() (k, v []byte, err error) {
-	for len(m.from) > 0 {
-		there := false
-		for first := true; len(m.from) > 0; first = false {
-			what, k, v := m.from[0].source.current()
-			if first {
-				m.k = append(m.k[:0], k...)
-			} else if !bytes.Equal(k, m.k) {
-				break
-			}
-			if what == rowPut || what == rowFirst && !there {
-				m.v = append(m.v[:0], v...)
-			}
-			there = what != rowGone
-			more, err := m.from[0].source.next()
-			switch {
-			case err != nil:
-				return nil, nil, err
-			case more:
-				heap.Fix(m, 0)
-			default:
-				heap.Pop(m)
-			}
+// row calls f for each change to the next row and gives its key, which is good until
+// the next call; nil is the end. v is good until f returns.
+func (m *merging) row(f func(what rowChange, v []byte)) (key []byte, err error) {
+	for first := true; len(m.from) > 0; first = false {
+		what, k, v := m.from[0].source.current()
+		if first {
+			m.key = append(m.key[:0], k...)
+		} else if !bytes.Equal(k, m.key) {
+			return m.key, nil
 		}
-		if there {
-			return m.k, m.v, nil
+		f(what, v)
+		more, err := m.from[0].source.next()
+		switch {
+		case err != nil:
+			return nil, err
+		case !more:
+			heap.Pop(m)
+		case len(m.from) > 1:
+			heap.Fix(m, 0)
 		}
+		key = m.key
 	}
-	return nil, nil, nil
+	return key, nil
 }
