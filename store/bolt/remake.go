@@ -135,12 +135,13 @@ func (m *remaking) next() error {
 }
 
 // commit is made once even where there are no records: an empty log has counts, too.
-func (m *remaking) commit() error {
+func (m *remaking) commit() (err error) {
+	defer guard("catalog made anew", &err)()
 	if err := m.begin(); err != nil {
 		return err
 	}
 	c := m.c
-	err := c.finish()
+	err = c.finish()
 	if err == nil {
 		err = c.tx.Commit()
 	}
