@@ -36,7 +36,8 @@ func newAside(dir string) *aside {
 
 func (a *aside) put(bucket int, k, v []byte) error      { return a.rows.add(bucket, rowPut, k, v) }
 func (a *aside) putFirst(bucket int, k, v []byte) error { return a.rows.add(bucket, rowFirst, k, v) }
-func (a *aside) remove(bucket int, k []byte) error      { return a.rows.add(bucket, rowGone, k, nil) }
+
+func (a *aside) remove(bucket int, k []byte) error { return a.rows.add(bucket, rowGone, k, nil) }
 
 // addPart is catalogTx.addPart.
 func (a *aside) addPart(k []byte, p partRow) error { return a.rows.add(bParts, rowPart, k, p.encode()) }

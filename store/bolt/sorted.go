@@ -168,7 +168,7 @@ type spilled struct {
 
 func (s *spilled) next() (bool, error) {
 	what, err := s.r.ReadByte()
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return false, nil
 	}
 	if err != nil {
