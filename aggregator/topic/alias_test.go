@@ -37,6 +37,9 @@ func TestKnownNames(t *testing.T) {
 			t.Logf("%s %s: %s (%s)", f[0], f[2], f[1], f[3])
 		}
 	}
+	if len(all) == 0 {
+		t.Error("no names to know")
+	}
 	for id, n := range all {
 		t.Logf("%s: %d of %d", id, found[id], n)
 		if share := float64(found[id]) / float64(n); share < 0.9 {

@@ -58,10 +58,10 @@ func readDate(s string, habit order) (t time.Time, flag string, ok bool) {
 	if !ok {
 		return time.Time{}, "", false
 	}
-	switch y := t.UTC().Year(); {
-	case y > 9999: // RFC 3339, in which it will be written, cannot say it
+	switch here, utc := t.Year(), t.UTC().Year(); {
+	case max(here, utc) > 9999: // RFC 3339, in which it will be written, cannot say it
 		return time.Time{}, "", false
-	case y < 1000: // the zero time of some program
+	case min(here, utc) < 1000: // the zero time of some program
 		return time.Time{}, flagRange, false
 	}
 	if t.Year() < 1990 && flag == "" {

@@ -194,7 +194,7 @@ func TestDateZone(t *testing.T) {
 func TestDateYears(t *testing.T) {
 	for in, want := range map[string]bool{
 		"9999-12-31T23:00:00+00:00": true, "9999-12-31T23:00:00-01:00": false, "Fri, 31 Dec 9999 23:30:00 EST": false,
-		"1000-01-01T00:00:00Z": true, "1000-01-01T00:00:00+01:00": false,
+		"9999-12-31T24:00:00+01:00": false, "1000-01-01T00:00:00Z": true, "1000-01-01T00:00:00+01:00": false, "0999-12-31T23:30:00-01:00": false,
 	} {
 		got, _, ok := readDate(in, orderUnknown)
 		if ok != want {
