@@ -22,7 +22,6 @@ import (
 	"chancery/aggregator/schedule"
 	"chancery/aggregator/topic"
 	"chancery/feed"
-	"chancery/feed/query"
 	"chancery/store"
 )
 
@@ -35,11 +34,6 @@ type Archive interface {
 // Getter makes the one GET of a poll; *fetch.Client does.
 type Getter interface {
 	Get(ctx context.Context, r fetch.Request) (*fetch.Response, error)
-}
-
-type tagger interface {
-	Tag(d *query.Doc) []feed.Tag
-	Digest() feed.Digest
 }
 
 // Config is how the aggregator polls.
@@ -83,10 +77,10 @@ type Polled struct {
 
 // Aggregator polls sources and imports documents. It is safe for concurrent use.
 type Aggregator struct {
-	config     atomic.Pointer[Config]
+	config     Config
 	archive    Archive
 	fetch      Getter
-	topics     atomic.Pointer[topic.Set]
+	topics     *topic.Set
 	log        *slog.Logger
 	credential func(name string) string
 	polled     func(Polled)
@@ -108,36 +102,26 @@ func New(cfg Config, d Deps) (*Aggregator, error) {
 		return nil, errors.New("aggregator: a dependency is missing")
 	}
 	a := &Aggregator{
-		archive: d.Archive, fetch: d.Fetch, log: d.Log, credential: d.Credential, polled: d.Polled, ready: d.Ready, perHost: max(d.PerHost, 1),
+		config: cfg, topics: d.Topics, archive: d.Archive, fetch: d.Fetch, log: d.Log, credential: d.Credential, polled: d.Polled, ready: d.Ready, perHost: max(d.PerHost, 1),
 		// More than processors would take memory and nothing else.
 		reading: make(chan struct{}, max(runtime.GOMAXPROCS(0), 2)),
 		taking:  make(chan struct{}, taking),
 	}
-	a.SetConfig(cfg)
-	a.SetTopics(d.Topics)
+	a.config.Concurrency = max(a.config.Concurrency, 1)
 	a.loop = a.newLoop()
 	a.loop.Poll, a.loop.Spread = a.pollOne, spread
 	return a, nil
 }
 
 func (a *Aggregator) newLoop() *schedule.Loop {
-	return &schedule.Loop{Ready: a.ready, Concurrency: a.cfg().Concurrency, PerHost: a.perHost, Drain: drain, Log: a.log}
+	return &schedule.Loop{Ready: a.ready, Concurrency: a.config.Concurrency, PerHost: a.perHost, Drain: drain, Log: a.log}
 }
 
-// SetConfig changes how polls are made from the next one on.
-func (a *Aggregator) SetConfig(cfg Config) {
-	cfg.Concurrency = max(cfg.Concurrency, 1)
-	a.config.Store(&cfg)
-}
-
-// SetTopics changes the rules for what comes from now on. What is in the archive
-// keeps its topics until it is tagged again.
-func (a *Aggregator) SetTopics(t *topic.Set) { a.topics.Store(t) }
-
-func (a *Aggregator) cfg() Config {
-	c := *a.config.Load()
-	if pace := time.Duration(a.pace.Load()); pace > 0 && c.Schedule.Budget > 0 {
-		c.Schedule.Pace = pace
+// schedule is the configured schedule, at the pace that was found for its budget.
+func (a *Aggregator) schedule() schedule.Config {
+	c := a.config.Schedule
+	if pace := time.Duration(a.pace.Load()); pace > 0 && c.Budget > 0 {
+		c.Pace = pace
 	}
 	return c
 }
@@ -145,7 +129,7 @@ func (a *Aggregator) cfg() Config {
 // repace finds the pace at which all sources together keep to the budget of
 // requests, if there is one.
 func (a *Aggregator) repace(states []store.SourceState) {
-	c := a.config.Load().Schedule
+	c := a.config.Schedule
 	if c.Budget <= 0 {
 		return
 	}

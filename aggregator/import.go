@@ -275,11 +275,10 @@ func (a *Aggregator) draftOf(src feed.SourceID, it feed.Item) store.Draft {
 	p := normalize.PlainOf(e)
 	body := text.NewRow(p.Body())
 	ids, _ := identify.Document([]identify.Post{postOf(e, p, body)}, "", nil)
-	topics := a.topics.Load()
 	d := store.Draft{
 		Entry: *e, Native: ids[0].Native, Method: ids[0].Method, Keys: ids[0].Keys, Story: ids[0].Story, Sketch: ids[0].Sketch,
 		Version: normalize.Version(e, p), Part: -1, ID: it.ID, FirstSeen: it.FirstSeen,
-		Topics: tag(topics, store.Source{ID: src}, e, p, body), RuleSet: topics.Digest(),
+		Topics: a.tag(store.Source{ID: src}, e, p, body), RuleSet: a.topics.Digest(),
 	}
 	d.Trivial = func(was *feed.Entry) bool { return normalize.Trivial(was, e) }
 	if !it.Digest.IsZero() {

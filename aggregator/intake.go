@@ -147,7 +147,6 @@ func (a *Aggregator) drafts(src store.Source, f *feed.Feed, colliding []string, 
 	if len(f.Entries) == 0 {
 		return nil, colliding
 	}
-	topics := a.topics.Load()
 	bodies := borrowRows(len(f.Entries))
 	defer returnRows(bodies)
 	posts := make([]identify.Post, len(f.Entries))
@@ -176,8 +175,8 @@ func (a *Aggregator) drafts(src store.Source, f *feed.Feed, colliding []string, 
 			Story: ids[i].Story, Sketch: ids[i].Sketch, Version: normalize.Version(e, plains[i]), Part: part,
 		}
 		out[i].Texts = &store.Texts{Title: plains[i].Title, Summary: plains[i].Summary, Content: plains[i].Content}
-		out[i].Topics = tag(topics, src, e, plains[i], &(*bodies)[i])
-		out[i].RuleSet = topics.Digest()
+		out[i].Topics = a.tag(src, e, plains[i], &(*bodies)[i])
+		out[i].RuleSet = a.topics.Digest()
 		out[i].Trivial = func(was *feed.Entry) bool { return normalize.Trivial(was, e) }
 	}
 	oldestFirst(out)
@@ -217,11 +216,11 @@ func returnRows(r *[]text.Row) {
 
 // tag gives the entry its topics: those the rules find, and those the operator
 // gave the whole source.
-func tag(topics tagger, src store.Source, e *feed.Entry, p normalize.Plain, body *text.Row) []feed.Tag {
+func (a *Aggregator) tag(src store.Source, e *feed.Entry, p normalize.Plain, body *text.Row) []feed.Tag {
 	it := feed.Item{Source: src.ID, Entry: *e}
 	doc := query.NewDocOf(&it, src.Title, p.Title, p.Summary, p.Content)
 	doc.Use(body)
-	tags := topics.Tag(doc)
+	tags := a.topics.Tag(doc)
 	for _, id := range src.Topics {
 		if !slices.ContainsFunc(tags, func(t feed.Tag) bool { return t.Topic == id }) {
 			tags = append(tags, feed.Tag{Topic: id, Score: 1})

@@ -67,7 +67,7 @@ func (a *Aggregator) poll(ctx context.Context, l store.Lease) (Summary, error) {
 	}
 
 	out.HostRefused = a.hosts.Refused(host)
-	decision := schedule.Finish(a.cfg().Schedule, src, st, out, a.now())
+	decision := schedule.Finish(a.schedule(), src, st, out, a.now())
 	if in.cut() {
 		decision.Notes = append(decision.Notes, fmt.Sprintf("the document breaks off after %d entries; what was complete of it was taken", in.entries))
 	}

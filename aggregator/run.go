@@ -29,7 +29,6 @@ func (a *Aggregator) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.loop.Concurrency = a.cfg().Concurrency
 	states, err := a.archive.Sources(ctx)
 	if err != nil {
 		return err
@@ -115,7 +114,7 @@ func (a *Aggregator) keepPace(ctx context.Context) error {
 			return context.Cause(ctx)
 		case <-t.C:
 		}
-		if a.config.Load().Schedule.Budget <= 0 {
+		if a.config.Schedule.Budget <= 0 {
 			continue
 		}
 		states, err := a.archive.Sources(ctx)
@@ -138,7 +137,7 @@ func (a *Aggregator) pollOne(ctx context.Context, id feed.SourceID) (schedule.Ta
 		if _, err = a.poll(ctx, leases[0]); err == nil {
 			wait = 0
 		} else {
-			wait = max(wait, a.cfg().Schedule.MinInterval)
+			wait = max(wait, a.config.Schedule.MinInterval)
 		}
 	}
 	least := a.now().Add(wait)

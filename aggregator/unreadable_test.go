@@ -19,7 +19,7 @@ func brokenBefore(t *testing.T, a *Aggregator, m *storetest.Model, body string, 
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := schedule.Finish(a.cfg().Schedule, src.Source, src.State, schedule.Outcome{
+	d := schedule.Finish(a.schedule(), src.Source, src.State, schedule.Outcome{
 		Status: 200, Class: "not-a-feed", Error: "line 3: no end", ValidatorURL: feedURL, ETag: `"x"`,
 		BodyHash: feed.DigestOf([]byte(body)).String(), Parser: parse.Version - 1,
 	}, received)
