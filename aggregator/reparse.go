@@ -19,9 +19,10 @@ import (
 // and today's rules, oldest first. Where the entry of an item's newest revision reads
 // differently the archive gets a revision of kind store.KindReparsed; an entry that
 // was not understood before becomes a new item, first seen when its document came.
-// A second run changes nothing. Documents that can't be read, or have an entry that
-// was taken down, are passed over; the former are in the summary, and then the error
-// is ErrBadData, unless they could not be read when they came either. progress, which may be nil, hears how far in the log it is.
+// A second run changes nothing. Documents that have an entry that was taken down are
+// passed over. So are those that cannot be read; if they could be when they came, they
+// are in the summary and the error is ErrBadData. progress, which may be nil, hears how
+// far in the log it is.
 func (a *Aggregator) Reparse(ctx context.Context, progress func(done, total int64)) (Summary, error) {
 	start := time.Now()
 	sum := Summary{Errors: []Failure{}}

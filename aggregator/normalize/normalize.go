@@ -139,9 +139,9 @@ func run(s string) int {
 	return i
 }
 
-// plainWords is how much of what s begins with is, eight bytes at a look, ASCII words
-// with one space between them; it ends at a character, though not at a space that
-// stands behind one. It may be less than there is.
+// plainWords is the length of a beginning of s that is ASCII words with one space
+// between them, and that does not end with a space. It looks at eight bytes at a time
+// and stops at the first eight that are not such text, so there may be more of it.
 func plainWords(s string) int {
 	const (
 		ones   = 0x0101010101010101

@@ -29,7 +29,7 @@ type forms struct {
 	number map[string]int
 }
 
-// class is what words have in common that are forms of the same things.
+// class is the answer for a word; words that are forms of the same terms share one.
 type class struct {
 	prefixes []uint32 // words of the trie
 	bare     []int32  // terms

@@ -19,16 +19,16 @@ type hits struct {
 	counted     []int32         // terms with a count
 	found       [][]*query.Term // rule → its terms with hits
 	rules       []int32         // rules with hits
-	numbers     []int32         // of the rule that asks: its terms by their index
+	numbers     []int32         // index of a term in the rule that is evaluated → term
 	length      [8]int          // field → words
 	active      []partial
 	next        []partial
 	words       []text.Word
 
-	// The commonest words of a text are forms of nothing. A few that were met last
-	// are kept where asking costs few cache lines of a larger table.
+	// The commonest words of a text are forms of nothing. Those met last are kept here,
+	// in a table small enough to stay in the processor's cache.
 	none    [1 << 12]uint64 // hashes
-	noneFor *forms          // in whose language
+	noneFor *forms          // of the language that this holds for
 }
 
 type hit struct {

@@ -28,7 +28,7 @@ func (w Work) title() string {
 
 func (w Work) source() string { return cmp.Or(html.Neutral(w.Source), string(w.Item.Source)) }
 
-// longTitle is how many characters of a title a citation has.
+// longTitle is how many characters of a title a citation has at most.
 const longTitle = 300
 
 // url is the post's address if it is one of the web.

@@ -15,7 +15,8 @@ func (w *shaper) closeP() { w.closeNearest(atom.P) }
 // closeA ends an open link: links don't nest.
 func (w *shaper) closeA() { w.closeNearest(atom.A) }
 
-// closeNearest ends the innermost open a, if it is in the same cell.
+// closeNearest ends the innermost open element of the name a, if it is in the same
+// cell of a table.
 func (w *shaper) closeNearest(a atom.Atom) {
 	for i, e := range slices.Backward(w.stack) {
 		if e.a == a {
@@ -28,8 +29,9 @@ func (w *shaper) closeNearest(a atom.Atom) {
 	}
 }
 
-// closeHeading ends the headings that the current element is. That one ends may
-// end what was only open because of it, and another is current.
+// closeHeading ends the current element if it is a heading. Elements whose end tag had
+// come already end with it; if another heading is the current element then, it ends
+// too.
 func (w *shaper) closeHeading() {
 	for {
 		i := len(w.stack) - 1

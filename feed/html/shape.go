@@ -35,8 +35,8 @@ type shaper struct {
 	report Report
 
 	out    []byte
-	limit  int // of spent; reached, URLs are dropped
 	spent  int // bytes of URLs made absolute
+	limit  int // of spent: beyond it URLs are dropped
 	stack  []entry
 	beyond map[atom.Atom]int // open beyond maxDepth
 	reopen []atom.Atom       // go on with the next text
@@ -307,8 +307,8 @@ func (w *shaper) pop() {
 	}
 }
 
-// popTo ends everything above and at index i. Of what stood in it, elements such
-// as b go on afterwards if goOn says so.
+// popTo ends the element at index i and all that is open in it. With goOn, those of
+// the latter that are like b go on behind it.
 func (w *shaper) popTo(i int, goOn bool) {
 	var again []atom.Atom
 	for j := i + 1; goOn && j < len(w.stack) && len(again) < maxReopen; j++ {

@@ -102,12 +102,12 @@ func (d *Document) isAtom03(root *node) bool {
 func (d *Document) atomHead(f *feed.Feed, c *composer, t *tree, root *node) {
 	for n := range t.children(root) {
 		switch n.q {
-		case "title", "subtitle", "tagline", "rights", "copyright":
-			to := map[string]*feed.Text{"title": &f.Title, "subtitle": &f.Subtitle, "tagline": &f.Subtitle, "rights": &f.Rights, "copyright": &f.Rights}[n.q]
-			if to.IsZero() {
-				*to, _ = t.atomText(n)
-				c.atomText(atomNames[n.q], *to)
-			}
+		case "title":
+			c.firstText(t, n, "title", &f.Title)
+		case "subtitle", "tagline":
+			c.firstText(t, n, "subtitle", &f.Subtitle)
+		case "rights", "copyright":
+			c.firstText(t, n, "rights", &f.Rights)
 		case "id":
 			if f.ID == "" {
 				f.ID = t.value(n)
@@ -148,9 +148,13 @@ func (d *Document) atomHead(f *feed.Feed, c *composer, t *tree, root *node) {
 	d.finishHead(f)
 }
 
-// atomNames maps the names of Atom 0.3 to those of 1.0.
-var atomNames = map[string]string{
-	"title": "title", "subtitle": "subtitle", "tagline": "subtitle", "rights": "rights", "copyright": "rights", "summary": "summary", "content": "content",
+// firstText reads a text construct into to, unless one that says something was there
+// before, and hands it on under its name in Atom 1.0.
+func (c *composer) firstText(t *tree, n *node, name string, to *feed.Text) {
+	if to.IsZero() {
+		*to, _ = t.atomText(n)
+		c.atomText(name, *to)
+	}
 }
 
 // atomText hands a text on as plain text, so that gofeed returns its characters
@@ -244,12 +248,12 @@ func (d *Document) atomEntry(c *composer, t *tree) feed.Entry {
 	var created, issued, encoded *node
 	for n := range t.children(root) {
 		switch n.q {
-		case "title", "summary", "rights", "copyright":
-			to := map[string]*feed.Text{"title": &e.Title, "summary": &e.Summary, "rights": &e.Rights, "copyright": &e.Rights}[n.q]
-			if to.IsZero() {
-				*to, _ = t.atomText(n)
-				c.atomText(atomNames[n.q], *to)
-			}
+		case "title":
+			c.firstText(t, n, "title", &e.Title)
+		case "summary":
+			c.firstText(t, n, "summary", &e.Summary)
+		case "rights", "copyright":
+			c.firstText(t, n, "rights", &e.Rights)
 		case "content":
 			d.atomContent(c, t, n, &e)
 		case "id":

@@ -237,9 +237,13 @@ func (d *Document) rssHead(f *feed.Feed, c *composer, t *tree, root, channel *no
 			if once(n) {
 				c.elem(rssNames[n.q], t.value(n))
 			}
-		case "pubdate", "lastbuilddate":
+		case "pubdate":
 			if once(n) {
-				d.date(map[string]*feed.Date{"pubdate": &f.Published, "lastbuilddate": &f.Updated}[n.q], t.value(n))
+				d.date(&f.Published, t.value(n))
+			}
+		case "lastbuilddate":
+			if once(n) {
+				d.date(&f.Updated, t.value(n))
 			}
 		case "category":
 			c.elem("category", t.value(n), "domain", n.attr("domain"))
