@@ -94,6 +94,15 @@ type sighting struct {
 // stamp is an instant in RFC 3339, in UTC, to the nanosecond that is known.
 type stamp struct{ time.Time }
 
+// stampOf is t, or none if RFC 3339 cannot say its year: a date that its publisher made
+// up must not keep the item in.
+func stampOf(t time.Time) stamp {
+	if y := t.UTC().Year(); y < 0 || y > 9999 {
+		return stamp{}
+	}
+	return stamp{t}
+}
+
 func (s stamp) MarshalJSON() ([]byte, error) { return s.UTC().MarshalJSON() }
 
 // Marshal writes an item for showing, without a newline.
@@ -127,8 +136,8 @@ func common(it *feed.Item, sourceTitle string) object {
 	o := object{
 		ID: it.ID, Source: it.Source, SourceTitle: sourceTitle, GUID: it.Entry.ID, URL: it.URL,
 		Title: html.Plain(it.Title), Language: it.Language,
-		Published: stamp{it.Published.Time}, Updated: stamp{it.Updated.Time},
-		FirstSeen: stamp{it.FirstSeen}, LastSeen: stamp{it.LastSeen},
+		Published: stampOf(it.Published.Time), Updated: stampOf(it.Updated.Time),
+		FirstSeen: stampOf(it.FirstSeen), LastSeen: stampOf(it.LastSeen),
 		Summary: html.Plain(it.Summary), ContentText: html.Plain(it.Content),
 		Revision: it.Revision, Revisions: it.Revisions, Trivial: it.Trivial, Withdrawn: it.Withdrawn, TakenDown: it.TakenDown,
 	}
@@ -150,7 +159,7 @@ func common(it *feed.Item, sourceTitle string) object {
 		o.Categories = append(o.Categories, c.Term)
 	}
 	for _, s := range it.AlsoIn {
-		o.AlsoIn = append(o.AlsoIn, sighting{s.ID, s.Source, s.URL, stamp{s.FirstSeen}})
+		o.AlsoIn = append(o.AlsoIn, sighting{s.ID, s.Source, s.URL, stampOf(s.FirstSeen)})
 	}
 	return o
 }

@@ -93,6 +93,16 @@ func TestOrder(t *testing.T) {
 	}
 }
 
+// A date whose year in UTC has five digits is left out; the item comes out all the same.
+func TestYearBeyond(t *testing.T) {
+	it := item()
+	it.Published.Time = time.Date(9999, 12, 31, 23, 59, 0, 0, time.FixedZone("", -3600))
+	b, err := Marshal(&it, "")
+	if err != nil || strings.Contains(string(b), `"published"`) {
+		t.Errorf("%s, %v", b, err)
+	}
+}
+
 // Other JSON is refused by name.
 func TestNotItem(t *testing.T) {
 	for _, s := range []string{``, `{}`, `[]`, `{"id":"x"}`, `{"id":"01","source":"a"}`, `{"version":"https://jsonfeed.org/version/1.1"}`, "nonsense"} {
