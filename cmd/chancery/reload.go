@@ -20,7 +20,7 @@ func (d *daemon) supervise(ctx context.Context, g *generation) error {
 		d.changing.Store(0)
 		parts, stop := context.WithCancel(ctx)
 		group, partsCtx := errgroup.WithContext(parts)
-		if d.onlyReads == nil {
+		if !d.readsOnly() {
 			group.Go(func() error { return ended(partsCtx, g.works.aggregator.Run(partsCtx)) })
 		}
 		group.Go(func() error { return ended(partsCtx, g.publisher.Run(partsCtx)) })

@@ -401,9 +401,12 @@ func (d *daemon) run(ctx context.Context, c *Config) error {
 // stopTimeout is how long an orderly end may take.
 const stopTimeout = 30 * time.Second
 
+// readsOnly reports whether nothing can be written.
+func (d *daemon) readsOnly() bool { return d.onlyReads != nil }
+
 // begin brings what a generation's configuration says into the archive.
 func (d *daemon) begin(ctx context.Context, g *generation) error {
-	if d.onlyReads != nil {
+	if d.readsOnly() {
 		return nil
 	}
 	e := &Env{Config: g.config, Archive: d.archive, Log: d.log}

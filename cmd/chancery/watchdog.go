@@ -86,7 +86,7 @@ func (d *daemon) probes() []probe {
 			return err
 		}},
 		{"scheduler", func(ctx context.Context) error {
-			if d.onlyReads != nil {
+			if d.readsOnly() {
 				return nil // nobody schedules
 			}
 			if since := d.changing.Load(); since != 0 && time.Since(time.Unix(since, 0)) < changePatience {

@@ -224,8 +224,11 @@ func (a *archiveBench) measure(ctx context.Context, deep bool) error {
 	}
 	before := cpu()
 	report, err := a.archive.Verify(ctx, true, nil)
-	if err != nil || len(report.Faults) > 0 {
-		return fmt.Errorf("verify: %d faults, %v; error %v", len(report.Faults), report.Faults, err)
+	if err != nil {
+		return fmt.Errorf("verify: %w", err)
+	}
+	if len(report.Faults) > 0 {
+		return fmt.Errorf("verify: %d faults: %v", len(report.Faults), report.Faults)
 	}
 	a.figure("verify --deep", float64(st.Items)/(cpu()-before).Seconds(), "items/CPU-s", 40_000, true)
 	return nil
@@ -246,8 +249,11 @@ func (a *archiveBench) show(ctx context.Context, items int) error {
 		start := time.Now()
 		got, err := a.archive.Items(ctx, []feed.ItemID{heads[0].ID}, store.AllFields)
 		took = append(took, time.Since(start))
-		if err != nil || len(got) != 1 || got[0].Content.Value == "" {
-			return fmt.Errorf("item %v of %d: %d found whole, error %v", heads[0].ID, items, len(got), err)
+		if err != nil {
+			return fmt.Errorf("item %v: %w", heads[0].ID, err)
+		}
+		if len(got) != 1 || got[0].Content.Value == "" {
+			return fmt.Errorf("item %v of %d: %d found, not one that is whole", heads[0].ID, items, len(got))
 		}
 	}
 	a.figure("show: one post from anywhere, p50", millis(quantile(took, 0.5)), "ms", 0, false)
@@ -263,8 +269,11 @@ func (a *archiveBench) nothingNew(ctx context.Context) error {
 	for n < 500_000 {
 		for id, digests := range a.known {
 			seen, err := a.archive.Known(ctx, id, digests)
-			if err != nil || slices.Contains(seen, false) {
-				return fmt.Errorf("entries of %s: known %v, error %v", id, seen, err)
+			if err != nil {
+				return fmt.Errorf("entries of %s: %w", id, err)
+			}
+			if slices.Contains(seen, false) {
+				return fmt.Errorf("entries of %s: known %v", id, seen)
 			}
 			n += len(seen)
 		}

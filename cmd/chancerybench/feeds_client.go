@@ -44,8 +44,11 @@ func capture(ctx context.Context, target string, paths []string) ([]page, error)
 		}
 		body, err := io.ReadAll(res.Body)
 		_ = res.Body.Close()
-		if err != nil || res.StatusCode != http.StatusOK {
-			return nil, fmt.Errorf("%s: HTTP %d, error %v", p, res.StatusCode, err)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", p, err)
+		}
+		if res.StatusCode != http.StatusOK {
+			return nil, fmt.Errorf("%s: HTTP %d", p, res.StatusCode)
 		}
 		res.Header.Del("Date")
 		common := "GET " + p + " HTTP/1.1\r\nHost: " + target + "\r\nUser-Agent: newsboat/2.30\r\nAccept: */*\r\nAccept-Encoding: gzip\r\n"

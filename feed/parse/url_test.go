@@ -83,8 +83,10 @@ func TestResolveBases(t *testing.T) {
 			t.Errorf("cleanURL(%q) = %q, want %q", in, got, want)
 		}
 	}
-	for in, want := range map[string]bool{"javascript:alert(1)": true, "JAVASCRIPT:x": true, "data:text/html,x": true, "vbscript:x": true, "https://x": false, "mailto:a@x": false, "java/script:": false,
-		"http://" + strings.Repeat("阿", maxAuthority) + "/a": true, "https://x.example/" + strings.Repeat("a", 2*maxAuthority): false} {
+	for in, want := range map[string]bool{
+		"javascript:alert(1)": true, "JAVASCRIPT:x": true, "data:text/html,x": true, "vbscript:x": true, "https://x": false, "mailto:a@x": false, "java/script:": false,
+		"http://" + strings.Repeat("阿", maxAuthority) + "/a": true, "https://x.example/" + strings.Repeat("a", 2*maxAuthority): false,
+	} {
 		if got := noPlace(in); got != want {
 			t.Errorf("noPlace(%.40q) = %v", in, got)
 		}

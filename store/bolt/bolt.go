@@ -176,7 +176,7 @@ func Open(ctx context.Context, dir string, o Options) (_ *Store, err error) {
 		close(s.stopped)
 		return s, nil
 	}
-	if err := s.finishTakedowns(); err != nil {
+	if err := s.finishTakedowns(); err != nil { //nolint:contextcheck // what was decided is done whole
 		return nil, err
 	}
 	go s.write() //nolint:contextcheck // it outlives the call: Close ends it, not the context of Open

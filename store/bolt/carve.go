@@ -73,7 +73,7 @@ func (c *carved) scan() error {
 	n := uint64(c.size / c.page)
 	header := make([]byte, pageHeader)
 	var last error
-	for id := uint64(0); id < n; id++ {
+	for id := range n {
 		if _, err := c.f.ReadAt(header, int64(id)*c.page); err != nil {
 			c.bad, last = c.bad+1, err
 			continue
@@ -196,9 +196,6 @@ func (c *carved) candidates(seq uint64) (all [][]byte) {
 	}
 	return all
 }
-
-// ofVolume reports whether something of a volume was found.
-func (c *carved) ofVolume() bool { return c.meta != nil || len(c.recs) > 0 }
 
 // first is the volume's first record: as its meta says, else 0.
 func (c *carved) first() uint64 {

@@ -370,8 +370,8 @@ func (s *Store) isLost(seq uint64) bool {
 	if !s.lacks.Load() || seq == 0 {
 		return false
 	}
-	for i := len(s.vols) - 1; i >= 0; i-- {
-		if v := s.vols[i]; v.first <= seq {
+	for _, v := range slices.Backward(s.vols) {
+		if v.first <= seq {
 			_, lost := v.lostLeaf(seq)
 			return lost
 		}
