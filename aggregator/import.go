@@ -90,6 +90,9 @@ func (a *Aggregator) sourceOf(ctx context.Context, have *subscriptions, o Import
 		s, err := a.archive.Source(ctx, o.Source)
 		if errors.Is(err, store.ErrNotFound) {
 			src = store.Source{ID: o.Source, Origin: "import", Added: a.now(), Disabled: true}
+			if f, err := headOf(body); err == nil && normalize.CanonicalURL(f.URL) != "" {
+				src.Site = f.URL // where its posts are at home, for all that anybody knows
+			}
 			return src, st, true, checkID(src.ID)
 		}
 		return s.Source, s.State, false, err

@@ -26,11 +26,22 @@ type Item struct {
 	// Story is the id of the first item of the story that this one tells too: its
 	// own id when no other source carried it before.
 	Story ItemID
+	// Original is the item of the story that the others are copies of, where that is not
+	// the first one: its source is of the site that its address is of. Else zero.
+	Original ItemID
 	// AlsoIn lists the other items of the story, oldest first.
 	AlsoIn    []Sighting
 	Withdrawn bool   // by its publisher or a person; the content is kept
 	TakenDown bool   // the content is gone for good
 	Digest    Digest // of the revision's normalised fields
+}
+
+// IsCopy reports whether another item is the original of the story.
+func (it *Item) IsCopy() bool {
+	if it.Original.IsZero() {
+		return !it.Story.IsZero() && it.Story != it.ID
+	}
+	return it.Original != it.ID
 }
 
 // futureTolerance: clocks of publishers are off by up to a day and its zones; a

@@ -136,6 +136,7 @@ func rich(t testing.TB, cfg Config) (w *world, ids map[string]feed.ItemID) {
 	w.change(
 		store.Edit{Kind: store.KindWithdrawn, Items: []feed.ItemID{ids["withdrawn"]}, By: "test"},
 		store.Edit{Kind: store.KindTakedown, Items: []feed.ItemID{ids["down"]}, By: "test"},
+		store.Edit{Kind: store.KindMerge, Items: []feed.ItemID{ids["edited"], ids["copy"]}, First: ids["copy"], By: "rule"},
 		store.Edit{Kind: store.KindTopics, Items: []feed.ItemID{ids["copy"]}, Topics: []feed.Tag{{Topic: "mek", Score: 5, About: true, Manual: true}}, By: "a person"},
 	)
 	w.indexed(x)

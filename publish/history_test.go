@@ -126,6 +126,18 @@ func walkYieldsTheFeed(t *testing.T, seed uint32) {
 			w.add(p)
 		case k < 17:
 			w.change(store.Edit{Kind: store.KindTopics, Items: []feed.ItemID{ids[next(len(ids))]}, Topics: tags(topics[next(len(topics))]), By: "test"})
+		case k < 18: // what a story's original is changes no feed
+			items, err := w.store.Items(t.Context(), []feed.ItemID{ids[next(len(ids))]}, store.WithStory)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all := []feed.ItemID{items[0].ID}
+			for _, s := range items[0].AlsoIn {
+				all = append(all, s.ID)
+			}
+			if len(all) > 1 {
+				w.change(store.Edit{Kind: store.KindMerge, Items: all, First: items[0].ID, By: "rule"})
+			}
 		case k < 19:
 			w.change(store.Edit{Kind: store.KindWithdrawn, Items: []feed.ItemID{ids[next(len(ids))]}, By: "test"})
 		default: // a restart

@@ -353,7 +353,9 @@ func changeOf(records []store.Record) change {
 			for _, id := range r.Edit.Items {
 				ch.items[id] = true
 			}
-			ch.restory = ch.restory || r.Kind == store.KindMerge || r.Kind == store.KindSplit
+			// What a story's original is changes nothing: feeds carry what came first.
+			original := r.Kind == store.KindMerge && !r.Edit.First.IsZero() && r.Edit.By == "rule"
+			ch.restory = ch.restory || !original && (r.Kind == store.KindMerge || r.Kind == store.KindSplit)
 		}
 	}
 	return ch

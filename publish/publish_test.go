@@ -132,6 +132,17 @@ func TestOneEntryAStory(t *testing.T) {
 	if !strings.Contains(after.Body.String(), `Also at: <a href=\"https://two.example/b\">The two blog</a>`) {
 		t.Errorf("the entry does not name its copy:\n%s", after.Body)
 	}
+	// That the copy turns out to be the original brings nobody the story twice (SEC-31).
+	heads, err := w.store.Heads(t.Context(), store.HeadQuery{ByArrival: true})
+	if err != nil || len(heads) != 2 {
+		t.Fatal(heads, err)
+	}
+	w.change(store.Edit{Kind: store.KindMerge, Items: []feed.ItemID{heads[0].ID, heads[1].ID}, First: heads[0].ID, By: "rule"})
+	later := w.get("/feeds/iran.json")
+	if later.Header().Get("Etag") != after.Header().Get("Etag") {
+		t.Errorf("the feed changed:\n%s", later.Body)
+	}
+	expect(t, "mek", w.titles("mek"), []string{"The story, copied"})
 }
 
 // When the item that carries a story leaves a feed, the next member that matches

@@ -76,6 +76,9 @@ func (e *Edit) Check() error {
 	if len(e.Items) < least {
 		return fmt.Errorf("%d items, want %d or more", len(e.Items), least)
 	}
+	if !e.First.IsZero() && (e.Kind != KindMerge || !slices.Contains(e.Items, e.First)) {
+		return fmt.Errorf("the first item %v is none of them", e.First)
+	}
 	return nil
 }
 

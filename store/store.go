@@ -302,9 +302,13 @@ type Edit struct {
 	Source *Source       // KindSource: the source as it shall be; Source.Removed removes it
 	State  *PollState    // KindSource, optional: poll state to set with it
 	Items  []feed.ItemID // KindTopics one; KindMerge: all become one story; KindSplit, KindWithdrawn, KindTakedown
-	Topics []feed.Tag    // KindTopics: all tags of the item from now on
-	Rules  []byte        // KindRuleset: the rules in force, as text
-	Digest feed.Digest   // KindTopics, KindRuleset: digest of the rules
+	// First: KindMerge, optional: which of Items is the story's original, else it is the one
+	// that arrived first. Items are then all that become one story. Its name is that of the
+	// one that arrived first in any case, and so is what feeds carry.
+	First  feed.ItemID
+	Topics []feed.Tag  // KindTopics: all tags of the item from now on
+	Rules  []byte      // KindRuleset: the rules in force, as text
+	Digest feed.Digest // KindTopics, KindRuleset: digest of the rules
 	// Before: KindExpired: documents recorded before are not kept any more, but for those
 	// that later ones are made of. If there are none, nothing is recorded.
 	Before    time.Time

@@ -198,7 +198,11 @@ func itemText(it *feed.Item, source string) string {
 	}
 	line("version", version)
 	for _, s := range it.AlsoIn {
-		line("also in", fmt.Sprintf("%s  %s  %s", s.Source, s.ID, s.URL))
+		text := fmt.Sprintf("%s  %s  %s", s.Source, s.ID, s.URL)
+		if s.ID == it.Original {
+			text += "  (the original)"
+		}
+		line("also in", text)
 	}
 	if it.Withdrawn {
 		line("state", "withdrawn")

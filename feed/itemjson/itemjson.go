@@ -43,6 +43,7 @@ type object struct {
 	Revisions   int           `json:"revisions,omitempty"`
 	Trivial     bool          `json:"trivial,omitempty"`
 	AlsoIn      []sighting    `json:"also_in,omitempty"`
+	Original    feed.ItemID   `json:"original,omitzero"` // of the story, where that is not the first one
 	Withdrawn   bool          `json:"withdrawn,omitempty"`
 	TakenDown   bool          `json:"taken_down,omitempty"`
 	Digest      string        `json:"digest,omitempty"`
@@ -158,6 +159,7 @@ func common(it *feed.Item, sourceTitle string) object {
 	for _, c := range it.Categories {
 		o.Categories = append(o.Categories, c.Term)
 	}
+	o.Original = it.Original
 	for _, s := range it.AlsoIn {
 		o.AlsoIn = append(o.AlsoIn, sighting{s.ID, s.Source, s.URL, stampOf(s.FirstSeen)})
 	}

@@ -51,7 +51,7 @@ func NewDoc(it *feed.Item, sourceTitle string) *Doc {
 func NewDocOf(it *feed.Item, sourceTitle, plainTitle, plainSummary, plainContent string) *Doc {
 	d := &Doc{Facts: Facts{
 		ID: it.ID, Source: it.Source, Effective: it.Effective(), Seen: it.FirstSeen,
-		Revised: it.Revision > 1 || it.Revisions > 1, Duplicate: !it.Story.IsZero() && it.Story != it.ID,
+		Revised: it.Revision > 1 || it.Revisions > 1, Duplicate: it.IsCopy(),
 		Enclosure: len(it.Enclosures) > 0, Tags: it.Topics,
 	}}
 	d.fields[Title].text = plainTitle

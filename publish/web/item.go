@@ -56,6 +56,7 @@ type versionRow struct {
 type alsoAt struct {
 	Title, URL, Page, Diff string
 	Seen                   time.Time
+	Original               bool // of the story
 }
 
 // origin is where a version came from.
@@ -277,6 +278,7 @@ func (s *Server) alsoAt(it *feed.Item, shown []render.AlsoAt) []alsoAt {
 		for _, x := range it.AlsoIn {
 			if x.ID == a.Item {
 				row.Seen = x.FirstSeen
+				row.Original = it.Original == x.ID
 			}
 		}
 		out = append(out, row)

@@ -58,8 +58,8 @@ func (c *catalogTx) addKeys(num uint32, h *header) error {
 			return err
 		}
 	}
-	for _, k := range h.storyKeys {
-		if err := c.putFirst(bStory, storyRow(k), binary.AppendUvarint(nil, h.seq)); err != nil {
+	for _, k := range h.storyKeys { // also those that another had until now
+		if err := c.put(bStory, storyRow(k), binary.AppendUvarint(nil, h.seq)); err != nil {
 			return err
 		}
 	}
@@ -107,6 +107,10 @@ func (c *catalogTx) applyItem(h *header) error {
 		c.counts.Stories++
 	} else if err := c.join(h.item, r.story); err != nil {
 		return err
+	} else if head, ok, err := c.row(r.story); err != nil {
+		return err
+	} else if ok {
+		r.original = head.original
 	}
 	c.counts.Items++
 	c.counts.Revisions++

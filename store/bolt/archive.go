@@ -158,7 +158,7 @@ func (s *Store) Change(ctx context.Context, edits []store.Edit) error {
 // edit emits the record of one decision.
 func (t *txn) edit(e *store.Edit) error {
 	h := header{kind: e.Kind, time: nanos(t.at(time.Time{})), items: e.Items, rules: e.Digest}
-	b := editBody{State: e.State, Rules: e.Rules, Reason: e.Reason, By: e.By, Undo: e.Undo && e.Kind == store.KindWithdrawn}
+	b := editBody{State: e.State, Rules: e.Rules, Reason: e.Reason, By: e.By, Undo: e.Undo && e.Kind == store.KindWithdrawn, First: e.First}
 	switch e.Kind {
 	case store.KindExpired:
 		var err error
@@ -469,7 +469,7 @@ func (s *Store) item(l *located, seq uint64, want store.Fields) (feed.Item, erro
 	if seq == l.row.last {
 		it.Changed = instant(l.row.revised)
 	}
-	it.Topics, it.Story, it.Withdrawn, it.TakenDown = slices.Clone(l.topics), l.row.story, l.row.withdrawn, l.row.takenDown
+	it.Topics, it.Story, it.Original, it.Withdrawn, it.TakenDown = slices.Clone(l.topics), l.row.story, l.row.original, l.row.withdrawn, l.row.takenDown
 	if want&store.WithContent == 0 {
 		it.Summary, it.Content, it.Extensions = feed.Text{}, feed.Text{}, nil
 	}

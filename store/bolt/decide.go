@@ -70,6 +70,7 @@ type pending struct {
 	pack  *packed
 	plain []byte       // for what the catalog derives from a body
 	draft *store.Draft // that it was made of, or nil
+	elect bool         // it is to become its story's original
 }
 
 // txn is one group commit in the making.
@@ -200,12 +201,13 @@ func (t *txn) take(in *intake, at time.Time) ([]store.Outcome, error) {
 		if !rawNew {
 			return t.emit(p)
 		}
+		plain := p.plain
 		p.h.seq = t.next
 		t.next++
 		t.dirty = true
 		later = append(later, *p)
 		t.note(&p.h)
-		return t.apply(&p.h, nil, nil)
+		return t.apply(&p.h, nil, func() ([]byte, error) { return plain, nil })
 	}
 	out := make([]store.Outcome, len(in.batch.Drafts))
 	var recognized []found
@@ -227,6 +229,14 @@ func (t *txn) take(in *intake, at time.Time) ([]store.Outcome, error) {
 		}
 		out[i] = o
 		if p != nil {
+			if err := emit(p); err != nil {
+				return nil, err
+			}
+		}
+		if p != nil && p.elect {
+			if p, err = t.election(&p.h); err != nil {
+				return nil, err
+			}
 			if err := emit(p); err != nil {
 				return nil, err
 			}
@@ -393,35 +403,47 @@ func (t *txn) decide(in *intake, i int, num uint32, sg sighting, raw uint64, at 
 		}
 	}
 	var copyOf feed.ItemID // the story that another source tells
+	elect := false
 	for _, k := range d.Story {
 		if t.b[bStory].Get(storyRow(k)) == nil {
 			h.storyKeys = append(h.storyKeys, k)
 			continue
 		}
-		if sg.id.IsZero() && copyOf.IsZero() {
-			id, ok, err := t.firstWith(k)
-			if err != nil {
-				return nil, store.Outcome{}, err
-			}
-			if !ok { // it cannot be read
-				continue
-			}
-			r, err := t.mustRow(id)
-			if err != nil {
-				return nil, store.Outcome{}, err
-			}
-			if r.source == num {
-				continue
-			}
-			if k.Class == store.KeyURL {
-				if forged, err := t.strangers(in.source, d, &r); err != nil {
-					return nil, store.Outcome{}, err
-				} else if forged {
-					continue
-				}
-			}
-			copyOf = r.story
+		if !sg.id.IsZero() || !copyOf.IsZero() && k.Class != store.KeyURL {
+			continue
 		}
+		id, ok, err := t.firstWith(k)
+		if err != nil {
+			return nil, store.Outcome{}, err
+		}
+		if !ok { // it cannot be read: the key is free
+			h.storyKeys = append(h.storyKeys, k)
+			continue
+		}
+		r, err := t.mustRow(id)
+		if err != nil {
+			return nil, store.Outcome{}, err
+		}
+		if r.source == num {
+			continue
+		}
+		if k.Class == store.KeyURL {
+			mine, theirs := t.claim(in.source, d.Entry.URL), t.claim(t.sourceName(r.source), d.Entry.URL)
+			if mine > theirs {
+				h.storyKeys = append(h.storyKeys, k) // from now on it is this one's
+			}
+			forged, err := t.strangers(d, &r, mine, theirs)
+			if err == nil && !forged && mine > theirs && (copyOf.IsZero() || copyOf == r.story) {
+				elect, err = t.elects(r.story, mine, d.Entry.URL)
+			}
+			if err != nil {
+				return nil, store.Outcome{}, err
+			}
+			if forged || !copyOf.IsZero() {
+				continue
+			}
+		}
+		copyOf = r.story
 	}
 	if sg.same {
 		o := store.Outcome{ID: sg.id, State: store.Same, Revision: int(sg.row.revisions), Story: sg.row.story}
@@ -511,7 +533,7 @@ func (t *txn) decide(in *intake, i int, num uint32, sg sighting, raw uint64, at 
 	}
 	t.entries[h.item] = &d.Entry
 	h.effective = nanos(it.Effective())
-	return &pending{h: h, pack: r.pack, draft: d}, o, nil
+	return &pending{h: h, pack: r.pack, draft: d, elect: elect}, o, nil
 }
 
 // newID makes the id of draft, the created-th new one of its batch: counted so, a

@@ -21,6 +21,7 @@ type editBody struct {
 	By     string           `json:"by,omitempty"`
 	Undo   bool             `json:"undo,omitempty"`
 	Before *time.Time       `json:"before,omitempty"`
+	First  feed.ItemID      `json:"first,omitzero"` // of a merge: the story's original
 }
 
 // pollBody is the body of a poll record.
@@ -90,7 +91,7 @@ func (c *catalogTx) applyEdit(h *header, e *editBody) error {
 			}
 			all = append(all, c.members(r.story)...)
 		}
-		return c.regroup(all)
+		return c.regroup(e.First, all)
 	case store.KindSplit:
 		seen := map[feed.ItemID]bool{}
 		groups := [][]feed.ItemID{slices.Clone(c.there(h.items))}
@@ -104,16 +105,17 @@ func (c *catalogTx) applyEdit(h *header, e *editBody) error {
 				groups = append(groups, slices.DeleteFunc(c.members(r.story), func(m feed.ItemID) bool { return slices.Contains(h.items, m) }))
 			}
 		}
-		return c.regroup(groups...)
+		return c.regroup(feed.ItemID{}, groups...)
 	}
 	return nil
 }
 
 func compareIDs(a, b feed.ItemID) int { return bytes.Compare(a[:], b[:]) }
 
-// regroup makes a story of each group, named after the first of its items. The
-// groups together are whole stories of before.
-func (c *catalogTx) regroup(groups ...[]feed.ItemID) error {
+// regroup makes a story of each group, named after the first of its items, which is its
+// original, too, unless another of them is given as that. The groups together are whole
+// stories of before.
+func (c *catalogTx) regroup(original feed.ItemID, groups ...[]feed.ItemID) error {
 	m := c.b[bMembers]
 	before := map[feed.ItemID]bool{}
 	for i, ids := range groups {
@@ -140,13 +142,17 @@ func (c *catalogTx) regroup(groups ...[]feed.ItemID) error {
 		}
 		slices.SortFunc(ids, compareIDs)
 		ids = slices.Compact(ids)
+		from := feed.ItemID{}
+		if slices.Contains(ids, original) && original != ids[0] {
+			from = original
+		}
 		c.counts.Stories++
 		for _, id := range ids {
 			r, err := c.mustRow(id)
 			if err != nil {
 				return err
 			}
-			r.story = ids[0]
+			r.story, r.original = ids[0], from
 			if err := c.putRow(id, &r); err != nil {
 				return err
 			}

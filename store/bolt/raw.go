@@ -282,7 +282,7 @@ func (v *volume) editOf(h *header, f framed) (*store.Edit, error) {
 	return &store.Edit{
 		Before: before, Documents: len(h.records),
 		Kind: f.kind, Source: b.Source, State: b.State, Items: h.items, Topics: h.tags, Rules: b.Rules,
-		Digest: h.rules, Reason: b.Reason, By: b.By, Undo: b.Undo,
+		Digest: h.rules, Reason: b.Reason, By: b.By, Undo: b.Undo, First: b.First,
 	}, nil
 }
 

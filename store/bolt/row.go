@@ -20,6 +20,7 @@ type row struct {
 	story     feed.ItemID // zero in encode and decodeRow: the item's own
 	withdrawn bool
 	takenDown bool
+	original  feed.ItemID // of the story; zero: the item that it is named after
 	language  string
 	tags      []rowTag
 	versions  []mark // of the newest revisions, at most flips, oldest first
@@ -42,6 +43,7 @@ const (
 	rowWithdrawn = 1 << iota
 	rowTakenDown
 	rowInStory // of another item
+	rowOriginal
 )
 
 func (r *row) encode() []byte {
@@ -64,8 +66,14 @@ func (r *row) encode() []byte {
 	if !r.story.IsZero() {
 		flags |= rowInStory
 	}
+	if !r.original.IsZero() {
+		flags |= rowOriginal
+	}
 	if b = append(b, flags); flags&rowInStory != 0 {
 		b = append(b, r.story[:]...)
+	}
+	if flags&rowOriginal != 0 {
+		b = append(b, r.original[:]...)
 	}
 	b = binary.AppendUvarint(b, uint64(len(r.language)))
 	b = append(b, r.language...)
@@ -143,6 +151,12 @@ func decodeRow(b []byte) (r row, err error) {
 			return r, errShort
 		}
 		r.story, b = feed.ItemID(b[:16]), b[16:]
+	}
+	if flags&rowOriginal != 0 {
+		if len(b) < 16 {
+			return r, errShort
+		}
+		r.original, b = feed.ItemID(b[:16]), b[16:]
 	}
 	lang, b, err := takeBytes(b)
 	if err != nil {

@@ -141,6 +141,10 @@ func (b *batch) record(r *store.Record) error {
 	case store.KindTopics:
 		return b.retag(r.Edit)
 	case store.KindMerge:
+		if !r.Edit.First.IsZero() { // all that are in it are named
+			all := slices.SortedFunc(slices.Values(r.Edit.Items), compareIDs)
+			return b.unite(slices.Compact(all), r.Edit.First)
+		}
 		return b.merge(r.Edit.Items)
 	case store.KindSplit:
 		return b.split(r.Edit.Items)
@@ -401,7 +405,7 @@ func (b *batch) setStory(id, story feed.ItemID) error {
 			continue // the one it is named after has gone to another story
 		}
 		b.versions(member, func(n uint32) {
-			if s := b.d.state(n); s.story != no || s.duplicate != (member != story) {
+			if s := b.d.state(n); s.story != no { // else it is known which is a copy
 				s = b.change(n)
 				s.story, s.duplicate = no, member != story
 			}
@@ -420,16 +424,18 @@ func (b *batch) members(stories map[feed.ItemID]bool) []feed.ItemID {
 			out = append(out, id)
 		}
 	}
-	slices.SortFunc(out, func(x, y feed.ItemID) int { return bytes.Compare(x[:], y[:]) })
+	slices.SortFunc(out, compareIDs)
 	return slices.Compact(out)
 }
+
+func compareIDs(x, y feed.ItemID) int { return bytes.Compare(x[:], y[:]) }
 
 func (b *batch) merge(items []feed.ItemID) error {
 	stories := map[feed.ItemID]bool{}
 	for _, id := range items {
 		stories[b.story(id)] = true
 	}
-	return b.unite(b.members(stories))
+	return b.unite(b.members(stories), feed.ItemID{})
 }
 
 func (b *batch) split(items []feed.ItemID) error {
@@ -447,17 +453,21 @@ func (b *batch) split(items []feed.ItemID) error {
 			rest[s] = append(rest[s], id)
 		}
 	}
-	err := b.unite(own)
+	err := b.unite(own, feed.ItemID{})
 	for _, list := range rest {
 		if err == nil {
-			err = b.unite(list)
+			err = b.unite(list, feed.ItemID{})
 		}
 	}
 	return err
 }
 
-// unite makes one story of items, named after the first.
-func (b *batch) unite(items []feed.ItemID) error {
+// unite makes one story of items, named after the first, which is its original unless
+// another one is given as that.
+func (b *batch) unite(items []feed.ItemID, original feed.ItemID) error {
+	if original.IsZero() && len(items) > 0 {
+		original = items[0]
+	}
 	for i, id := range items {
 		if i == 0 {
 			if err := b.setStory(id, feed.ItemID{}); err != nil {
@@ -467,6 +477,13 @@ func (b *batch) unite(items []feed.ItemID) error {
 		if err := b.setStory(id, items[0]); err != nil {
 			return err
 		}
+	}
+	for _, id := range items {
+		b.versions(id, func(n uint32) {
+			if b.d.state(n).duplicate != (id != original) {
+				b.change(n).duplicate = id != original
+			}
+		})
 	}
 	return nil
 }

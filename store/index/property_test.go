@@ -122,6 +122,18 @@ func (w *world) step(t *testing.T) {
 		}
 	case k == 15:
 		w.change(t, store.Edit{Kind: store.KindTopics, Items: []feed.ItemID{pick()}, Topics: w.tags(), By: "rule"})
+	case k == 16 && w.IntN(2) == 0: // another item of a story is its original
+		items, err := w.m.Items(t.Context(), []feed.ItemID{pick()}, store.WithStory)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all := []feed.ItemID{items[0].ID}
+		for _, s := range items[0].AlsoIn {
+			all = append(all, s.ID)
+		}
+		if len(all) > 1 {
+			w.change(t, store.Edit{Kind: store.KindMerge, Items: all, First: items[0].ID, By: "rule"})
+		}
 	case k == 16:
 		w.change(t, store.Edit{Kind: store.KindMerge, Items: []feed.ItemID{pick(), pick()}})
 	case k == 17:

@@ -390,6 +390,20 @@ func (sc *Script) edit(ctx context.Context, s store.Store) (store.Edit, bool, er
 		}
 	case 4, 5, 6:
 		e.Kind, e.Items = store.KindMerge, some(2+sc.r.IntN(2))
+		if sc.r.IntN(3) == 0 { // all that become one story, and which is the original
+			stories := map[feed.ItemID]bool{}
+			for _, h := range heads {
+				if slices.Contains(e.Items, h.ID) {
+					stories[h.Story] = true
+				}
+			}
+			e.First, e.Items = e.Items[0], nil
+			for _, h := range heads {
+				if stories[h.Story] {
+					e.Items = append(e.Items, h.ID)
+				}
+			}
+		}
 	case 7, 8:
 		e.Kind, e.Items = store.KindSplit, some(1+sc.r.IntN(3))
 	case 9:

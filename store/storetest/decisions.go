@@ -64,7 +64,14 @@ func (m *Model) apply(e store.Edit, at time.Time) {
 		for _, id := range e.Items {
 			stories[m.items[id].story] = true
 		}
-		m.unite(func(it *item) bool { return stories[it.story] })
+		first := m.unite(func(it *item) bool { return stories[it.story] })
+		if !e.First.IsZero() && e.First != first {
+			for _, it := range m.items {
+				if it.story == first {
+					it.original = e.First
+				}
+			}
+		}
 	case store.KindSplit:
 		left := map[feed.ItemID]bool{}
 		for _, id := range e.Items {
@@ -91,7 +98,7 @@ func (m *Model) apply(e store.Edit, at time.Time) {
 }
 
 // unite makes one story of the items in, named after the first of them.
-func (m *Model) unite(in func(*item) bool) {
+func (m *Model) unite(in func(*item) bool) feed.ItemID {
 	var members []*item
 	for _, it := range m.items {
 		if in(it) {
@@ -105,8 +112,9 @@ func (m *Model) unite(in func(*item) bool) {
 		}
 	}
 	for _, it := range members {
-		it.story = first
+		it.story, it.original = first, feed.ItemID{}
 	}
+	return first
 }
 
 // expire forgets documents, and says how many.

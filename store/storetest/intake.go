@@ -279,7 +279,7 @@ func (m *Model) create(src feed.SourceID, created *int, d store.Draft, raw store
 	out := store.Outcome{ID: id, State: store.New, Revision: 1}
 	for _, k := range d.Story {
 		if h, ok := m.story[k]; ok && m.items[h].last().Source != src {
-			out.State, it.story = store.Duplicate, m.items[h].story
+			out.State, it.story, it.original = store.Duplicate, m.items[h].story, m.items[h].original
 			break
 		}
 	}

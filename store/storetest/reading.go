@@ -35,6 +35,7 @@ func (m *Model) Items(ctx context.Context, ids []feed.ItemID, fields store.Field
 func (m *Model) version(it *item, n int, fields store.Fields) feed.Item {
 	v := clone(it.revs[n-1])
 	v.Revisions, v.LastSeen, v.Story = len(it.revs), it.lastSeen, it.story
+	v.Original = it.original
 	v.Topics = slices.Clone(it.topics)
 	v.Withdrawn, v.TakenDown = it.withdrawn, it.takenDown
 	if fields&store.WithContent == 0 {
