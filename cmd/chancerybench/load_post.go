@@ -92,7 +92,7 @@ type postTimes struct{ durable, feed, search []time.Duration }
 
 // lookAgain is how long a post that is not there yet is let alone: half of it is added
 // to each time, in the mean.
-const lookAgain = 2 * time.Millisecond
+const lookAgain = 3 * time.Millisecond
 
 // times adds posts, one after the other, has each polled for, and looks when it is
 // there; until so many are done, or stop is closed.
