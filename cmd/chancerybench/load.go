@@ -33,10 +33,10 @@ type loadBench struct {
 	admin string
 }
 
-// Goals of a commit and of one new post (FIGURES part 0, issue "an archive that can be
-// trusted").
+// Goals of a commit and of one new post (FIGURES part 0), in milliseconds at the 99th
+// percentile.
 const (
-	mostCommit  = 50 // ms, p99
+	mostCommit  = 50
 	mostArrival = 1000
 	mostFlushed = 50
 )

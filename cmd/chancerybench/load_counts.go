@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -82,7 +83,7 @@ func (h histogram) count() int64 {
 }
 
 func (h histogram) since(before histogram) histogram {
-	out := histogram{h.bounds, append([]int64(nil), h.below...)}
+	out := histogram{h.bounds, slices.Clone(h.below)}
 	for i := range before.below {
 		out.below[i] -= before.below[i]
 	}
