@@ -27,7 +27,8 @@ func TestGather(t *testing.T) {
 		"until something else comes":     {first: poll(1, 0), queued: []*job{poll(1, 0)}, come: []*job{poll(1, 0), {}}, want: 4},
 		"something else is there":        {first: poll(1, 0), queued: []*job{{}}, want: 2},
 		"it is something else itself":    {first: &job{handed: time.Now()}, want: 1},
-		"until there are enough records": {first: poll(20, 0), queued: crowd[:2], come: crowd[:20], want: 10},
+		"until there are enough polls":   {first: poll(1, 0), queued: []*job{poll(1, 0), poll(1, 0)}, come: []*job{poll(1, 0), poll(1, 0), poll(1, 0), poll(1, 0), poll(1, 0)}, want: 8},
+		"until there are enough records": {first: poll(90, 0), queued: []*job{poll(90, 0)}, come: []*job{poll(30, 0), poll(1, 0)}, want: 3},
 	} {
 		s := &Store{jobs: make(chan *job, maxGroup), quit: make(chan struct{}), leased: 64, linger: time.Hour}
 		for _, j := range c.queued {

@@ -14,6 +14,8 @@ import (
 const (
 	maxGroup = 200
 	linger   = 20 * time.Millisecond
+	// enough polls share a commit for it to cost each of them little: it waits for no more.
+	enough = 8
 )
 
 // job is something to be done by the writer. run decides and emits; it may be
@@ -116,12 +118,12 @@ func (s *Store) gather(first *job) []*job {
 		break
 	}
 	left := s.linger - time.Since(first.handed)
-	if size >= maxGroup || !polls || left <= 0 || s.underWay() <= len(group) {
+	if size >= maxGroup || len(group) >= enough || !polls || left <= 0 || s.underWay() <= len(group) {
 		return group
 	}
 	t := time.NewTimer(left)
 	defer t.Stop()
-	for polls && size < maxGroup {
+	for polls && size < maxGroup && len(group) < enough {
 		select {
 		case j := <-s.jobs:
 			add(j)
