@@ -7,7 +7,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"golang.org/x/net/idna"
+	"chancery/feed"
 )
 
 // escapeHTML escapes text for HTML, in content and in quoted attributes.
@@ -163,7 +163,7 @@ func asURI(s string) string {
 		return s
 	}
 	if !isASCII(u.Host) {
-		if h, err := idna.Lookup.ToASCII(u.Hostname()); err == nil {
+		if h, err := feed.ASCIIHost(u.Hostname()); err == nil {
 			u.Host = strings.Replace(u.Host, u.Hostname(), h, 1)
 		}
 	}

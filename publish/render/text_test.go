@@ -1,6 +1,12 @@
 package render
 
-import "testing"
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"chancery/feed/feedtest"
+)
 
 // An address from the web is a valid IRI of the web, or none; and what is valid stays
 // as it is (PUB-06).
@@ -26,4 +32,16 @@ func FuzzWebURL(f *testing.F) {
 			t.Errorf("%q gives %q, which has no form in ASCII", s, got)
 		}
 	})
+}
+
+// A host that no host's name is as long as costs nothing, wherever the address came from.
+func TestURIOfLongHost(t *testing.T) {
+	start := feedtest.CPU(t)
+	got := asURI("https://" + strings.Repeat("新", 40_000) + "/")
+	if took := feedtest.CPU(t) - start; took > 2*time.Second { // 16 s if it were converted
+		t.Errorf("took %v", took)
+	}
+	if !isASCII(got) {
+		t.Errorf("%.60q… is no URI", got)
+	}
 }
