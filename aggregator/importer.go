@@ -42,8 +42,9 @@ func (f *FileError) Error() string { return f.Name + ": " + f.Err.Error() }
 func (f *FileError) Unwrap() error { return f.Err }
 
 const (
-	// maxWaiting and maxWaitingSize bound the documents that are committed together.
-	maxWaiting     = 16
+	// maxWaiting and maxWaitingSize bound the documents that are committed together. A
+	// larger commit costs little less, and leaves more free pages in the catalog.
+	maxWaiting     = 8
 	maxWaitingSize = 4 << 20
 )
 

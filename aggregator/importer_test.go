@@ -125,7 +125,7 @@ func TestImportTogetherRefused(t *testing.T) {
 	}
 }
 
-// Sixteen documents of as many sources are one commit.
+// Documents of as many sources are committed together, as many as may wait.
 func TestImportCommits(t *testing.T) {
 	a, m := bench(t, &site{})
 	r := &refusing{m, "", 0}
