@@ -39,6 +39,26 @@ type search struct {
 // judged, so that the total is exact.
 const maxChecked = 500
 
+// await waits for its turn, as only some searches run at once. One that need not wait is
+// never told that others are in its way.
+func (x *Index) await(ctx context.Context) error {
+	select {
+	case x.turn <- struct{}{}:
+		return nil
+	default:
+	}
+	wait := time.NewTimer(x.cfg.MaxTime)
+	defer wait.Stop()
+	select {
+	case x.turn <- struct{}{}:
+		return nil
+	case <-wait.C:
+		return &store.CostError{Busy: true}
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
 // Search implements store.Index.
 func (x *Index) Search(ctx context.Context, q *query.Query, o store.SearchOptions) (store.SearchPage, error) {
 	if o.Now.IsZero() {
@@ -54,16 +74,10 @@ func (x *Index) Search(ctx context.Context, q *query.Query, o store.SearchOption
 		o.Limit = store.MaxHits
 	}
 	asked := time.Now()
-	wait := time.NewTimer(x.cfg.MaxTime)
-	defer wait.Stop()
-	select {
-	case x.turn <- struct{}{}:
-		defer func() { <-x.turn }()
-	case <-wait.C:
-		return store.SearchPage{}, &store.CostError{Busy: true}
-	case <-ctx.Done():
-		return store.SearchPage{}, context.Cause(ctx)
+	if err := x.await(ctx); err != nil {
+		return store.SearchPage{}, err
 	}
+	defer func() { <-x.turn }()
 	allowed, done := allow(x.cfg.MaxTime, asked)
 	defer done()
 	for {
