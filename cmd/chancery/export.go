@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"strings"
 	"time"
@@ -52,7 +53,11 @@ func (e *Env) export(ctx context.Context, text, format, output string) error {
 		}
 	}
 	if output == "" || output == "-" {
-		return e.exportTo(ctx, q, text, format)
+		unread, err := e.exportTo(ctx, q, text, format)
+		if err != nil {
+			return err
+		}
+		return leftOut(unread)
 	}
 	f, err := e.Files.Create(output, false)
 	if err != nil {
@@ -61,26 +66,39 @@ func (e *Env) export(ctx context.Context, text, format, output string) error {
 	defer f.Abort()
 	to := *e
 	to.Out = f
-	if err := to.exportTo(ctx, q, text, format); err != nil {
+	unread, err := to.exportTo(ctx, q, text, format)
+	if err != nil {
 		return err
 	}
-	return f.Commit()
+	if err := f.Commit(); err != nil {
+		return err
+	}
+	return leftOut(unread)
 }
 
-func (e *Env) exportTo(ctx context.Context, q *query.Query, text, format string) error {
+// leftOut is an error if items could not be read: the others are written all the same.
+func leftOut(unread int) error {
+	if unread == 0 {
+		return nil
+	}
+	return fmt.Errorf("%w: %s could not be read; all others were written", store.ErrCorrupt, plural(unread, "item"))
+}
+
+// exportTo writes what can be read, and counts what cannot.
+func (e *Env) exportTo(ctx context.Context, q *query.Query, text, format string) (unread int, err error) {
 	if format == "opml" {
-		return e.writeOPML(ctx, e.Out)
+		return 0, e.writeOPML(ctx, e.Out)
 	}
 	titles, err := e.sourceTitles(ctx)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	var w itemWriter
 	switch format {
 	case "jsonl": // as published, for keeping: what import takes back
 		sources, err := e.Archive.Sources(ctx)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		of := make(map[feed.SourceID]itemjson.Source, len(sources))
 		for _, s := range sources {
@@ -95,7 +113,7 @@ func (e *Env) exportTo(ctx context.Context, q *query.Query, text, format string)
 		w, err = e.itemWriter(ctx, format, feedHead{}, titles)
 	}
 	if err != nil {
-		return err
+		return 0, err
 	}
 	var total int64
 	if q == nil {
@@ -106,15 +124,15 @@ func (e *Env) exportTo(ctx context.Context, q *query.Query, text, format string)
 	progress := e.progress("exported", "items")
 	defer progress.end()
 	var done int64
-	err = e.scan(ctx, q, store.HeadQuery{ByArrival: true, Ascending: true}, titles, func(found hit) (bool, error) {
+	unread, err = e.scanReadable(ctx, q, store.HeadQuery{ByArrival: true, Ascending: true}, titles, func(found hit) (bool, error) {
 		done++
 		progress.show(done, total)
 		return true, w.item(found)
 	})
 	if err != nil {
-		return err
+		return 0, err
 	}
-	return w.end()
+	return unread, w.end()
 }
 
 // writeOPML writes the subscriptions.

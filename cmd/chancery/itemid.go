@@ -121,7 +121,7 @@ func (e *Env) itemLines(ctx context.Context, ids []feed.ItemID) ([]string, error
 // itemNamed finds the one item with an address or an entry's id.
 func (e *Env) itemNamed(ctx context.Context, name string) (feed.ItemID, error) {
 	var found []feed.ItemID
-	err := e.scan(ctx, nil, store.HeadQuery{}, nil, func(h hit) (bool, error) {
+	unread, err := e.scanReadable(ctx, nil, store.HeadQuery{}, nil, func(h hit) (bool, error) {
 		if h.item.URL == name || h.item.Entry.ID == name || render.EntryID(&h.item) == name {
 			found = append(found, h.item.ID)
 		}
@@ -129,6 +129,9 @@ func (e *Env) itemNamed(ctx context.Context, name string) (feed.ItemID, error) {
 	})
 	if err != nil {
 		return feed.ItemID{}, err
+	}
+	if len(found) == 0 && unread > 0 {
+		return feed.ItemID{}, fmt.Errorf("%w: %s is none of the items that can be read; %s cannot", store.ErrCorrupt, name, plural(unread, "item"))
 	}
 	return one(found, name)
 }

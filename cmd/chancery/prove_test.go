@@ -73,11 +73,12 @@ func TestPrintedChecker(t *testing.T) {
 		}
 	}
 	for what, harm := range map[string]func(p *store.SignedProof){
-		"content": func(p *store.SignedProof) { p.Content = append(p.Content, '!') },
-		"leaf":    func(p *store.SignedProof) { p.Leaf[len(p.Leaf)-1] ^= 1 },
-		"index":   func(p *store.SignedProof) { p.Index++ },
-		"path":    func(p *store.SignedProof) { p.Path = p.Path[1:] },
-		"root":    func(p *store.SignedProof) { p.Checkpoint = strings.Replace(p.Checkpoint, "\n", "\n1", 1) },
+		"content":             func(p *store.SignedProof) { p.Content = append(p.Content, '!') },
+		"content and no salt": func(p *store.SignedProof) { p.Salt, p.Content = nil, []byte("forged") },
+		"leaf":                func(p *store.SignedProof) { p.Leaf[len(p.Leaf)-1] ^= 1 },
+		"index":               func(p *store.SignedProof) { p.Index++ },
+		"path":                func(p *store.SignedProof) { p.Path = p.Path[1:] },
+		"root":                func(p *store.SignedProof) { p.Checkpoint = strings.Replace(p.Checkpoint, "\n", "\n1", 1) },
 	} {
 		p, err := c.prove(t.Context(), out[3].ID, 0)
 		if err != nil {

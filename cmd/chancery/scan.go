@@ -29,12 +29,18 @@ const scanPage = 200
 // every item of the archive, so its time grows with it; its memory does not.
 // visit returns false to end.
 func (e *Env) scan(ctx context.Context, q *query.Query, h store.HeadQuery, titles map[feed.SourceID]string, visit func(hit) (bool, error)) error {
+	_, err := e.scanReadable(ctx, q, h, titles, visit)
+	return err
+}
+
+// scanReadable is scan, and counts the items that are damaged: they are passed over.
+func (e *Env) scanReadable(ctx context.Context, q *query.Query, h store.HeadQuery, titles map[feed.SourceID]string, visit func(hit) (bool, error)) (unread int, err error) {
 	now := time.Now().UTC()
 	h.Limit = 1000
 	for {
 		heads, err := e.Archive.Heads(ctx, h)
 		if err != nil {
-			return err
+			return unread, err
 		}
 		for page := range slices.Chunk(heads, scanPage) {
 			ids := make([]feed.ItemID, len(page))
@@ -43,11 +49,12 @@ func (e *Env) scan(ctx context.Context, q *query.Query, h store.HeadQuery, title
 			}
 			items, err := e.Archive.Items(ctx, ids, store.AllFields)
 			if err != nil {
-				return err
+				return unread, err
 			}
+			unread += len(ids) - len(items)
 			for i := range items {
 				if ctx.Err() != nil {
-					return context.Cause(ctx)
+					return unread, context.Cause(ctx)
 				}
 				found := hit{item: items[i]}
 				if q != nil {
@@ -58,15 +65,15 @@ func (e *Env) scan(ctx context.Context, q *query.Query, h store.HeadQuery, title
 				}
 				more, err := visit(found)
 				if err != nil || !more {
-					return err
+					return unread, err
 				}
 			}
 			if ctx.Err() != nil {
-				return context.Cause(ctx)
+				return unread, context.Cause(ctx)
 			}
 		}
 		if len(heads) < h.Limit {
-			return nil
+			return unread, nil
 		}
 		last := heads[len(heads)-1]
 		h.After = &last

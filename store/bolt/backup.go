@@ -95,13 +95,11 @@ func (s *Store) Backup(ctx context.Context, w io.Writer) error {
 }
 
 // healBefore looks at all records of a volume before it is copied, and has a damaged one
-// written anew: a backup of what nobody has noticed could not be restored.
+// written anew: a backup of what nobody has noticed could not be restored. Where nothing
+// may be written it is an error.
 func (s *Store) healBefore(ctx context.Context, v *volume) error {
-	if s.opts.ReadOnly {
-		return nil
-	}
 	err := v.checkAll()
-	if errors.Is(err, store.ErrCorrupt) {
+	if errors.Is(err, store.ErrCorrupt) && !s.opts.ReadOnly {
 		s.noteDamage(err)
 		if err := s.Change(ctx, nil); err != nil { // the writer looks at it first
 			return err

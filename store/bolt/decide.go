@@ -511,6 +511,9 @@ func (t *txn) decide(in *intake, i int, num uint32, sg sighting, raw uint64, at 
 	} else {
 		it.FirstSeen = instant(sg.row.firstSeen)
 		h.kind, h.revision, h.story, h.prev = store.KindRevision, sg.row.revisions+1, sg.row.story, sg.row.last
+		if t.s.isLost(sg.row.first) { // a catalog that is made anew has the keys from here
+			h.keys = slices.Clone(d.Keys)
+		}
 		if in.batch.Reparsed {
 			h.kind = store.KindReparsed
 		}

@@ -260,8 +260,8 @@ func TestLostComesBack(t *testing.T) {
 	}
 	// An edit of it, a post near it.
 	doc, d = draft("1", "one, edited")
-	if out, err := s.Append(t.Context(), store.Batch{Document: doc, Drafts: []store.Draft{d}}); err != nil {
-		t.Errorf("an edit: %v, %v", out, err)
+	if out, err := s.Append(t.Context(), store.Batch{Document: doc, Drafts: []store.Draft{d}}); err != nil || out[0].ID != first.ID || out[0].State != store.Revised {
+		t.Errorf("an edit: %v, %v; want the item of before: its later record names its keys", out, err)
 	}
 	doc, d = draft("9", "nine")
 	if out, err := s.Append(t.Context(), store.Batch{Document: doc, Drafts: []store.Draft{d}}); err != nil || out[0].State != store.New {

@@ -270,6 +270,9 @@ func (f *faults) disarm(r *rand.Rand) (calls int, named string, err error) {
 				}
 				continue
 			}
+			if _, serr := os.Lstat(c.to); os.IsNotExist(serr) {
+				continue // removed since: removals are not watched
+			}
 			// renameat is watched, rename is not: this very goroutine holds the lock.
 			err = errors.Join(err, unix.Link(c.to, c.from), os.Remove(c.to))
 			if c.lost != "" {
