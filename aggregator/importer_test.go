@@ -102,14 +102,21 @@ func (r *refusing) Append(ctx context.Context, batches ...store.Batch) ([]store.
 	return r.Archive.Append(ctx, batches...)
 }
 
-// What the archive cannot take is told with the file's name and keeps nothing else away.
-func TestImportTogetherRefused(t *testing.T) {
+// refuser is an aggregator over such an archive.
+func refuser(t *testing.T, source feed.SourceID) (*Aggregator, *refusing) {
+	t.Helper()
 	a, m := bench(t, &site{})
-	r := &refusing{m, "two-example", 0}
+	r := &refusing{m, source, 0}
 	a.archive = struct {
 		store.Archive
 		store.Frontier
 	}{r, m}
+	return a, r
+}
+
+// What the archive cannot take is told with the file's name and keeps nothing else away.
+func TestImportTogetherRefused(t *testing.T) {
+	a, r := refuser(t, "two-example")
 	im := a.NewImporter()
 	for i, s := range []string{"one", "two", "three"} {
 		if _, err := im.Take(t.Context(), ImportOptions{Name: fmt.Sprintf("%d.xml", i)}, strings.NewReader(ofSite(s, rssItem(i, s, "About "+s)))); err != nil {
@@ -127,12 +134,7 @@ func TestImportTogetherRefused(t *testing.T) {
 
 // Documents of as many sources are committed together, as many as may wait.
 func TestImportCommits(t *testing.T) {
-	a, m := bench(t, &site{})
-	r := &refusing{m, "", 0}
-	a.archive = struct {
-		store.Archive
-		store.Frontier
-	}{r, m}
+	a, r := refuser(t, "")
 	var docs []string
 	for i := range 2 * maxWaiting {
 		docs = append(docs, ofSite(fmt.Sprint("s", i), rssItem(i, fmt.Sprint("Post ", i), fmt.Sprint("About ", i))))
