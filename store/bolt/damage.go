@@ -329,10 +329,11 @@ func (s *Store) tellRescued(ctx context.Context, r *rescue, fault error, aside s
 	if r.beyond > 0 { // of a commit that was never acknowledged
 		attrs = append(attrs, "unacknowledged", r.beyond)
 	}
-	if aside != "" {
-		attrs = append(attrs, "put_aside", aside)
+	if aside == "" { // the copy is for this opening; no file of the archive was touched
+		s.log.ErrorContext(ctx, "a volume is damaged: what can be read of it is read", attrs...)
+		return
 	}
-	s.log.ErrorContext(ctx, "a volume is damaged: what can be read of it was written anew", attrs...)
+	s.log.ErrorContext(ctx, "a volume is damaged: what can be read of it was written anew", append(attrs, "put_aside", aside)...)
 }
 
 // readOnly ends all writing for as long as the archive is open.
