@@ -63,7 +63,7 @@ func (d *Document) readAtom(parts []int) (*feed.Feed, error) {
 		d.fixes, d.namer.fixes = 0, 0
 		d.build(&t, at, nil, cx)
 		e := d.atomEntry(c, &t)
-		e.Bytes = feed.DigestOf(d.text[at.lo:at.hi])
+		e.Bytes = d.digest(part)
 		f.Entries = append(f.Entries, e)
 		f.Entries[i].Repairs = (d.fixes | d.namer.fixes).names()
 		fx |= d.fixes | d.namer.fixes

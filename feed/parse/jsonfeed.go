@@ -215,7 +215,7 @@ func (d *Document) readJSON(parts []int) (*feed.Feed, error) {
 		c.fixes = 0
 		c.object(members, jsonItem)
 		c.out = append(c.out, '}')
-		e := feed.Entry{ID: id, Bytes: feed.DigestOf(d.text[at.lo:at.hi]), Repairs: c.fixes.names()}
+		e := feed.Entry{ID: id, Bytes: d.digest(part), Repairs: c.fixes.names()}
 		e.Extensions = d.jsonExtensions(members, jsonItem)
 		f.Entries = append(f.Entries, e)
 		c.fixes |= head

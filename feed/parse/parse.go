@@ -60,7 +60,8 @@ type Document struct {
 	outline *outline // of an XML document
 	json    *jsonOutline
 	namer   namer
-	handed  func([]byte) // shown each document that gofeed is handed, in tests
+	digests []feed.Digest // of the entries, as far as Parts has made them
+	handed  func([]byte)  // shown each document that gofeed is handed, in tests
 }
 
 // Part is an entry's own bytes.
@@ -125,11 +126,26 @@ func (d *Document) Parts() []Part {
 	if !d.mapped {
 		return nil
 	}
-	parts := make([]Part, 0, d.Len())
-	for _, at := range d.spans() {
-		parts = append(parts, Part{at.lo + d.offset, at.hi + d.offset, feed.DigestOf(d.text[at.lo:at.hi])})
+	if d.digests == nil {
+		d.digests = make([]feed.Digest, d.Len())
+		for i, at := range d.spans() {
+			d.digests[i] = feed.DigestOf(d.text[at.lo:at.hi])
+		}
+	}
+	parts := make([]Part, d.Len())
+	for i, at := range d.spans() {
+		parts[i] = Part{at.lo + d.offset, at.hi + d.offset, d.digests[i]}
 	}
 	return parts
+}
+
+// digest is that of an entry's own bytes.
+func (d *Document) digest(part int) feed.Digest {
+	if d.digests != nil {
+		return d.digests[part]
+	}
+	at := d.spans()[part]
+	return feed.DigestOf(d.text[at.lo:at.hi])
 }
 
 // Feed reads the head and those entries for which want, given the index of the

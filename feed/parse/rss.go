@@ -72,7 +72,7 @@ func (d *Document) readRSS(parts []int) (*feed.Feed, error) {
 		f.Entries = append(f.Entries, d.rssItem(c, &t, f))
 		own := d.fixes | d.namer.fixes
 		headFixes |= own
-		f.Entries[i].Bytes = feed.DigestOf(d.text[at.lo:at.hi])
+		f.Entries[i].Bytes = d.digest(part)
 		f.Entries[i].Repairs = own.names()
 		if len(c.buf) > maxCompose {
 			if err := fill(); err != nil {
