@@ -1,7 +1,6 @@
 package aggregator
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -19,7 +18,6 @@ import (
 	"chancery/aggregator/schedule"
 	"chancery/aggregator/topic"
 	"chancery/feed"
-	"chancery/feed/itemjson"
 	"chancery/store"
 	"chancery/store/storetest"
 )
@@ -250,126 +248,6 @@ func TestBuildDateIsNoDocument(t *testing.T) {
 	}
 	if all := items(t, m); !all[0].LastSeen.After(all[0].FirstSeen) {
 		t.Error("the last sighting did not move")
-	}
-}
-
-// An import finds the source that the document names, makes one that is not
-// polled otherwise, and taking the same file in again changes nothing.
-func TestImport(t *testing.T) {
-	a, m := bench(t, &site{})
-	doc := rss(rssItem(1, "Soup", "A recipe."))
-	for i, want := range []int{1, 0} {
-		sum, err := a.Import(t.Context(), ImportOptions{Name: "saved.xml"}, strings.NewReader(doc))
-		if err != nil || sum.New != want {
-			t.Errorf("import %d: %+v, %v", i+1, sum, err)
-		}
-	}
-	src, err := m.Source(t.Context(), "example")
-	if err != nil || !src.Disabled || src.Origin != "import" || src.Title != "The Blog" {
-		t.Errorf("source %+v, %v", src, err)
-	}
-}
-
-// A file that is nothing known is named, with what it is instead; nothing stops.
-func TestImportBadData(t *testing.T) {
-	for name, body := range map[string]string{
-		"page.html":  "<!DOCTYPE html><html></html>",
-		"empty.xml":  " \n",
-		"cut.xml":    "<rss><channel><item><ti",
-		"lines.json": `{"id":"nonsense","source":"x"}` + "\n",
-		"bad.opml":   `<opml version="2.0"><body><outline text="A" type="rss" xmlUrl="gopher://x/"/></body></opml>`,
-	} {
-		a, _ := bench(t, &site{})
-		sum, err := a.Import(t.Context(), ImportOptions{Name: name}, strings.NewReader(body))
-		if err != nil || sum.Failed != 1 || sum.Documents != 0 || sum.Errors[0].URL != name {
-			t.Errorf("%s: %+v, %v", name, sum, err)
-		}
-	}
-}
-
-// An OPML list subscribes; a second time it changes nothing.
-func TestImportOPML(t *testing.T) {
-	a, m := bench(t, &site{})
-	list := `<opml version="2.0"><head/><body>
-		<outline text="A" type="rss" xmlUrl="https://a.example/feed"/>
-		<outline text="Folder"><outline text="B" type="rss" xmlUrl="https://b.example/feed" htmlUrl="https://b.example/"/></outline>
-		<outline text="A again" type="rss" xmlUrl="http://www.a.example/feed/"/></body></opml>`
-	for i, want := range []int{2, 0} {
-		sum, err := a.Import(t.Context(), ImportOptions{Name: "list.opml"}, strings.NewReader(list))
-		if err != nil || sum.Added != want {
-			t.Errorf("import %d: %+v, %v", i+1, sum, err)
-		}
-	}
-	states, err := m.Sources(t.Context())
-	if err != nil || len(states) != 2 || states[0].ID != "a-example" || states[1].Title != "B" {
-		t.Errorf("sources %+v, %v", states, err)
-	}
-}
-
-// What was exported comes back under the same ids.
-func TestImportLines(t *testing.T) {
-	s := &site{}
-	a, m := bench(t, s)
-	subscribe(t, a)
-	s.set(feedURL, page{200, rss(rssItem(2, "Talks", "On Iran."), rssItem(1, "Soup", "A recipe.")), "", nil})
-	poll(t, a)
-	var lines bytes.Buffer
-	var want []string
-	for _, it := range items(t, m) {
-		b, err := itemjson.Export(&it, itemjson.Source{Title: "The Blog", URL: feedURL})
-		if err != nil {
-			t.Fatal(err)
-		}
-		lines.Write(append(b, '\n'))
-		want = append(want, it.ID.String())
-	}
-	a2, m2 := bench(t, &site{})
-	sum, err := a2.Import(t.Context(), ImportOptions{Name: "export.jsonl"}, &lines)
-	if err != nil || sum.New != 2 {
-		t.Fatalf("import: %+v, %v", sum, err)
-	}
-	var got []string
-	for _, it := range items(t, m2) {
-		got = append(got, it.ID.String())
-	}
-	if !slices.Equal(got, want) {
-		t.Errorf("ids %v, want %v", got, want)
-	}
-	if src, err := m2.Source(t.Context(), "blog"); err != nil || src.Title != "The Blog" || src.URL != feedURL || !src.Disabled {
-		t.Errorf("source %+v, %v", src, err)
-	}
-	// The same feed, polled there, brings nothing new and no edit.
-	s.set(feedURL, page{200, rss(rssItem(2, "Talks", "On Iran."), rssItem(1, "Soup", "A recipe.")), "", nil})
-	a3, _ := bench(t, s)
-	a3.archive = m2
-	if sum, err := a3.Poll(t.Context(), PollOptions{Sources: []feed.SourceID{"blog"}}); err != nil || sum.New+sum.Revised+sum.Duplicate != 0 || sum.Seen != 2 {
-		t.Errorf("a poll after the import: %+v, %v", sum, err)
-	}
-}
-
-// Items that only their link or their text tells apart stay apart on the way.
-func TestImportLinesKeepsIdentity(t *testing.T) {
-	s := &site{}
-	a, m := bench(t, s)
-	subscribe(t, a)
-	one := func(title string) string {
-		return `<item><guid isPermaLink="false">x</guid><link>https://blog.example/all</link><title>` + title + `</title><description>About ` + title + `.</description></item>`
-	}
-	s.set(feedURL, page{200, rss(one("Schools"), one("Seminar"), `<item><title>No id</title><description>Nor link.</description></item>`), "", nil})
-	if sum := poll(t, a); sum.New != 3 {
-		t.Fatalf("poll: %+v", sum)
-	}
-	var lines bytes.Buffer
-	for _, it := range items(t, m) {
-		b, err := itemjson.Export(&it, itemjson.Source{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		lines.Write(append(b, '\n'))
-	}
-	a2, _ := bench(t, &site{})
-	if sum, err := a2.Import(t.Context(), ImportOptions{Name: "export.jsonl"}, &lines); err != nil || sum.New != 3 || sum.Revised != 0 {
-		t.Errorf("import: %+v, %v", sum, err)
 	}
 }
 
@@ -614,21 +492,5 @@ func TestTruncatedIsNamed(t *testing.T) {
 	}
 	if src, err := m.Source(t.Context(), "blog"); err != nil || !slices.Contains(src.State.Repairs, "truncated") {
 		t.Errorf("the state does not say so: %+v, %v", src.State, err)
-	}
-}
-
-// What one saved document taught of ids that name nothing holds for the next (P-68).
-func TestImportRemembersCollisions(t *testing.T) {
-	a, m := bench(t, &site{})
-	one := func(n int) string {
-		return fmt.Sprintf(`<item><guid isPermaLink="false">x</guid><link>https://blog.example/%d</link><title>Post %d</title></item>`, n, n)
-	}
-	for i, doc := range []string{rss(one(1), one(2)), rss(one(3)), rss(one(4))} {
-		if _, err := a.Import(t.Context(), ImportOptions{Name: "saved.xml", Source: "blog"}, strings.NewReader(doc)); err != nil {
-			t.Fatalf("document %d: %v", i+1, err)
-		}
-	}
-	if n := len(items(t, m)); n != 4 {
-		t.Errorf("%d items, want 4", n)
 	}
 }

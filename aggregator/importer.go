@@ -14,9 +14,9 @@ import (
 )
 
 // An Importer takes in files one after the other: saved feed documents, OPML, JSON
-// Lines of an export, any of them packed by gzip, told by their content. They go through the same pipeline as a
-// poll. Feed documents wait for others, to be read side by side and committed
-// together, in their order. It is for one goroutine.
+// Lines of an export, any of them packed by gzip, told by their content. They go
+// through the same pipeline as a poll. Feed documents wait for others, to be read side
+// by side and committed together, in their order. It is for one goroutine.
 type Importer struct {
 	a       *Aggregator
 	waiting []savedDocument
@@ -266,8 +266,9 @@ func (a *Aggregator) appendTogether(ctx context.Context, docs []*importing) erro
 		batches[i] = d.in.batch
 		if len(d.learned.Colliding) != len(d.st.Colliding) {
 			// What this document taught of ids that name nothing holds for the next one.
-			d.st.Colliding = d.learned.Colliding
-			edits = append(edits, store.Edit{Kind: store.KindSource, Source: &d.src, State: &d.st, By: "import"})
+			st := d.st
+			st.Colliding = d.learned.Colliding
+			edits = append(edits, store.Edit{Kind: store.KindSource, Source: &d.src, State: &st, By: "import"})
 		}
 	}
 	outcomes, err := a.archive.Append(ctx, batches...)

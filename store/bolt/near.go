@@ -83,8 +83,10 @@ func (t *txn) nearest(num uint32, effective int64, s *store.Sketch, others iter.
 				}
 			}
 		} else {
-			for j := agreeing(d.first, 0, a0, a1); j >= 0; j = agreeing(d.first, j+1, a0, a1) {
-				look(j)
+			for j, f := range d.first {
+				if twice(f[0]^a0, f[1]^a1) {
+					look(j)
+				}
 			}
 		}
 		if err != nil {
@@ -102,18 +104,6 @@ const (
 	ones  = 0x0101010101010101
 	highs = 0x8080808080808080
 )
-
-// agreeing is the first of some posts, from i on, that has at least two of its first
-// values in common with one that has a0 and a1; -1 if there is none. A function of its
-// own, as nearly all the time that is spent on near-duplicates is spent in this loop.
-func agreeing(first [][2]uint64, i int, a0, a1 uint64) int {
-	for ; i < len(first); i++ {
-		if f := &first[i]; twice(f[0]^a0, f[1]^a1) {
-			return i
-		}
-	}
-	return -1
-}
 
 // twice reports whether at least two bytes of two words are zero. It may take a byte
 // above one that is zero for another, but misses none.
