@@ -333,6 +333,12 @@ func (s *Store) viewCatalog(f func(c *catalogTx) error) error {
 	if s.closed {
 		return store.ErrClosed
 	}
+	return s.catalog(f)
+}
+
+// catalog is [Store.viewCatalog] for who holds s.mu, or is the writer: Close waits for it,
+// and what it has begun when the archive is closed it ends.
+func (s *Store) catalog(f func(c *catalogTx) error) error {
 	return view(s.cat, "catalog", func(tx *bbolt.Tx) error {
 		c, err := newCatalogTx(tx, s.mem)
 		if err != nil {

@@ -96,7 +96,7 @@ func (s *Store) sealOf(v *volume) (end seal, err error) {
 	}
 	end.records = end.last - v.first + 1
 	var d leafDigest
-	err = s.viewCatalog(func(c *catalogTx) error { return c.leaves(v.first, end.last, d.add) })
+	err = s.catalog(func(c *catalogTx) error { return c.leaves(v.first, end.last, d.add) })
 	end.digest = d.sum()
 	return end, err
 }
