@@ -70,15 +70,16 @@ type Store struct {
 	quit    chan struct{}
 	stopped chan struct{} // the writer has ended
 
-	mu     sync.RWMutex // guards all that follows
-	closed bool
-	vols   []*volume
-	mem    *memory
-	end    uint64        // last record
-	grown  chan struct{} // closed and replaced when the log grows
-	fence  uint64        // last one given
-	leased int           // leases that are out
-	late   lateStates    // poll states still to be stored; see late.go
+	mu      sync.RWMutex // guards all that follows
+	closing bool         // nothing more is taken in; the writer ends what was handed to it
+	closed  bool         // nothing more is read either
+	vols    []*volume
+	mem     *memory
+	end     uint64        // last record
+	grown   chan struct{} // closed and replaced when the log grows
+	fence   uint64        // last one given
+	leased  int           // leases that are out
+	late    lateStates    // poll states still to be stored; see late.go
 
 	long       sync.WaitGroup // work that outlives a lock: verify, backup, compact
 	snapshots  sync.RWMutex   // held for reading by whoever reads in the catalog for long
@@ -275,15 +276,18 @@ func (s *Store) release() (err error) {
 // archive up. A second Close does nothing.
 func (s *Store) Close() error {
 	s.mu.Lock()
-	if s.closed {
+	if s.closing {
 		s.mu.Unlock()
 		return nil
 	}
+	s.closing = true
+	s.mu.Unlock()
+	close(s.quit)
+	<-s.stopped // it reads, too, so that it must find the archive open until then
+	s.mu.Lock()
 	s.closed = true
 	close(s.grown) // followers see that it is closed
 	s.mu.Unlock()
-	close(s.quit)
-	<-s.stopped
 	s.long.Wait()
 	s.mu.Lock() // every reader has ended
 	defer s.mu.Unlock()
@@ -336,8 +340,7 @@ func (s *Store) viewCatalog(f func(c *catalogTx) error) error {
 	return s.catalog(f)
 }
 
-// catalog is [Store.viewCatalog] for who holds s.mu, or is the writer: Close waits for it,
-// and what it has begun when the archive is closed it ends.
+// catalog is [Store.viewCatalog] for who holds s.mu, or is the writer, for which Close waits.
 func (s *Store) catalog(f func(c *catalogTx) error) error {
 	return view(s.cat, "catalog", func(tx *bbolt.Tx) error {
 		c, err := newCatalogTx(tx, s.mem)

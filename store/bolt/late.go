@@ -48,7 +48,7 @@ func (s *Store) finishLate(l *store.Lease, state *store.PollState) error {
 	later := copyState(*state)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed {
+	if s.closing { // the writer may have stored its last
 		return store.ErrClosed
 	}
 	k := s.mem.sources[id]
