@@ -186,10 +186,14 @@ func (a *Aggregator) drafts(src store.Source, f *feed.Feed, colliding []string, 
 // postOf is what identify needs of an entry.
 func postOf(e *feed.Entry, p normalize.Plain, body *text.Row) identify.Post {
 	canonical := normalize.CanonicalURL(e.URL)
-	return identify.Post{
+	post := identify.Post{
 		Entry: e, Title: p.Title, Body: body,
 		Canonical: canonical, Address: normalize.AddressOf(canonical), Alias: normalize.Alias(e.ID),
 	}
+	if own, quoted := p.Own(e); quoted {
+		post.Own = text.NewRow(own)
+	}
+	return post
 }
 
 // rows are lent from document to document: the words of its entries are the largest

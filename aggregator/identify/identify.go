@@ -24,6 +24,7 @@ type Post struct {
 	Entry     *feed.Entry
 	Title     string    // plain
 	Body      *text.Row // the words of what the post says
+	Own       *text.Row // those of them outside of quotations; nil if it has none
 	Canonical string    // canonical URL, or empty
 	Address   string    // the same without scheme, www and slash at the end
 	Alias     string    // the native id in that form, if it is a URL
@@ -129,12 +130,12 @@ func identity(p Post, id string, idBad, linkBad bool) Identity {
 		out.Native, out.Method, out.Keys = hexOf(k), "content", []store.Key{k}
 	}
 	if !linkBad && isPage(p.Canonical) {
-		out.Story = append(out.Story, key(store.KeyURL, p.Address))
+		out.Story = append(out.Story, key(store.KeyURL, withoutAMP(p.Address)))
 	}
 	if k, ok := textKey(p); ok {
 		out.Story = append(out.Story, k)
 	}
-	out.Sketch = sketch(p.Body)
+	out.Sketch = sketch(&p)
 	return out
 }
 
@@ -242,10 +243,30 @@ func isPage(canonical string) bool {
 	return path != ""
 }
 
+// withoutAMP is the address of the page that an address is the accelerated form of, or
+// the address itself.
+func withoutAMP(address string) string {
+	page, query, asked := strings.Cut(address, "?")
+	if asked && strings.Contains(query, "amp") {
+		kept := slices.DeleteFunc(strings.Split(query, "&"), func(s string) bool { return s == "amp" || s == "amp=1" || s == "outputType=amp" })
+		if now := strings.Join(kept, "&"); now != query {
+			address = strings.TrimSuffix(page, "/")
+			if now != "" {
+				address += "?" + now
+			}
+			return address
+		}
+	}
+	if short, ok := strings.CutSuffix(address, "/amp"); ok && strings.Contains(short, "/") {
+		return short
+	}
+	return address
+}
+
 // textKey is the key of what the post says, if it says enough to tell it from
 // others.
 func textKey(p Post) (store.Key, bool) {
-	switch n := len(p.Body.Words); {
+	switch n := length(p.Body); {
 	case n >= minBodyWords:
 		return keyOf(store.KeyText, p.Body.Folded()), true
 	case n >= minTextWords:

@@ -123,6 +123,7 @@ func TestSketch(t *testing.T) {
 		return w
 	}
 	row := func(words []string) *text.Row { return text.NewRow(strings.Join(words, " ")) }
+	sketchRow := func(r *text.Row) store.Sketch { return sketch(&Post{Body: r}) }
 	agree := func(a, b store.Sketch) (n int) {
 		for i := range a.Values {
 			if a.Values[i] == b.Values[i] {
@@ -135,14 +136,14 @@ func TestSketch(t *testing.T) {
 		a := words(300)
 		edited := slices.Clone(a)
 		edited[10], edited[150], edited[280] = "x", "y", "z"
-		if got := agree(sketch(row(a)), sketch(row(edited))); got < 90 {
+		if got := agree(sketchRow(row(a)), sketchRow(row(edited))); got < 90 {
 			t.Errorf("a copy with three other words agrees in %d of 128 values", got)
 		}
-		if got := agree(sketch(row(a)), sketch(row(words(300)))); got > 20 {
+		if got := agree(sketchRow(row(a)), sketchRow(row(words(300)))); got > 20 {
 			t.Errorf("unrelated posts agree in %d of 128 values", got)
 		}
 	}
-	if s := sketch(row(words(minBodyWords - 1))); s.Words != 0 {
+	if s := sketchRow(row(words(minBodyWords - 1))); s.Words != 0 {
 		t.Error("a short post has a sketch")
 	}
 }
@@ -183,5 +184,92 @@ func TestManyVersions(t *testing.T) {
 	}
 	if len(colliding) != 0 || ids[500].Method != "guid" {
 		t.Errorf("%v, %s", colliding, ids[500].Method)
+	}
+}
+
+// Scripts without spaces are compared by letters, Persian without its joiners, and a
+// comment by what its author says.
+func TestSketchOfScripts(t *testing.T) {
+	agree := func(a, b *text.Row, own ...*text.Row) (n int) {
+		x, y := Post{Body: a}, Post{Body: b}
+		if len(own) > 0 {
+			y.Own = own[0]
+		}
+		s, z := sketch(&x), sketch(&y)
+		if s.Words == 0 || z.Words == 0 {
+			t.Fatalf("no sketch: %d and %d words", s.Words, z.Words)
+		}
+		for i := range s.Values {
+			if s.Values[i] == z.Values[i] {
+				n++
+			}
+		}
+		return n
+	}
+	r := rand.New(rand.NewPCG(5, 6))
+	letters := func(from, n, size int) string {
+		var b strings.Builder
+		for range size {
+			b.WriteRune(rune(from + r.IntN(n)))
+		}
+		return b.String()
+	}
+	for name, script := range map[string][2]int{"Thai": {0x0e01, 40}, "Lao": {0x0e81, 2}, "Burmese": {0x1000, 30}, "Khmer": {0x1780, 30}, "Han": {0x4e00, 800}} {
+		text1, other := letters(script[0], script[1], 900), letters(script[0], script[1], 900)
+		runes := []rune(text1)
+		edited := string(runes[:300]) + letters(script[0], script[1], 5) + string(runes[301:700]) + string(runes[704:])
+		a, b, c := text.NewRow(text1), text.NewRow(edited), text.NewRow(other)
+		if got := agree(a, b); got < 96 {
+			t.Errorf("%s: an edited text agrees in %d values", name, got)
+		}
+		if got := agree(a, c); got > 20 && name != "Lao" { // of two letters nothing but chance is left
+			t.Errorf("%s: other texts agree in %d values", name, got)
+		}
+	}
+	if s := sketch(&Post{Body: text.NewRow(letters(0x0e01, 40, 30))}); s.Words != 0 {
+		t.Error("a line of Thai has a sketch")
+	}
+	joined := strings.Repeat("او می\u200cخواهد کتاب\u200cهای خود را به خانه\u200cاش ببرد و نمی\u200cداند که بزرگ\u200cترین کار چیست ", 1) + letters(0x0628, 10, 60)
+	for i := range 12 {
+		joined += fmt.Sprintf(" متن%d می\u200cرود سخن%d\u200cها", i, i)
+	}
+	for _, by := range []string{" ", ""} {
+		if got := agree(text.NewRow(joined), text.NewRow(strings.ReplaceAll(joined, "\u200c", by))); got != 128 {
+			t.Errorf("Persian with %q for its joiner agrees in %d values", by, got)
+		}
+	}
+	english := func(n int) string {
+		var w []string
+		for range n {
+			w = append(w, fmt.Sprint("w", r.IntN(4000)))
+		}
+		return strings.Join(w, " ")
+	}
+	said, comment := english(200), english(110)
+	if got := agree(text.NewRow(said), text.NewRow(comment+" "+said), text.NewRow(comment)); got > 20 {
+		t.Errorf("a comment agrees with what it quotes in %d values", got)
+	}
+	if got := agree(text.NewRow(said), text.NewRow("So says he: "+said), text.NewRow("So says he:")); got < 110 {
+		t.Errorf("a quotation under a line agrees with what it quotes in %d values", got)
+	}
+}
+
+// An accelerated form of a page is that page; nothing else changes.
+func TestWithoutAMP(t *testing.T) {
+	for in, want := range map[string]string{
+		"b.example/2009/post/amp":   "b.example/2009/post",
+		"b.example/post?amp=1":      "b.example/post",
+		"b.example/post/?amp":       "b.example/post",
+		"b.example/?p=1&amp=1&x=2":  "b.example?p=1&x=2",
+		"b.example/amp":             "b.example/amp",
+		"b.example/amp/post":        "b.example/amp/post",
+		"b.example/post/?p=1":       "b.example/post/?p=1",
+		"b.example/x?example=1":     "b.example/x?example=1",
+		"b.example/a/watt-and-amp":  "b.example/a/watt-and-amp",
+		"b.example/post?camp=1&q=2": "b.example/post?camp=1&q=2",
+	} {
+		if got := withoutAMP(in); got != want {
+			t.Errorf("%s: %s, want %s", in, got, want)
+		}
 	}
 }

@@ -34,6 +34,14 @@ func (p Plain) Body() string {
 	return p.Content
 }
 
+// Own is what Body says outside of quotations, and whether it has any.
+func (p Plain) Own(e *feed.Entry) (string, bool) {
+	if len(p.Summary) > len(p.Content) {
+		return html.Own(e.Summary)
+	}
+	return html.Own(e.Content)
+}
+
 // PlainOf takes the texts out of an entry.
 func PlainOf(e *feed.Entry) Plain {
 	p := Plain{Title: html.Plain(e.Title), Content: html.Plain(e.Content)}

@@ -71,6 +71,37 @@ func Segments(t feed.Text) []Segment {
 	return segments
 }
 
+// Own is [Plain] without what stands in quotations, each left out with the break before
+// it, and whether there were any.
+func Own(t feed.Text) (own string, quoted bool) {
+	if t.Type != feed.HTML && t.Type != feed.XHTML || !mayQuote(t.Value) {
+		return "", false
+	}
+	var b strings.Builder
+	for _, s := range Segments(t) {
+		if s.Quote {
+			quoted = true
+		} else {
+			b.WriteString(s.Text)
+		}
+	}
+	return strings.TrimSpace(b.String()), quoted
+}
+
+// mayQuote reports whether markup may have a blockquote or q element.
+func mayQuote(markup string) bool {
+	for {
+		i := strings.IndexByte(markup, '<')
+		if i < 0 || i+2 >= len(markup) {
+			return false
+		}
+		markup = markup[i+1:]
+		if markup[0]|0x20 == 'q' || markup[0]|0x20 == 'b' && markup[1]|0x20 == 'l' {
+			return true
+		}
+	}
+}
+
 // walk reads t into a writer, which writes over what room holds; segments are marked
 // only if asked for.
 func walk(t feed.Text, mark bool, room []byte) *plainWriter {

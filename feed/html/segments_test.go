@@ -90,3 +90,28 @@ func TestSegments(t *testing.T) {
 		t.Errorf("joined %q, plain %q", b.String(), Plain(in))
 	}
 }
+
+// What stands in quotations is not the author's own; where there is none, nothing is told.
+func TestOwn(t *testing.T) {
+	for in, want := range map[string]string{
+		`<p>one</p><BLOCKQUOTE><p>two</p><p>three</p></BLOCKQUOTE><p>four</p>`: "one\n\nfour",
+		`<blockquote>all</blockquote>`:                                         "",
+		`<p>he said <q>so</q> and left</p>`:                                    "he said and left",
+		`<blockquote>one<p>never closed`:                                       "",
+		`<p>one<br>two</p><blink>three</blink>`:                                "not quoted",
+		`<p>a &lt;blockquote> in words</p>`:                                    "not quoted",
+		`<p>cut off <bl`:                                                       "not quoted",
+		`<div>a<blockquote>b</blockquote>c</div>d<`:                            "a\n\nc\n\nd<",
+	} {
+		got, quoted := Own(feed.Text{Type: feed.HTML, Value: in})
+		if !quoted {
+			got = "not quoted"
+		}
+		if got != want {
+			t.Errorf("%s: %q, want %q", in, got, want)
+		}
+	}
+	if _, quoted := Own(feed.Text{Value: "<blockquote>text</blockquote>"}); quoted {
+		t.Error("plain text quotes")
+	}
+}

@@ -105,14 +105,26 @@ func firstLink(links []feed.Link, rel string) string {
 	return best
 }
 
+// redirects reports whether an address is FeedBurner's, which wrote its own in place of
+// those that publishers gave, and leads to nothing since.
+func redirects(address string) bool {
+	_, rest, _ := strings.Cut(address, "://")
+	host, path, _ := strings.Cut(rest, "/")
+	host = strings.ToLower(host)
+	return strings.HasPrefix(path, "~r/") && (host == "feedproxy.google.com" || strings.HasPrefix(host, "feeds."))
+}
+
 // linkFields fills the fields that links of certain relations stand for.
 func linkFields(e *feed.Entry) {
 	if e.URL == "" {
 		e.URL = firstLink(e.Links, "alternate")
 	}
-	for i := 0; e.URL == "" && i < len(e.Extensions); i++ { // what FeedBurner's link leads to
-		if x := e.Extensions[i]; x.Name == "origLink" && x.Space == canonical["feedburner"] && strings.HasPrefix(x.Value, "http") {
-			e.URL = x.Value
+	if e.URL == "" || redirects(e.URL) { // what FeedBurner's link leads to
+		for _, x := range e.Extensions {
+			if x.Name == "origLink" && x.Space == canonical["feedburner"] && strings.HasPrefix(x.Value, "http") {
+				e.URL = x.Value
+				break
+			}
 		}
 	}
 	var seen map[string]bool // URLs of enclosures

@@ -32,7 +32,7 @@ import (
 
 // Version rises when the same bytes give another result, so that an archive can
 // read its documents again.
-const Version = 2
+const Version = 3
 
 // Options is what is known of a document besides its bytes.
 type Options struct {

@@ -3,7 +3,6 @@ package bolt
 import (
 	"encoding/binary"
 	"iter"
-	"slices"
 
 	"chancery/store"
 )
@@ -12,11 +11,18 @@ import (
 // request to subscribe, the copyright that stand in post after post. Two posts that
 // share only those are not copies.
 const (
-	habitPosts = 48 // of a source, the nearest by date, that are looked at
-	habitIn    = 3  // other posts that a shingle must be in
-	habitLeast = 8  // values of 128 that must be boilerplate, for it to matter
-	habitLeft  = 24 // values that must be left, to say anything
-	habitWords = 40 // words that must be left: of shorter posts only the exact text counts
+	habitPosts = 48  // of a source, the nearest by date, that are looked at; versions of one count once
+	habitMost  = 192 // of a source, versions counted each
+	habitIn    = 3   // other posts that a shingle must be in
+	habitLeast = 8   // values of 128 that must be boilerplate, for it to matter
+	habitLeft  = 24  // values that must be left, to say anything
+	habitWords = 40  // words that must be left: of shorter posts only the exact text counts
+
+	// A source that gives a post that grows a new id each time has it many times over. Such
+	// versions of one post agree in so many values, and have so many words in common. Fewer
+	// words say nothing: notes of a line above a box that is the same under each look alike.
+	habitAgree = 88
+	habitSame  = 150
 )
 
 // habits are the values that sketches of a source's posts have in common, of the
@@ -33,19 +39,73 @@ type habits struct {
 
 // habit is how many posts of a source have each value in each place of their sketches.
 type habit struct {
-	posts  [][128]uint8
+	posts  []habitPost
+	groups int // of posts that are versions of one
 	counts [128][256]uint8
 }
 
-// add counts a post; one that says what another said is not a second one.
-func (h *habit) add(values *[128]uint8) {
-	if slices.Contains(h.posts, *values) {
-		return
+// habitPost is a post that was counted.
+type habitPost struct {
+	values [128]uint8
+	words  int
+	group  int // of which post it is a version, by a number
+}
+
+// add counts a post. What another version of it said is not counted a second time.
+func (h *habit) add(values *[128]uint8, words int) {
+	p := habitPost{*values, words, h.groups}
+	for i := range h.posts {
+		if q := &h.posts[i]; p.values == q.values {
+			return
+		} else if p.group == h.groups && p.versionOf(q) {
+			p.group = q.group
+		}
 	}
-	h.posts = append(h.posts, *values)
-	for p, v := range values {
-		h.counts[p][v]++
+	for at, v := range p.values {
+		if p.group == h.groups || !h.said(p.group, at, v) {
+			h.counts[at][v]++
+		}
 	}
+	if p.group == h.groups {
+		h.groups++
+	}
+	h.posts = append(h.posts, p)
+}
+
+// full reports whether enough posts were counted.
+func (h *habit) full() bool { return h.groups >= habitPosts || len(h.posts) >= habitMost }
+
+// versionOf reports whether two posts of a source are one that was given out anew.
+func (p *habitPost) versionOf(q *habitPost) bool {
+	same := 0
+	for i := 0; i < len(p.values); i += 8 {
+		same += sameBytesIn(binary.LittleEndian.Uint64(p.values[i:]), binary.LittleEndian.Uint64(q.values[i:]))
+	}
+	if same < habitAgree {
+		return false
+	}
+	j := float64(same) / float64(len(p.values))
+	return j/(1+j)*float64(p.words+q.words) >= habitSame
+}
+
+// said reports whether a version of a post has a value.
+func (h *habit) said(group, at int, v uint8) bool {
+	for i := range h.posts {
+		if q := &h.posts[i]; q.group == group && q.values[at] == v {
+			return true
+		}
+	}
+	return false
+}
+
+// knows reports whether a post with these values was counted.
+func (h *habit) knows(values *[128]uint8) bool {
+	for i := range h.posts {
+		if h.posts[i].values == *values {
+			return true
+		}
+	}
+	return false
 }
 
 // has reports whether a value is usual; self is 1 if the post that it is of was counted.
@@ -72,7 +132,7 @@ func (u *habits) source(num uint32) (*habit, error) {
 	if num == u.num {
 		u.own = h
 		for s := range u.others {
-			if h.add(&s.Values); len(h.posts) == habitPosts {
+			if h.add(&s.Values, s.Words); h.full() {
 				break
 			}
 		}
@@ -92,11 +152,11 @@ func (u *habits) source(num uint32) (*habit, error) {
 			if source != num || d.words[j] == 0 {
 				continue
 			}
-			if len(h.posts) >= habitPosts {
+			if h.full() {
 				return h, nil
 			}
 			v := d.values(j)
-			h.add(&v)
+			h.add(&v, int(d.words[j]))
 		}
 		if looked += len(d.ids); looked > nearMost {
 			break
@@ -117,7 +177,7 @@ func (u *habits) estimate(s *store.Sketch, d *nearDay, j int, e float64) (float6
 		return 0, err
 	}
 	x := d.values(j)
-	self := boolByte(slices.Contains(its.posts, x))
+	self := boolByte(its.knows(&x))
 	same, left, usualA, usualB := 0, 0, 0, 0
 	for p, v := range s.Values {
 		// A value that a copy of the post gave to its source is not usual there by that.
