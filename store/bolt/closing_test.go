@@ -204,3 +204,29 @@ func TestClosingTakesNothingMoreIn(t *testing.T) {
 		t.Errorf("reading: %v", read)
 	}
 }
+
+// A seal whose sync failed, and that is in the file all the same, ends its volume: nothing
+// that is acknowledged stands behind it.
+func TestSealThatFailedAndIsThere(t *testing.T) {
+	s, _ := closing(t)
+	ctx := t.Context()
+	err := s.submit(ctx, &job{care: func() error {
+		v := s.live()
+		return s.sealWith(v, func(end seal) error { return errors.Join(v.putSeal(end), errors.New("the sync failed")) })
+	}})
+	if err != nil {
+		t.Error(err)
+	}
+	out, err := s.Append(ctx, store.Batch{Source: "alpha", Drafts: []store.Draft{storetest.Draft("one", "one")}})
+	if err := errors.Join(err, s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	s, err = Open(ctx, s.dir, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if it, err := s.Items(ctx, []feed.ItemID{out[0].ID}, 0); err != nil || len(it) != 1 {
+		t.Errorf("%d items, %v; want the one that was acknowledged", len(it), err)
+	}
+}

@@ -102,7 +102,10 @@ func (s *Store) sealOf(v *volume) (end seal, err error) {
 }
 
 // seal ends a volume and begins the next. When it fails, all is as it was.
-func (s *Store) seal(v *volume) error {
+func (s *Store) seal(v *volume) error { return s.sealWith(v, v.putSeal) }
+
+// sealWith is seal with what writes the seal into the file.
+func (s *Store) sealWith(v *volume, put func(end seal) error) error {
 	end, err := s.sealOf(v)
 	if err != nil {
 		return err
@@ -111,12 +114,12 @@ func (s *Store) seal(v *volume) error {
 	if err != nil {
 		return err
 	}
-	v.mu.RLock()
-	err = v.db.Update(func(tx *bbolt.Tx) error { return tx.Bucket(bucketMeta).Put(keySealed, end.encode()) })
-	v.mu.RUnlock()
-	if err != nil {
+	// After a sync that failed the seal may be there all the same. Then nothing may be
+	// written behind it; should it be gone at the next opening, the next volume follows
+	// one without a seal, which is sound.
+	if err := put(end); err != nil && !v.saysSealed() {
 		// What is written to the old one from now on must not be followed by this one.
-		return errors.Join(system(err), next.close(), os.Remove(next.path))
+		return errors.Join(err, next.close(), os.Remove(next.path))
 	}
 	s.mu.Lock()
 	s.vols = append(s.vols, next)
@@ -128,4 +131,21 @@ func (s *Store) seal(v *volume) error {
 	s.plain = 0
 	s.log.Info("sealed a volume", "volume", v.number, "records", end.records)
 	return nil
+}
+
+// putSeal writes the seal into the file.
+func (v *volume) putSeal(end seal) (err error) {
+	defer guard(v.path, &err)()
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	return system(v.db.Update(func(tx *bbolt.Tx) error { return tx.Bucket(bucketMeta).Put(keySealed, end.encode()) }))
+}
+
+// saysSealed reports whether there is a seal in the file.
+func (v *volume) saysSealed() (is bool) {
+	_ = v.view(func(tx *bbolt.Tx) error { // one that cannot be read is written anew
+		is = tx.Bucket(bucketMeta).Get(keySealed) != nil
+		return nil
+	})
+	return is
 }
