@@ -7,7 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"chancery/feed"
 	"chancery/store"
 )
 
@@ -17,8 +16,8 @@ const maxExpired = 100_000
 // errAlone: the job must have a commit of its own. The writer does it again so.
 var errAlone = errors.New("not in one commit with others")
 
-// expirable finds the documents recorded before a time that no later one is made of:
-// an entry's bytes are kept once, in the first document that brought them if no
+// expirable finds the documents recorded before a time that none which is kept is made
+// of: an entry's bytes are kept once, in the first document that brought them if no
 // revision did, and whoever needs them finds them there.
 func (t *txn) expirable(before time.Time) ([]uint64, error) {
 	var all []uint64
@@ -34,34 +33,43 @@ func (t *txn) expirable(before time.Time) ([]uint64, error) {
 		t.dirty = true
 		return nil, errAlone
 	}
-	type part struct {
-		source feed.SourceID
-		digest short
-	}
 	old := map[uint64]bool{}
-	holder := map[part]uint64{} // the old document that has an entry's bytes
 	for _, seq := range all {
+		if len(old) == maxExpired {
+			break
+		}
 		h, f, err := t.s.rawHead(seq)
-		if err != nil {
+		switch {
+		case err != nil:
 			if err := t.s.passing(err); err != nil {
 				return nil, err
 			}
+		case h.time < nanos(before) && f.pack != nil: // without, it is taken down already
+			old[seq] = true
+		}
+	}
+	if len(old) == 0 {
+		return nil, nil
+	}
+	// From the last one back: what is kept for a later one needs earlier ones itself.
+	for _, seq := range slices.Backward(all) {
+		if old[seq] {
 			continue
 		}
-		if h.time < nanos(before) && len(old) < maxExpired {
-			if f.pack == nil { // taken down already
-				continue
-			}
-			old[seq] = true
-			for _, i := range h.inline {
-				if i < len(h.parts) {
-					holder[part{h.source, h.parts[i]}] = seq
-				}
-			}
+		h, f, err := t.s.rawHead(seq)
+		if err := t.s.passing(err); err != nil {
+			return nil, err
+		}
+		if err != nil || f.pack == nil { // it cannot be put together in any case
 			continue
+		}
+		num := uint32(0)
+		if src := t.source(h.source); src != nil {
+			num = src.num
 		}
 		for _, d := range h.parts {
-			delete(old, holder[part{h.source, d}])
+			p, _ := t.part(num, d)
+			delete(old, p.seq)
 		}
 	}
 	out := make([]uint64, 0, len(old))
@@ -72,12 +80,13 @@ func (t *txn) expirable(before time.Time) ([]uint64, error) {
 	return out, nil
 }
 
+// rawHead is the header of a document's record, without the bytes of its body.
 func (s *Store) rawHead(seq uint64) (header, framed, error) {
 	v, err := s.volume(seq)
 	if err != nil {
 		return header{}, framed{}, err
 	}
-	return v.read(seq)
+	return v.readHead(seq)
 }
 
 // applyExpired forgets documents: one that comes again is kept again, and so are the

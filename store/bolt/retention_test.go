@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -160,3 +161,51 @@ func TestNoDocuments(t *testing.T) {
 }
 
 func removeCatalog(dir string) error { return os.Remove(filepath.Join(dir, "catalog.bolt")) }
+
+// A document is kept that one needs which is kept only because a later one needs it.
+func TestRetentionOfAChain(t *testing.T) {
+	s := open(t, t.TempDir(), bolt.Options{})
+	storetest.Source(t, s, "a")
+	day := time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
+	noise := func(n int) string { return strings.Repeat(" ", 60+n) }
+	one := documentOf(day, "other bytes of 1 ", []string{"1"}, []string{"one"}, noise(1))
+	two := documentOf(day, "other bytes of 2 ", []string{"2"}, []string{"two"}, noise(2))
+	part := func(of store.Batch) []byte {
+		p := of.Document.Parts[0]
+		return of.Document.Body[p.Start:p.End]
+	}
+	both := store.Batch{Document: &store.Document{Source: "a", Body: slices.Concat([]byte("both"), part(one), part(two))}, Drafts: slices.Concat(one.Drafts, two.Drafts)}
+	at := len("both")
+	for i, from := range []store.Batch{one, two} {
+		p := part(from)
+		both.Document.Parts = append(both.Document.Parts, store.Part{Start: at, End: at + len(p), Digest: feed.DigestOf(p)})
+		at += len(p)
+		both.Drafts[i].Part = i
+	}
+	batches := []store.Batch{
+		documentOf(day, "first", []string{"1", "2"}, []string{"one", "two"}, ""),
+		one,  // has the other bytes of 1
+		both, // needs them, and has those of 2
+		two,  // needs those
+	}
+	for i := range batches {
+		batches[i].At = day.AddDate(0, 0, i)
+		if _, err := s.Append(t.Context(), batches[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	err := s.Change(t.Context(), []store.Edit{{Kind: store.KindExpired, Before: day.AddDate(0, 0, 3), By: "rule"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, b := range batches {
+		doc, err := s.DocumentOf(t.Context(), "a", feed.DigestOf(b.Document.Body))
+		switch {
+		case i == 0 && !errors.Is(err, store.ErrNotFound):
+			t.Errorf("the first document: %v, want ErrNotFound", err)
+		case i > 0 && (err != nil || string(doc.Body) != string(b.Document.Body)):
+			t.Errorf("document %d: %d bytes, %v; want it whole", i+1, len(doc.Body), err)
+		}
+	}
+	sound(t, s)
+}
