@@ -12,7 +12,6 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -32,9 +31,14 @@ type manifest struct {
 
 const manifestName = "MANIFEST.json"
 
+// maxManifest is far above that of a million volumes.
+const maxManifest = 256 << 20
+
 // Backup implements store.Keeper: a tar file of the volumes and the ledger, each as
 // one moment saw it, and a manifest with their checksums. The catalog is not in it.
-// Writing goes on meanwhile; a takedown waits for the volume that is being copied.
+// Writing goes on meanwhile; a takedown waits for the volume that is being copied, and a
+// volume that is begun meanwhile is copied, too: what one before it lacks by a decision,
+// the decision says there.
 func (s *Store) Backup(ctx context.Context, w io.Writer) error {
 	s.mu.RLock()
 	if s.closed {
@@ -43,55 +47,100 @@ func (s *Store) Backup(ctx context.Context, w io.Writer) error {
 	}
 	s.long.Add(1)
 	defer s.long.Done()
-	vols := slices.Clip(s.vols)
+	first := s.vols[0]
 	s.mu.RUnlock()
-	m := manifest{
-		Format: Format, Archive: hex.EncodeToString(vols[0].archive[:]), Made: time.Now().UTC().Truncate(time.Second),
+	b := &backup{ctx: ctx, out: tar.NewWriter(w), m: manifest{
+		Format: Format, Archive: hex.EncodeToString(first.archive[:]), Made: time.Now().UTC().Truncate(time.Second),
 		Files: map[string]string{},
+	}}
+	for i := 0; ; i++ {
+		v := s.volumeAt(i)
+		if v == nil {
+			break
+		}
+		if err := b.volume(s, v); err != nil {
+			return fmt.Errorf("backup of %s: %w", v.path, err)
+		}
 	}
-	out := tar.NewWriter(w)
-	add := func(name string, tx *bbolt.Tx) error {
-		if err := out.WriteHeader(&tar.Header{Name: name, Mode: 0o600, Size: tx.Size(), ModTime: m.Made}); err != nil {
-			return err
-		}
-		sum := sha256.New()
-		if _, err := tx.WriteTo(io.MultiWriter(ctxWriter{ctx, out}, sum)); err != nil {
-			return err
-		}
-		m.Files[name] = hex.EncodeToString(sum.Sum(nil))
+	if err := b.ledger(s); err != nil {
+		return fmt.Errorf("backup of the ledger: %w", err)
+	}
+	return b.finish()
+}
+
+// volumeAt is the i-th volume, nil behind the last.
+func (s *Store) volumeAt(i int) *volume {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if i >= len(s.vols) {
 		return nil
 	}
-	for _, v := range vols {
-		if err := s.healBefore(ctx, v); err != nil {
-			return fmt.Errorf("backup of %s: %w", v.path, err)
-		}
-		err := v.view(func(tx *bbolt.Tx) error {
-			if k, _ := tx.Bucket(bucketLog).Cursor().Last(); k != nil {
-				m.Records = getSeq(k)
-			}
-			m.Records = max(m.Records, v.seal.last)
-			return add("archive/"+filepath.Base(v.path), tx)
-		})
-		if err != nil {
-			return fmt.Errorf("backup of %s: %w", v.path, err)
-		}
+	return s.vols[i]
+}
+
+// backup is one that is being written.
+type backup struct {
+	ctx context.Context //nolint:containedctx // of the one call it is made in
+	out *tar.Writer
+	m   manifest
+}
+
+func (b *backup) volume(s *Store, v *volume) error {
+	if err := s.healBefore(b.ctx, v); err != nil {
+		return err
 	}
-	if s.led != nil {
-		if err := view(s.led, "ledger", func(tx *bbolt.Tx) error { return add("ledger.bolt", tx) }); err != nil {
-			return fmt.Errorf("backup of the ledger: %w", err)
+	return v.view(func(tx *bbolt.Tx) error {
+		if k, _ := tx.Bucket(bucketLog).Cursor().Last(); k != nil {
+			b.m.Records = getSeq(k)
 		}
+		b.m.Records = max(b.m.Records, v.seal.last) // v.mu is held
+		return b.file("archive/"+filepath.Base(v.path), tx)
+	})
+}
+
+// ledger copies the ledger, if there is one. A compaction does not swap it meanwhile.
+func (b *backup) ledger(s *Store) error {
+	s.snapshots.RLock()
+	defer s.snapshots.RUnlock()
+	s.mu.RLock()
+	led := s.led
+	s.mu.RUnlock()
+	if led == nil {
+		return nil
 	}
-	text, err := json.MarshalIndent(&m, "", "\t")
+	return view(led, "ledger", func(tx *bbolt.Tx) error { return b.file("ledger.bolt", tx) })
+}
+
+// file copies a database as a transaction sees it.
+func (b *backup) file(name string, tx *bbolt.Tx) error {
+	if err := b.header(name, tx.Size()); err != nil {
+		return err
+	}
+	sum := sha256.New()
+	if _, err := tx.WriteTo(io.MultiWriter(ctxWriter{b.ctx, b.out}, sum)); err != nil {
+		return err
+	}
+	b.m.Files[name] = hex.EncodeToString(sum.Sum(nil))
+	return nil
+}
+
+func (b *backup) header(name string, size int64) error {
+	return b.out.WriteHeader(&tar.Header{Name: name, Mode: 0o600, Size: size, ModTime: b.m.Made})
+}
+
+// finish writes the manifest.
+func (b *backup) finish() error {
+	text, err := json.MarshalIndent(&b.m, "", "\t")
 	if err != nil {
 		return err
 	}
-	if err := out.WriteHeader(&tar.Header{Name: manifestName, Mode: 0o600, Size: int64(len(text)), ModTime: m.Made}); err != nil {
+	if err := b.header(manifestName, int64(len(text))); err != nil {
 		return err
 	}
-	if _, err := out.Write(text); err != nil {
+	if _, err := b.out.Write(text); err != nil {
 		return err
 	}
-	return out.Close()
+	return b.out.Close()
 }
 
 // healBefore looks at all records of a volume before it is copied, and has a damaged one
@@ -171,6 +220,9 @@ func Restore(ctx context.Context, r io.Reader, dir string) (rep store.Report, er
 	if err := os.Remove(filepath.Join(tmp, "lock")); err != nil {
 		return rep, err
 	}
+	if err := errors.Join(syncDir(filepath.Join(tmp, "archive")), syncDir(tmp)); err != nil {
+		return rep, system(err)
+	}
 	if err := os.Remove(dir); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return rep, system(err)
 	}
@@ -198,7 +250,11 @@ func unpackBackup(ctx context.Context, r io.Reader, dir string) error {
 		if !ok && h.Name != "ledger.bolt" || strings.Contains(h.Name, "..") || h.Typeflag != tar.TypeReg {
 			return damaged("backup", fmt.Errorf("it has a file %q", h.Name))
 		}
-		f, err := os.OpenFile(filepath.Join(dir, filepath.FromSlash(h.Name)), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+		mode := os.FileMode(0o644)
+		if h.Name == "ledger.bolt" { // it has secrets
+			mode = ledgerMode
+		}
+		f, err := os.OpenFile(filepath.Join(dir, filepath.FromSlash(h.Name)), os.O_CREATE|os.O_EXCL|os.O_WRONLY, mode)
 		if err != nil {
 			return system(err)
 		}
@@ -216,7 +272,7 @@ func unpackBackup(ctx context.Context, r io.Reader, dir string) error {
 		sums[h.Name] = hex.EncodeToString(sum.Sum(nil))
 	}
 	var m manifest
-	if err := json.NewDecoder(in).Decode(&m); err != nil {
+	if err := json.NewDecoder(io.LimitReader(in, maxManifest)).Decode(&m); err != nil {
 		return damaged("backup: manifest", err)
 	}
 	if m.Format > Format {

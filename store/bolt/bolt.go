@@ -248,8 +248,11 @@ func createLedger(path string) error {
 	return system(err)
 }
 
+// ledgerMode: the ledger has tokens and secrets of subscriptions.
+const ledgerMode = 0o600
+
 func openLedgerDB(path string, readOnly bool) (*bbolt.DB, error) {
-	return openDB(path, 0o600, &bbolt.Options{
+	return openDB(path, ledgerMode, &bbolt.Options{
 		ReadOnly: readOnly, FreelistType: bbolt.FreelistMapType, InitialMmapSize: mapSize(1 << 30),
 	})
 }

@@ -326,13 +326,10 @@ func (r *rewriting) place() error {
 		if err != nil {
 			return err
 		}
-		if r.db == nil && last > r.end { // closed by a try before
-			if r.db, err = openVolumeDB(r.path, false); err != nil {
+		if last > r.end {
+			if err := r.catchUp(last); err != nil {
 				return err
 			}
-		}
-		if err := r.copyTo(last, func(_ uint64, b []byte) ([]byte, error) { return b, nil }); err != nil {
-			return err
 		}
 	}
 	if r.db != nil {
@@ -350,6 +347,16 @@ func (r *rewriting) place() error {
 	}
 	defer v.mu.Unlock()
 	return v.replace(r.path, v != s.vols[len(s.vols)-1])
+}
+
+// catchUp adds records as they are.
+func (r *rewriting) catchUp(last uint64) (err error) {
+	if r.db == nil { // closed by a try before
+		if r.db, err = openVolumeDB(r.path, false); err != nil {
+			return err
+		}
+	}
+	return r.copyTo(last, func(_ uint64, b []byte) ([]byte, error) { return b, nil })
 }
 
 // replace puts a new file in the place of a volume's, whole or not at all. It is the
@@ -504,6 +511,10 @@ func (s *Store) compactCatalog() error {
 
 // compactLedger is the writer's. Readers and writers of the ledger wait for it.
 func (s *Store) compactLedger() error {
+	if !s.snapshots.TryLock() { // it is being backed up, and everybody would wait for that
+		return errHeld
+	}
+	defer s.snapshots.Unlock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	path := s.ledgerPath()
