@@ -55,8 +55,9 @@ func (s *Store) Change(ctx context.Context, edits []store.Edit) error {
 	if err != nil || !content {
 		return err
 	}
-	// The decision is durable; now the content goes. Open does it again if this is interrupted.
-	return s.submit(ctx, &job{care: s.finishTakedowns})
+	// The decision is durable; now the content goes, also when who decided has gone: only
+	// Open would do it again.
+	return s.submit(context.WithoutCancel(ctx), &job{care: s.finishTakedowns})
 }
 
 // edit emits the record of one decision.
@@ -206,10 +207,12 @@ func (s *Store) record(seq uint64, kinds store.Kinds) (store.Record, bool, error
 	case store.KindRaw, store.KindPoll:
 	case store.KindSeen:
 		r.Edit = &store.Edit{Kind: f.kind, Items: []feed.ItemID{h.item}, Reason: "known by further keys"}
-	default:
+	case store.KindSource, store.KindTopics, store.KindRuleset, store.KindMerge, store.KindSplit, store.KindWithdrawn,
+		store.KindTakedown, store.KindExpired:
 		if r.Edit, err = v.editOf(&h, f); err != nil {
 			return r, false, err
 		}
+	default: // of a later program: what is in it nobody knows here
 	}
 	return r, true, nil
 }

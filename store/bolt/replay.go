@@ -124,7 +124,9 @@ func (s *Store) openCatalog(ctx context.Context) error {
 		if db, err = s.rebuild(ctx, path, last); err != nil {
 			return err
 		}
-		_ = os.Remove(marker)
+		if !s.opts.ReadOnly { // else it was made elsewhere, and the damaged one is still there
+			_ = os.Remove(marker)
+		}
 		end = last
 		if s.mem, err = loadMemory(db); err != nil {
 			_ = db.Close()

@@ -104,18 +104,22 @@ func (s *Store) recordsOf(items map[feed.ItemID]bool) ([]uint64, error) {
 	err := s.viewCatalog(func(c *catalogTx) error {
 		for id := range items {
 			r, ok, err := c.row(id)
-			if err != nil || !ok {
+			if err != nil {
 				return err
+			}
+			if !ok { // its records are lost
+				continue
 			}
 			seqs = append(seqs, c.revisions(id, &r)...)
 			src := c.sourceName(r.source)
-			if parts[src] == nil {
-				parts[src] = map[short]bool{}
+			if parts[src] != nil {
+				continue
 			}
+			parts[src] = map[short]bool{}
 			cur := c.b[bParts].Cursor()
 			p := num4(r.source)
 			for k, v := cur.Seek(p); bytes.HasPrefix(k, p) && len(v) == 24; k, v = cur.Next() {
-				if feed.ItemID(v[8:24]) == id {
+				if items[feed.ItemID(v[8:24])] {
 					parts[src][short(k[4:20])] = true
 				}
 			}

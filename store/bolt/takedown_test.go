@@ -1,0 +1,63 @@
+package bolt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+
+	"chancery/feed"
+	"chancery/store"
+	"chancery/store/storetest"
+)
+
+// An item whose records are lost does not keep the content of others from being removed.
+func TestRecordsOfUnknownItems(t *testing.T) {
+	s, _ := closing(t)
+	defer s.Close()
+	items := map[feed.ItemID]bool{}
+	for i := range 64 {
+		out, err := s.Append(t.Context(), store.Batch{Source: "alpha", Drafts: []store.Draft{storetest.Draft(fmt.Sprint(i), fmt.Sprint(i))}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		items[out[0].ID] = true
+	}
+	items[feed.ItemID{1, 2, 3}] = true
+	seqs, err := s.recordsOf(items)
+	if err != nil || len(seqs) != 64 {
+		t.Errorf("%d records, %v; want those of the 64 that are there", len(seqs), err)
+	}
+}
+
+// The content of what is taken down goes, also if who decided does not wait for it.
+func TestTakedownOutlivesItsCaller(t *testing.T) {
+	s, _ := closing(t)
+	defer s.Close()
+	out, err := s.Append(t.Context(), store.Batch{Source: "alpha", Drafts: []store.Draft{storetest.Draft("one", "one")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	begun, goOn, ended := make(chan struct{}), make(chan struct{}), make(chan error, 2)
+	go func() {
+		ended <- s.submit(t.Context(), &job{care: func() error {
+			close(begun)
+			<-goOn
+			return nil
+		}})
+	}()
+	<-begun
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		ended <- s.Change(ctx, []store.Edit{{Kind: store.KindTakedown, Items: []feed.ItemID{out[0].ID}, Reason: "a court"}})
+	}()
+	waitFor(s, 1)
+	cancel()
+	close(goOn)
+	if err := errors.Join(<-ended, <-ended); err != nil {
+		t.Errorf("it ended with: %v", err)
+	}
+	if n := pendingIn(t, s); n > 0 {
+		t.Error("the decision is recorded, and the content is still there")
+	}
+}
