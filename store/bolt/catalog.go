@@ -274,7 +274,7 @@ func (c *catalogTx) setSource(src store.Source, state *store.PollState) error {
 	}
 	s.source = src
 	if state != nil {
-		s.state = *state
+		s.state = copyState(*state)
 	}
 	if src.Removed {
 		s.state = store.PollState{}
@@ -295,7 +295,7 @@ func (c *catalogTx) setSource(src store.Source, state *store.PollState) error {
 
 func (c *catalogTx) setState(id feed.SourceID, state store.PollState) error {
 	s := c.editSource(id)
-	s.state = state
+	s.state = copyState(state)
 	c.overtake(id, true)
 	return c.putState(id, s)
 }

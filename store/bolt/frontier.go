@@ -26,6 +26,9 @@ func copySource(s store.Source) store.Source {
 
 func copyState(s store.PollState) store.PollState {
 	s.Schedule = slices.Clone(s.Schedule)
+	s.Colliding = slices.Clone(s.Colliding)
+	s.Repairs = slices.Clone(s.Repairs)
+	s.Gaps = slices.Clone(s.Gaps)
 	return s
 }
 
@@ -220,7 +223,10 @@ func (s *Store) Finish(ctx context.Context, l store.Lease, r store.PollResult) (
 			if err != nil {
 				return err
 			}
-			return t.emit(p)
+			if err := t.emit(p); err != nil {
+				return err
+			}
+			return t.setState(id, r.State) // JSON has not each byte of a validator that is no text
 		},
 	})
 	if err != nil {

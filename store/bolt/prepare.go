@@ -46,11 +46,14 @@ type rawPlan struct {
 // hashing, in the caller's goroutine. It guesses from a snapshot of the catalog what
 // will be new, and is made good under the writer where it guessed wrong.
 func (s *Store) prepare(in *intake) error {
-	if in.batch == nil || (len(in.batch.Drafts) == 0 && in.batch.Document == nil) {
+	if in.batch == nil {
 		return nil
 	}
 	if err := in.batch.Check(in.seen); err != nil {
 		return err
+	}
+	if len(in.batch.Drafts) == 0 && in.batch.Document == nil {
+		return nil
 	}
 	in.drafts = make([]ready, len(in.batch.Drafts))
 	doc := in.batch.Document

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"chancery/feed"
 	"chancery/store"
 )
@@ -107,6 +109,52 @@ func withdrawn(t *testing.T, s store.Store) {
 		it, err := s.Items(t.Context(), []feed.ItemID{id}, 0)
 		if err != nil || len(it) != 1 || it[0].Withdrawn == undo {
 			t.Errorf("undo %v: %v, %v", undo, it, err)
+		}
+	}
+}
+
+// What is given and what is returned belongs to the caller, who may change it.
+func callersOwn(t *testing.T, s store.Store) {
+	ctx := t.Context()
+	Source(t, s, "a")
+	lists := func() store.PollState {
+		gap := store.Gap{From: day0, To: day0.Add(time.Hour)}
+		return store.PollState{Colliding: []string{"x"}, Repairs: []string{"r"}, Schedule: []byte("s"), Gaps: []store.Gap{gap}}
+	}
+	spoil := func(st store.PollState) {
+		st.Colliding[0], st.Repairs[0], st.Schedule[0], st.Gaps[0] = "spoiled", "spoiled", '!', store.Gap{}
+	}
+	for _, batch := range []*store.Batch{nil, {}, {Drafts: []store.Draft{Draft("g", "text")}}} {
+		lease := func() store.Lease {
+			t.Helper()
+			leases, err := s.Lease(ctx, store.LeaseQuery{Now: day0, Sources: []feed.SourceID{"a"}})
+			if err != nil || len(leases) != 1 {
+				t.Fatalf("%d leases, %v", len(leases), err)
+			}
+			return leases[0]
+		}
+		l, given := lease(), lists()
+		if _, err := s.Finish(ctx, l, store.PollResult{State: given, Batch: batch}); err != nil {
+			t.Fatal(err)
+		}
+		spoil(given)
+		all, err := s.Sources(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		one, err := s.Source(ctx, "a")
+		if err != nil {
+			t.Fatal(err)
+		}
+		l = lease()
+		spoil(all[0].State)
+		spoil(one.State)
+		spoil(l.State)
+		if got, err := s.Source(ctx, "a"); err != nil || !cmp.Equal(got.State, lists()) {
+			t.Errorf("with %v: the state is %+v, %v; want what was given", batch != nil, got.State, err)
+		}
+		if err := s.Release(ctx, l); err != nil {
+			t.Fatal(err)
 		}
 	}
 }
