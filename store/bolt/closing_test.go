@@ -55,9 +55,7 @@ func during(t *testing.T, s *Store, calls ...func() error) []error {
 	<-begun
 	for i, call := range calls {
 		go func() { errs[i+1] <- call() }()
-		for len(s.jobs) <= i {
-			runtime.Gosched()
-		}
+		waitFor(s, i+1)
 	}
 	go func() { errs[len(calls)+1] <- s.Close() }()
 	<-s.quit
@@ -67,6 +65,13 @@ func during(t *testing.T, s *Store, calls ...func() error) []error {
 		out[i] = <-errs[i]
 	}
 	return out
+}
+
+// waitFor waits until so many jobs wait for the writer.
+func waitFor(s *Store, jobs int) {
+	for len(s.jobs) < jobs {
+		runtime.Gosched()
+	}
 }
 
 // An archive that is closed while the writer is at a full volume is closed with that

@@ -2,6 +2,7 @@ package bolt
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -166,11 +167,18 @@ func (s *Store) commit(all []*job) {
 	s.grow()
 }
 
+// thereAllTheSame is the error of a commit whose records are in the log, although not
+// for sure on the disk, or not in the catalog, and that is not to be done again: what a
+// person decided would be recorded twice, and the leases of polls have ended.
+type thereAllTheSame struct{ error }
+
+func (e thereAllTheSame) Unwrap() error { return e.error }
+
 // attempt tries to do jobs in one commit. False: one of several failed after it
 // had changed something; nothing was done, and each must be tried alone.
 func (s *Store) attempt(group []*job) bool {
 	all := func(err error) bool {
-		if len(group) > 1 {
+		if len(group) > 1 && !errors.As(err, &thereAllTheSame{}) {
 			return false
 		}
 		for _, j := range group {
@@ -179,7 +187,7 @@ func (s *Store) attempt(group []*job) bool {
 		return true
 	}
 	err := s.upToDate(group)
-	if err != nil && s.healFor(err) { // the volume that is written was damaged, and is followed by another
+	if err != nil && !errors.As(err, &thereAllTheSame{}) && s.healFor(err) { // the volume that is written was damaged, and is followed by another
 		err = s.upToDate(group)
 	}
 	if err != nil {
@@ -246,7 +254,10 @@ func (s *Store) transact(group []*job) (err error) {
 	decided := time.Now()
 	if len(t.recs) > 0 {
 		if err := t.live.write(t.recs, nil); err != nil {
-			s.behind = true // it may be there all the same
+			s.behind = true
+			if last, lerr := t.live.last(); lerr == nil && last >= t.first {
+				return thereAllTheSame{err}
+			}
 			return err
 		}
 	}
@@ -263,7 +274,14 @@ func (s *Store) transact(group []*job) (err error) {
 	if err := tx.Commit(); err != nil {
 		s.behind = true
 		s.keepLate(c)
-		return fmt.Errorf("catalog: %w", system(err))
+		err = fmt.Errorf("catalog: %w", system(err))
+		if len(t.recs) == 0 {
+			return err
+		}
+		if s.catchUp() != nil {
+			return thereAllTheSame{err}
+		}
+		s.near = nil // as after any commit that failed
 	}
 	committed = true
 	s.today.keep()
