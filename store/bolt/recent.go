@@ -9,7 +9,7 @@ import (
 )
 
 // heldBytes bounds what recent holds, and heldEach is counted for each body
-// beside its texts.
+// beside its bytes.
 const (
 	heldBytes = 8 << 20
 	heldEach  = 512
@@ -35,9 +35,11 @@ type recentBody struct {
 	size           int
 }
 
-func newRecentBody(d *store.Draft) *recentBody {
+// newRecentBody is that of a draft whose plain body has some bytes: those count, so that
+// what an entry has beside its texts counts, too.
+func newRecentBody(d *store.Draft, plain int) *recentBody {
 	b := &recentBody{native: d.Native, method: d.Method, entry: d.Entry, texts: d.Texts}
-	b.size = heldEach + len(d.Entry.Title.Value) + len(d.Entry.Summary.Value) + len(d.Entry.Content.Value)
+	b.size = heldEach + plain
 	if t := d.Texts; t != nil {
 		b.size += len(t.Title) + len(t.Content)
 		if t.Summary != t.Content {

@@ -2,6 +2,7 @@ package bolt
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +12,7 @@ import (
 
 	"chancery/feed"
 	"chancery/store"
+	"chancery/store/storetest"
 )
 
 // whole is an entry with something in each field.
@@ -107,18 +109,38 @@ func TestRecent(t *testing.T) {
 func TestRecentBounded(t *testing.T) {
 	var r recent
 	d := &store.Draft{Entry: feed.Entry{Content: feed.Text{Value: strings.Repeat("x", 1<<20)}}}
-	r.add([]uint64{1}, []*recentBody{newRecentBody(d)})
+	r.add([]uint64{1}, []*recentBody{newRecentBody(d, 1<<20)})
 	if r.get(1) != nil {
 		t.Fatal("held although nobody follows")
 	}
 	r.followed.Store(true)
 	for seq := range uint64(20) {
-		r.add([]uint64{seq}, []*recentBody{newRecentBody(d)})
+		r.add([]uint64{seq}, []*recentBody{newRecentBody(d, 1<<20)})
 		if r.size > heldBytes || len(r.order) != len(r.bodies) {
 			t.Fatalf("%d bytes in %d bodies are held", r.size, len(r.bodies))
 		}
 	}
 	if r.get(0) != nil || r.get(19) == nil {
 		t.Error("not the oldest ones went")
+	}
+}
+
+// What an entry has beside its texts counts, too: a feed can put megabytes there.
+func TestRecentCountsAllOfAnEntry(t *testing.T) {
+	s, _ := closing(t)
+	defer s.Close()
+	s.recent.followed.Store(true)
+	const posts, each = 12, 1 << 20
+	for i := range posts {
+		d := storetest.Draft(fmt.Sprint(i), fmt.Sprint(i))
+		d.Entry.Extensions = []feed.Extension{{Name: "x", Value: strings.Repeat(fmt.Sprintf("%09d ", i), each/10)}}
+		if _, err := s.Append(t.Context(), store.Batch{Source: "alpha", Drafts: []store.Draft{d}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.recent.mu.Lock()
+	defer s.recent.mu.Unlock()
+	if n := len(s.recent.bodies); n == 0 || n*each > heldBytes {
+		t.Errorf("%d posts of %d bytes are held, of at most %d bytes", n, each, heldBytes)
 	}
 }

@@ -71,7 +71,7 @@ func (t *txn) write(p *pending) error {
 	t.recs = append(t.recs, entry{p.h.seq, b})
 	t.size += len(b)
 	if p.draft != nil {
-		t.drafts = append(t.drafts, newRecentBody(p.draft))
+		t.drafts = append(t.drafts, newRecentBody(p.draft, p.pack.size))
 		t.drafted = append(t.drafted, p.h.seq)
 	}
 	return nil
