@@ -288,6 +288,9 @@ func decodeHeader(seq uint64, kind store.Kind, b []byte) (header, error) {
 				if n, v, err = takeUvarint(v); err != nil || len(v) < 16 {
 					return errShort
 				}
+				if n > maxBody {
+					return fmt.Errorf("names part %d", n)
+				}
 				h.found = append(h.found, found{int(n), feed.ItemID(v[:16])})
 				v = v[16:]
 			}
@@ -296,6 +299,9 @@ func decodeHeader(seq uint64, kind store.Kind, b []byte) (header, error) {
 				var n uint64
 				if n, v, err = takeUvarint(v); err != nil {
 					return err
+				}
+				if n > maxBody {
+					return fmt.Errorf("names part %d", n)
 				}
 				h.inline = append(h.inline, int(n))
 			}

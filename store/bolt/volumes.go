@@ -120,7 +120,13 @@ func (s *Store) checkOrder(ctx context.Context) error {
 		if v.archive != s.vols[0].archive {
 			return damaged(v.path, errors.New("belongs to another archive"))
 		}
+		if err := v.plausible(); err != nil {
+			return err
+		}
 		if i == 0 {
+			if v.first != 1 {
+				return damaged(v.path, fmt.Errorf("begins with record %d, and there is no volume before it", v.first))
+			}
 			continue
 		}
 		before := s.vols[i-1]
@@ -143,6 +149,27 @@ func (s *Store) checkOrder(ctx context.Context) error {
 			return nil
 		}
 		return damaged(v.path, fmt.Errorf("begins with record %d, the volume before ends with %d", v.first, last))
+	}
+	return nil
+}
+
+// leastRecord is what a record takes of a volume's file at least, also one that is lost:
+// its key and its place on the page.
+const leastRecord = 24
+
+// plausible is an error where a volume says that it has more records than there is room for
+// in its file: each of them would be looked for.
+func (v *volume) plausible() error {
+	last, err := v.last()
+	if err != nil {
+		return err
+	}
+	size, err := fileSize(v.path)
+	if err != nil {
+		return system(err)
+	}
+	if last >= v.first && last-v.first >= uint64(size)/leastRecord {
+		return damaged(v.path, fmt.Errorf("says that it has records %d to %d, for which its file is too small", v.first, last))
 	}
 	return nil
 }
