@@ -187,6 +187,9 @@ func (sc *scanner) declaration(t *token) bool {
 // for: HTML pasted into a feed has short ones only.
 const maxDeclaration = 1 << 10
 
+// declarationByte marks the bytes that mean something to doctype.
+var declarationByte = [256]bool{'"': true, '\'': true, '[': true, ']': true, '<': true, '>': true}
+
 // doctype reads a declaration with an internal subset, whose declarations are
 // quoted strings and may hold '>'.
 func (sc *scanner) doctype(t *token) bool {
@@ -194,11 +197,19 @@ func (sc *scanner) doctype(t *token) bool {
 	var quote byte
 	depth, subset := 0, false
 	for j := t.start + 2; j < len(s); j++ {
-		switch c := s[j]; {
-		case quote != 0:
-			if c == quote {
-				quote = 0
+		if quote != 0 {
+			n := bytes.IndexByte(s[j:], quote)
+			if n < 0 {
+				break
 			}
+			quote = 0
+			j += n
+			continue
+		}
+		for j < len(s)-1 && !declarationByte[s[j]] {
+			j++
+		}
+		switch c := s[j]; {
 		case c == '"' || c == '\'':
 			quote = c
 		case c == '[':

@@ -79,6 +79,10 @@ func (d *Document) build(t *tree, at span, skip []span, cx context) {
 			}
 			if extra > 0 || len(t.nodes)+len(t.attrs) >= maxNodes {
 				d.fixes |= fixTooMany
+				if len(open) == 1 && len(skip) == 0 { // nothing more is kept, and where the root ends is known
+					t.endRoot(at.hi)
+					return
+				}
 				extra++
 				continue
 			}
@@ -104,6 +108,24 @@ func (d *Document) build(t *tree, at span, skip []span, cx context) {
 		}
 	}
 	t.cutOff(open, at.hi)
+}
+
+// endRoot ends the root at a place that is known: its inside ends with its end tag, if
+// it has one.
+func (t *tree) endRoot(at int) {
+	n := &t.nodes[0]
+	n.inner.hi, n.outer.hi = at, at
+	i := bytes.LastIndexByte(t.d.text[n.inner.lo:at], '<')
+	if i < 0 {
+		return
+	}
+	var root, last token
+	sc := scanner{s: t.d.text[:at], pos: n.outer.lo, body: true}
+	sc.next(&root)
+	sc.pos = n.inner.lo + i
+	if sc.next(&last); last.kind == kEnd && last.end == at && bytes.EqualFold(last.name, root.name) {
+		n.inner.hi = last.start
+	}
 }
 
 // cutOff ends the elements that are open where the document is cut off. The field
