@@ -85,6 +85,11 @@ type Store struct {
 	snapshots  sync.RWMutex   // held for reading by whoever reads in the catalog for long
 	compacting sync.Mutex
 
+	anchor      *anchor     // of the catalog; nil: its commits are synced. The writer's
+	anchorTimer *time.Timer // the writer waits for it
+	unanchored  bool        // it can have none
+	shaken      error       // why the catalog may not be what was written to it; only Open
+
 	commits atomic.Int64
 	told    atomic.Pointer[func(Commit)] // see OnCommit
 	damage  atomic.Pointer[error]        // the first that was found
@@ -97,6 +102,7 @@ type Store struct {
 
 	itemsPerDay, revisionsPerDay atomic.Int64 // see SetQuotas
 	behind                       bool         // the catalog may lack records of the log; only the writer uses it
+	wrote                        int          // the same, since drift, and at least 1 for each commit; only the writer
 	grew                         int          // bytes of records that were written since grow; only the writer
 	plain                        int          // bytes of items in the live volume while it has no dictionary; only the writer
 }
@@ -125,7 +131,7 @@ func Open(ctx context.Context, dir string, o Options) (_ *Store, err error) {
 	s := &Store{
 		dir: dir, opts: o, log: o.Log, grown: make(chan struct{}), fence: uint64(time.Now().UnixNano()),
 		jobs: make(chan *job, maxGroup), linger: linger, unwell: make(chan error, 16), quit: make(chan struct{}), stopped: make(chan struct{}),
-		late: newLateStates(),
+		late: newLateStates(), anchorTimer: stoppedTimer(),
 	}
 	s.SetQuotas(o.ItemsPerDay, o.RevisionsPerDay)
 	if o.ReadOnly {
@@ -150,6 +156,9 @@ func Open(ctx context.Context, dir string, o Options) (_ *Store, err error) {
 			_ = s.release() // what went wrong first counts
 		}
 	}()
+	if err := s.steady(); err != nil {
+		return nil, err
+	}
 	if err := s.openVolumes(ctx); err != nil {
 		return nil, err
 	}
@@ -197,7 +206,7 @@ func isFresh(dir string) bool {
 // unmake takes away what Open made in a fresh directory before it failed. The lock is
 // held meanwhile.
 func unmake(dir string) {
-	for _, name := range []string{"archive", "catalog.bolt", "catalog.bolt.new", "ledger.bolt", "ledger.bolt.new", "lock"} {
+	for _, name := range []string{"archive", "catalog.bolt", "catalog.bolt.new", "catalog.anchor", "ledger.bolt", "ledger.bolt.new", "lock"} {
 		_ = os.RemoveAll(filepath.Join(dir, name))
 	}
 }
@@ -260,9 +269,13 @@ func openLedgerDB(path string, readOnly bool) (*bbolt.DB, error) {
 // release closes what is open.
 func (s *Store) release() (err error) {
 	for _, v := range s.vols {
+		v.giveBack()
 		err = errors.Join(err, v.close())
 	}
 	if s.cat != nil {
+		if err = errors.Join(err, s.weighAnchor()); s.anchor != nil { // it stays for the next opening
+			s.anchor.let()
+		}
 		err = errors.Join(err, s.cat.Close())
 	}
 	if s.led != nil {

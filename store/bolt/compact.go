@@ -498,6 +498,9 @@ func (s *Store) compactCatalog() error {
 	path := s.catalogPath()
 	tmp := path + ".new"
 	defer func() { _ = os.Remove(tmp) }()
+	if err := s.weighAnchor(); err != nil { // it is of the file that is there
+		return err
+	}
 	db, err := compactDB(s.cat, path, tmp, func(p string) (*bbolt.DB, error) { return openCatalogDB(p, false) })
 	if db == nil {
 		return err

@@ -362,7 +362,7 @@ type oldCatalog struct {
 
 // peek opens the catalog, as far as it can be used, for reading.
 func (s *Store) peek() (old oldCatalog) {
-	if _, err := os.Stat(s.catalogPath()); err != nil {
+	if _, err := os.Stat(s.catalogPath()); err != nil || s.shaken != nil {
 		return old
 	}
 	db, err := openCatalogDB(s.catalogPath(), true)

@@ -74,6 +74,9 @@ func guard(where string, err *error) func() {
 	}
 }
 
+// allocSize is by how much a file is made longer at a time, as a hole.
+const allocSize = 1 << 20
+
 // openDB opens a database file. Damage that bbolt panics at is store.ErrCorrupt, and
 // leaves no lock behind.
 func openDB(path string, mode os.FileMode, o *bbolt.Options) (db *bbolt.DB, err error) {
@@ -95,7 +98,7 @@ func openDB(path string, mode os.FileMode, o *bbolt.Options) (db *bbolt.DB, err 
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, system(err))
 	}
-	db.AllocSize = 1 << 20
+	db.AllocSize = allocSize
 	return db, nil
 }
 

@@ -142,7 +142,7 @@ func BenchmarkVerify(b *testing.B) {
 			took *time.Duration
 			do   func() error
 		}{
-			{&decode, s.DecodeAll},
+			{&decode, func() error { return s.DecodeAll(b.Context()) }},
 			{&fast, func() error { return verify(b, s, false) }},
 			{&deep, func() error { return verify(b, s, true) }},
 		} {

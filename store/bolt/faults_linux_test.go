@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -211,6 +212,13 @@ func faultWriter(root string) int {
 	for k, kind := range faultKinds {
 		for at := 1 + k%every; at <= calls; at += every {
 			dir := filepath.Join(root, fmt.Sprintf("%d-%d", k, at))
+			if at%2 == 0 { // in the background and between commits, or not before the end
+				bolt.MoveAnchor(time.Millisecond, 4<<10)
+				bolt.MakeRoom(64 << 10)
+			} else {
+				bolt.MoveAnchor(time.Second, 256<<10)
+				bolt.MakeRoom(8 << 20)
+			}
 			f.arm(at, kind.errno, kind.torn, kind.power)
 			w := work(dir)
 			_, named, err := f.disarm(r)

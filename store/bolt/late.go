@@ -29,9 +29,13 @@ type lateStates struct {
 }
 
 func newLateStates() lateStates {
+	return lateStates{sources: map[feed.SourceID]bool{}, timer: stoppedTimer()}
+}
+
+func stoppedTimer() *time.Timer {
 	t := time.NewTimer(time.Hour)
 	t.Stop()
-	return lateStates{sources: map[feed.SourceID]bool{}, timer: t}
+	return t
 }
 
 // now is the state as it is, stored or not; Store.mu is held.

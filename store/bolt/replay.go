@@ -19,10 +19,14 @@ import (
 func (s *Store) catalogPath() string { return filepath.Join(s.dir, "catalog.bolt") }
 
 func openCatalogDB(path string, readOnly bool) (*bbolt.DB, error) {
-	return openDB(path, 0o644, &bbolt.Options{
+	db, err := openDB(path, 0o644, &bbolt.Options{
 		PageSize: 4096, ReadOnly: readOnly,
 		FreelistType: bbolt.FreelistMapType, InitialMmapSize: mapSize(64 << 30), // the free list: as with volumes
 	})
+	if err == nil {
+		db.AllocSize = 8 * allocSize // each time it must be synced while somebody waits
+	}
+	return db, err
 }
 
 // errStale: the catalog must be made anew. The text says why.
@@ -86,6 +90,8 @@ func (s *Store) openCatalog(ctx context.Context) error {
 		why = fmt.Errorf("%w: it is missing", errStale)
 	} else if _, merr := os.Stat(marker); merr == nil {
 		why = fmt.Errorf("%w: it was found damaged", errStale)
+	} else if s.shaken != nil {
+		why = s.shaken
 	} else if db, why = openCatalogDB(path, s.opts.ReadOnly); why == nil {
 		end, why = checkCatalog(db, s.vols[0].archive)
 		if why == nil {
@@ -125,6 +131,10 @@ func (s *Store) openCatalog(ctx context.Context) error {
 			return err
 		}
 		if !s.opts.ReadOnly { // else it was made elsewhere, and the damaged one is still there
+			if err := removeAnchor(path); err != nil { // it was of the file before
+				_ = db.Close()
+				return system(err)
+			}
 			_ = os.Remove(marker)
 		}
 		end = last

@@ -128,6 +128,7 @@ func (s *Store) sealWith(v *volume, put func(end seal) error) error {
 	v.seal = end
 	v.mu.Unlock()
 	v.rewrites++
+	v.giveBack()
 	s.plain = 0
 	s.log.Info("sealed a volume", "volume", v.number, "records", end.records)
 	return nil

@@ -48,8 +48,9 @@ type volume struct {
 	dicts  map[uint64]*coders
 	newest uint64 // number of the dictionary for new records; 0: none yet
 
-	heals    int // how often it was looked at because of damage; the writer's
-	rewrites int // how often records that were there changed, or it was sealed; the writer's
+	roomy    chan struct{} // closed when the room that was made last is on the disk; nil: there is none. The writer's
+	heals    int           // how often it was looked at because of damage; the writer's
+	rewrites int           // how often records that were there changed, or it was sealed; the writer's
 }
 
 // dictSize is how much of a volume's first items makes its dictionary (FIGURES part 2.1).

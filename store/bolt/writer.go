@@ -70,6 +70,7 @@ func (s *Store) submit(ctx context.Context, j *job) error {
 func (s *Store) write() {
 	defer close(s.stopped)
 	defer s.late.timer.Stop()
+	defer s.anchorTimer.Stop()
 	for {
 		select {
 		case j := <-s.jobs:
@@ -84,6 +85,9 @@ func (s *Store) write() {
 				s.log.Error("poll states are not stored yet", "error", err.Error())
 				s.late.timer.Reset(saveAgain)
 			}
+			continue
+		case <-s.anchorTimer.C:
+			s.moveAnchor()
 			continue
 		case <-s.quit:
 		}
@@ -210,6 +214,7 @@ func (s *Store) upToDate(group []*job) error {
 // transact runs the jobs of a group and commits. An error means that none is done.
 func (s *Store) transact(group []*job) (err error) {
 	defer guard("archive", &err)()
+	s.dropAnchor()
 	tx, err := s.cat.Begin(true)
 	if err != nil {
 		return system(err)
@@ -284,6 +289,7 @@ func (s *Store) transact(group []*job) (err error) {
 		s.near = nil // as after any commit that failed
 	}
 	committed = true
+	s.wrote += max(t.size, 1)
 	s.today.keep()
 	s.commits.Add(1)
 	s.tellCommit(group, t, decided)
@@ -340,6 +346,10 @@ const dictAfter = 512 << 10
 // dictionary for a young volume, the next volume after a full one. Neither undoes the
 // commit if it fails.
 func (s *Store) grow() {
+	if s.wrote > 0 {
+		s.drift(s.wrote)
+		s.wrote = 0
+	}
 	if s.grew == 0 {
 		return
 	}
@@ -354,10 +364,17 @@ func (s *Store) grow() {
 		}
 	}
 	s.grew = 0
-	if size, err := fileSize(live.path); err == nil && size >= s.opts.VolumeSize {
-		if err := s.seal(live); err != nil {
-			s.log.Error("the volume is not sealed", "volume", live.number, "error", err.Error())
-		}
+	size, err := fileSize(live.path)
+	high, herr := live.high()
+	if err != nil || herr != nil {
+		return
+	}
+	if min(size, high+2*allocSize) < s.opts.VolumeSize { // room does not count
+		live.makeRoom(high, s.opts.VolumeSize)
+		return
+	}
+	if err := s.seal(live); err != nil {
+		s.log.Error("the volume is not sealed", "volume", live.number, "error", err.Error())
 	}
 }
 
