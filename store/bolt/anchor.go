@@ -355,7 +355,7 @@ func (s *Store) tellAnchor() bool {
 	}
 	if !a.told {
 		a.told = true
-		s.log.Error("the catalog cannot be synced; the next start goes back to what was synced, and replays the rest", "error", a.err.Error())
+		s.log.Error("the catalog cannot be synced", "error", a.err.Error())
 	}
 	return true
 }
