@@ -83,9 +83,10 @@ type Archive interface {
 	Heads(ctx context.Context, q HeadQuery) ([]Head, error)
 
 	// Follow gives records after a cursor in commit order without a gap, at most
-	// max, and the cursor to go on from. It blocks until there is one or ctx ends
-	// (then it returns context.Cause). Records of kinds not asked for are passed
-	// over but move the cursor, and so are records that are damaged (Ping tells).
+	// max, fewer where they are large, and the cursor to go on from. It blocks until
+	// there is one or ctx ends (then it returns context.Cause). Records of kinds not
+	// asked for are passed over but move the cursor, and so are records that are damaged
+	// (Ping tells): behind those it does not wait, so that there may be none.
 	Follow(ctx context.Context, after Cursor, kinds Kinds, max int) ([]Record, Cursor, error)
 
 	// End is the cursor of the last record.

@@ -104,12 +104,8 @@ func (b *batch) run(records []store.Record, upTo store.Cursor) error {
 			return err
 		}
 	}
-	b.mark = b.f.mark
-	if n := len(records); n > 0 {
-		b.mark = 0
-		if records[n-1].Seq == upTo {
-			b.mark = markOf(&records[n-1])
-		}
+	if n := len(records); n > 0 && records[n-1].Seq == upTo { // else that one is damaged
+		b.mark = markOf(&records[n-1])
 	}
 	return b.f.setMeta(map[string]int64{"cursor": int64(upTo), "versions": int64(b.d.n), "mark": b.mark})
 }

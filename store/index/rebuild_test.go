@@ -1,11 +1,14 @@
 package index
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"chancery/feed"
 	"chancery/store"
@@ -144,5 +147,81 @@ func TestFaultsThatAreNotDamage(t *testing.T) {
 		if got := damages(code); got != damage {
 			t.Errorf("SQLite's error %d is damage: %v, want %v", code, got, damage)
 		}
+	}
+}
+
+// lacking is an archive of which one record is damaged.
+type lacking struct {
+	*watched
+	lost store.Cursor
+}
+
+func (l *lacking) Follow(ctx context.Context, after store.Cursor, kinds store.Kinds, limit int) ([]store.Record, store.Cursor, error) {
+	end, err := l.End(ctx)
+	if err == nil && after+1 == l.lost && after+1 == end {
+		return nil, end, nil
+	}
+	records, next, err := l.watched.Follow(ctx, after, kinds, limit)
+	return slices.DeleteFunc(records, func(r store.Record) bool { return r.Seq == l.lost }), next, err
+}
+
+// An index whose last record is damaged, or was when it came to it, is not taken for that
+// of another archive, and nobody waits for the record.
+func TestLastRecordIsDamaged(t *testing.T) {
+	dir := t.TempDir()
+	w := newWatched(t, 5)
+	end, err := w.End(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	open := func(a Archive, posts int64) *Index {
+		t.Helper()
+		x, err := Open(ctx, dir, a, DefaultConfig(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s := x.IndexState(); s.Fault != "" || s.Items != posts {
+			t.Fatalf("state %+v, want %d items and no fault", s, posts)
+		}
+		return x
+	}
+	x := open(w, 0)
+	if err := errors.Join(x.CatchUp(ctx, nil), x.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if err := open(&lacking{w, end}, 5).Close(); err != nil { // damaged since
+		t.Error(err)
+	}
+	w.add(t, 5, "one more")
+	if err := open(&lacking{w, end}, 5).Close(); err != nil { // and another behind it
+		t.Error(err)
+	}
+	damaged := &lacking{w, end + 1}
+	x = open(damaged, 5)
+	if err := errors.Join(x.CatchUp(ctx, nil), x.Close()); err != nil { // when it came to it
+		t.Fatal(err)
+	}
+	if x = open(w, 5); x.Cursor() != end+1 { // it can be read again
+		t.Errorf("cursor %d, want %d", x.Cursor(), end+1)
+	}
+	if err := x.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// While the archive is read from the start, batches that are cut short because their
+// records are large are not gathered: they would be all in memory.
+func TestLargeRecordsAreNotGathered(t *testing.T) {
+	w := newWatched(t, 30)
+	w.most = 5 // as if five were large
+	x := openDir(t, t.TempDir(), w)
+	defer x.Close()
+	if err := x.step(t.Context(), false); err != nil {
+		t.Fatal(err)
+	}
+	if x.Cursor() != 5 {
+		t.Errorf("%d records in one commit, want 5", x.Cursor())
 	}
 }

@@ -159,10 +159,11 @@ func (x *Index) advance(ctx context.Context, f *file, mayWait bool) error {
 	}
 	after := store.Cursor(f.cursor.Load())
 	records, upTo, err := x.archive.Follow(wait, after, store.AllKinds, batchRecords)
-	for n := 1; err == nil && n < batches && f.bulk && uint64(upTo) < x.end.Load(); n++ {
+	full := len(records) == batchRecords // else they are large, or all that there are
+	for n := 1; err == nil && full && n < batches && f.bulk && uint64(upTo) < x.end.Load(); n++ {
 		var more []store.Record
 		more, upTo, err = x.archive.Follow(wait, upTo, store.AllKinds, batchRecords)
-		records = append(records, more...)
+		records, full = append(records, more...), len(more) == batchRecords
 	}
 	if err != nil {
 		if wait.Err() != nil && ctx.Err() == nil {

@@ -236,7 +236,7 @@ func (s *search) check(ctx context.Context, hits verdict) (matched set, stop *ui
 	if total > maxChecked {
 		from = s.from
 	}
-	good, judged := 0, 0
+	good, judged, kept := 0, 0, 0
 	const step = 50
 	var window []uint32
 	flush := func() error {
@@ -251,8 +251,15 @@ func (s *search) check(ctx context.Context, hits verdict) (matched set, stop *ui
 		}
 		for _, n := range ask {
 			if d := s.items[n]; d != nil {
-				if _, ok := s.q.Match(d.doc, s.now); ok {
+				_, ok := s.q.Match(d.doc, s.now)
+				if ok {
 					matched.add(n)
+				}
+				// Items can be large: only what the page may show is kept.
+				if ok && kept < s.o.Limit {
+					kept++
+				} else {
+					delete(s.items, n)
 				}
 			}
 			judged++

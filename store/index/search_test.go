@@ -309,3 +309,25 @@ func TestConditionsTakeTime(t *testing.T) {
 		}
 	}
 }
+
+// Of the items that a search reads only those that its page may show are held.
+func TestItemsAreNotHeld(t *testing.T) {
+	w := newWatched(t, 120)
+	x := ready(t, w)
+	q, err := query.Parse("=camp")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &search{x: x, f: x.cur.Load(), q: q, now: time.Now(), o: store.SearchOptions{Limit: 7, Snippets: true}, items: map[uint32]*found{}}
+	if err := s.run(t.Context(), allowance{}); err != nil {
+		t.Fatal(err)
+	}
+	if s.page.Total != 120 || len(s.page.Hits) != 7 || len(s.items) != 7 {
+		t.Errorf("%d hits, %d on the page, %d items held; want 120, 7 and 7", s.page.Total, len(s.page.Hits), len(s.items))
+	}
+	for _, h := range s.page.Hits {
+		if len(h.Text.Marks) == 0 {
+			t.Errorf("hit %v has no place that matched", h.ID)
+		}
+	}
+}
