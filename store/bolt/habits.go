@@ -1,9 +1,14 @@
 package bolt
 
 import (
+	"bytes"
 	"encoding/binary"
 	"iter"
+	"slices"
 
+	"go.etcd.io/bbolt"
+
+	"chancery/feed"
 	"chancery/store"
 )
 
@@ -13,7 +18,8 @@ import (
 const (
 	habitPosts = 48  // of a source, the nearest by date, that are looked at; versions of one count once
 	habitMost  = 192 // of a source, versions counted each
-	habitIn    = 3   // other posts that a shingle must be in
+	habitFew   = 16  // with fewer in the days around, those before and after are looked at, as many
+	habitIn    = 2   // other posts that a shingle must be in
 	habitLeast = 8   // values of 128 that must be boilerplate, for it to matter
 	habitLeft  = 24  // values that must be left, to say anything
 	habitWords = 40  // words that must be left: of shorter posts only the exact text counts
@@ -162,7 +168,48 @@ func (u *habits) source(num uint32) (*habit, error) {
 			break
 		}
 	}
+	if h.groups >= habitFew {
+		return h, nil
+	}
+	far, err := u.t.sketches(u.t.beyond(num, u.center, habitFew))
+	if err != nil {
+		return nil, err
+	}
+	for j := range far.ids {
+		v := far.values(j)
+		h.add(&v, int(far.words[j]))
+	}
 	return h, nil
+}
+
+// beyond are the n posts of a source that are nearest by date of those outside of the days
+// around one: who writes once a month has habits, too.
+func (t *txn) beyond(num, center uint32, n int) []nearPost {
+	prefix := num4(num)
+	seek := func(day uint32) (*bbolt.Cursor, []byte) {
+		cur := t.b[bBySource].Cursor()
+		at := sortable(firstOf(day))
+		k, _ := cur.Seek(append(slices.Clone(prefix), at[:]...))
+		return cur, k
+	}
+	before, _ := seek(center - nearDays)
+	b, _ := before.Prev()
+	after, a := seek(center + nearDays + 1)
+	var posts []nearPost
+	for len(posts) < n {
+		isBefore, isAfter := len(b) == 28 && bytes.HasPrefix(b, prefix), len(a) == 28 && bytes.HasPrefix(a, prefix)
+		if !isBefore && !isAfter {
+			break
+		}
+		if isBefore && (!isAfter || center-dayOf(unsortable(b[4:12])) <= dayOf(unsortable(a[4:12]))-center) {
+			posts = append(posts, nearPost{id: feed.ItemID(b[12:])})
+			b, _ = before.Prev()
+		} else {
+			posts = append(posts, nearPost{id: feed.ItemID(a[12:])})
+			a, _ = after.Next()
+		}
+	}
+	return posts
 }
 
 // estimate is the similarity of a draft and a post without what is usual in either

@@ -168,6 +168,11 @@ func (t *txn) loadDay(day uint32) (*nearDay, error) {
 	for k, _ := cur.Seek(start[:]); len(k) > 24 && dayOf(unsortable(k[:8])) == day; k, _ = cur.Next() {
 		posts = append(posts, nearPost{id: feed.ItemID(k[len(k)-16:])})
 	}
+	return t.sketches(posts)
+}
+
+// sketches reads those of some posts, in no order. Damaged ones are left out.
+func (t *txn) sketches(posts []nearPost) (*nearDay, error) {
 	slices.SortFunc(posts, func(a, b nearPost) int { return compareIDs(a.id, b.id) })
 	rows := stepper{c: t.b[bItems].Cursor()}
 	for i := range posts {
