@@ -178,9 +178,25 @@ func (a *Aggregator) drafts(src store.Source, f *feed.Feed, colliding []string, 
 		out[i].Topics = a.tag(src, e, plains[i], &(*bodies)[i])
 		out[i].RuleSet = a.topics.Digest()
 		out[i].Trivial = func(was *feed.Entry) bool { return normalize.Trivial(was, e) }
+		if ids[i].Method == "guid" {
+			out[i].Apart = func(was *feed.Entry) *store.Name { return apart(was, e) }
+		}
 	}
 	oldestFirst(out)
 	return out, colliding
+}
+
+// apart is what an entry is known by that is another post than the one that has its id.
+func apart(was, is *feed.Entry) *store.Name {
+	if normalize.Address(was.URL) == normalize.Address(is.URL) { // as nearly always
+		return nil
+	}
+	post := func(e *feed.Entry) *identify.Post {
+		p := normalize.PlainOf(e)
+		post := postOf(e, p, text.NewRow(p.Body()))
+		return &post
+	}
+	return identify.Apart(post(was), post(is))
 }
 
 // postOf is what identify needs of an entry.

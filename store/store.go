@@ -258,6 +258,10 @@ type Draft struct {
 	// Trivial, if set, says whether the draft, as a further version of an item, says what
 	// the version before said. It is a pure function and keeps nothing of was.
 	Trivial func(was *feed.Entry) bool
+	// Apart, if set, says what the draft is known by if it is another post than was, the
+	// newest version of the item that its keys name; nil if it is that item. It is a pure
+	// function and keeps nothing of was.
+	Apart   func(was *feed.Entry) *Name
 	Topics  []feed.Tag
 	RuleSet feed.Digest // of the topic rules that made Topics
 	Part    int         // index into Document.Parts, or -1
@@ -266,6 +270,12 @@ type Draft struct {
 	ID feed.ItemID
 	// FirstSeen, if set, is the recorded first sighting of a re-import.
 	FirstSeen time.Time
+}
+
+// Name is what an entry is known by within its source; see [Draft].
+type Name struct {
+	Native, Method string
+	Keys           []Key
 }
 
 // Texts are the texts of an entry without markup, as html.Plain gives them.

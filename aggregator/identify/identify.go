@@ -12,6 +12,7 @@ import (
 	"encoding/hex"
 	"slices"
 	"strings"
+	"time"
 
 	"chancery/feed"
 	"chancery/feed/text"
@@ -209,12 +210,75 @@ func unrelated(posts []Post, same []int) bool {
 	return false
 }
 
-// vocabulary is the different words of a post, folded.
-func (p *Post) vocabulary() map[string]bool {
+// Bounds of what is another post under the id of one that there is.
+const (
+	strangeValues = 6   // of 128 of two sketches that agree, at most
+	strangeWords  = 0.5 // share of the words of the shorter that are in the other, too
+	// Few words say little: less of them may be the same, and a time must lie between the posts.
+	fewShared = 0.34
+	fewApart  = 30 * 24 * time.Hour
+)
+
+// Apart is what a post is known by that is another one than was, the newest version of
+// an item that has its id; nil if it may be a version of that. It is another if all
+// speaks for it: address, title, date and text.
+func Apart(was, is *Post) *store.Name {
+	id := nativeID(is.Entry)
+	if id == "" || was.Address == "" || was.Address == is.Address || !isPage(is.Canonical) {
+		return nil
+	}
+	before, now := was.Entry.Published.Time, is.Entry.Published.Time
+	if !before.IsZero() && before.Equal(now) || shared(wordsOf(was.Title), wordsOf(is.Title)) >= strangeWords {
+		return nil
+	}
+	a, b := sketch(was), sketch(is)
+	same := 0
+	for i, v := range a.Values {
+		if v == b.Values[i] {
+			same++
+		}
+	}
+	share := shared(was.vocabulary(), is.vocabulary())
+	switch {
+	case a.Words > 0 && b.Words > 0:
+		if same > strangeValues || share >= strangeWords {
+			return nil
+		}
+	case before.IsZero() || now.IsZero() || now.Sub(before).Abs() < fewApart || share >= fewShared:
+		return nil
+	}
+	native := id + "\n" + is.Address
+	return &store.Name{Native: native, Method: "guid+link", Keys: []store.Key{key(store.KeyGUID, native)}}
+}
+
+func wordsOf(s string) map[string]bool {
 	in := map[string]bool{}
-	for _, w := range text.Words(p.Title) {
+	for _, w := range text.Words(s) {
 		in[w] = true
 	}
+	return in
+}
+
+// shared is the share of the words of the smaller vocabulary that are in the other, too.
+func shared(a, b map[string]bool) float64 {
+	if len(a) > len(b) {
+		a, b = b, a
+	}
+	if len(a) == 0 {
+		return 1
+	}
+	both := 0
+	for w := range a {
+		if b[w] {
+			both++
+		}
+	}
+	return float64(both) / float64(len(a))
+}
+
+// vocabulary is the different words of a post, folded.
+func (p *Post) vocabulary() map[string]bool {
+	in := wordsOf(p.Title)
 	for i := range p.Body.Words {
 		in[string(p.Body.Word(i))] = true
 	}

@@ -273,3 +273,50 @@ func TestWithoutAMP(t *testing.T) {
 		}
 	}
 }
+
+// P-68: what is another post under the id of one that there is, and what may be a version.
+func TestApart(t *testing.T) {
+	day := time.Date(2009, 4, 1, 0, 0, 0, 0, time.UTC)
+	r := rand.New(rand.NewPCG(7, 8))
+	words := func(from, n int) string {
+		var w []string
+		for range n {
+			w = append(w, fmt.Sprint("w", from+r.IntN(300)))
+		}
+		return strings.Join(w, " ")
+	}
+	text1, text2 := words(0, 120), words(1000, 120)
+	at := func(p Post, days int) Post {
+		p.Entry.Published.Time = day.AddDate(0, 0, days)
+		return p
+	}
+	was := at(post("17", "b.example/camp", "The camp", text1), 0)
+	short := at(post("17", "b.example/camp", "The camp", "It is to close in May."), 0)
+	for name, c := range map[string]struct {
+		was, is Post
+		another bool
+	}{
+		"all is another":          {was, at(post("17", "b.example/roses", "On roses", text2), 400), true},
+		"the address is the same": {was, at(post("17", "b.example/camp", "On roses", text2), 400), false},
+		"no address":              {was, at(post("17", "", "On roses", text2), 400), false},
+		"the page of the blog":    {was, at(post("17", "b.example", "On roses", text2), 400), false},
+		"the same instant":        {was, at(post("17", "b.example/roses", "On roses", text2), 0), false},
+		"the title is alike":      {was, at(post("17", "b.example/roses", "Camp: the end", text2), 400), false},
+		"some of the text":        {was, at(post("17", "b.example/roses", "On roses", text2+" "+text1[:300]), 400), false},
+		"a line becomes a post":   {short, at(post("17", "b.example/roses", "On roses", text2), 2), false},
+		"and a year later":        {short, at(post("17", "b.example/roses", "On roses", text2), 400), true},
+		"no dates":                {post("17", "b.example/camp", "The camp", "It is."), post("17", "b.example/roses", "On roses", text2), false},
+	} {
+		name1 := Apart(&c.was, &c.is)
+		if (name1 != nil) != c.another {
+			t.Errorf("%s: another post %v, want %v", name, name1 != nil, c.another)
+		}
+		if name1 == nil {
+			continue
+		}
+		keys, ok := Restore(name1.Method, name1.Native, "")
+		if !ok || !slices.Equal(keys, name1.Keys) {
+			t.Errorf("%s: %+v is restored as %v", name, name1, keys)
+		}
+	}
+}

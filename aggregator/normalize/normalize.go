@@ -54,25 +54,31 @@ func PlainOf(e *feed.Entry) Plain {
 }
 
 // Version is the digest of what makes a version of a post (CONFORMANCE P-72):
-// the words of title, summary and content, where the links in them lead, its
-// address, authors, categories and enclosures.
+// the words of title, summary and content, where the links in them lead, their
+// pictures, its address, authors, categories and enclosures.
 //
 // White space, markup, tracking parameters and the order of categories make no
-// version. Neither do dates: half of the wild's "updated" is the time of the
+// version. Neither does what moves by itself (PEERS part 5, 56): numbers of comments,
+// views and shares in lines of their own, ages, keys of sessions in links, links and
+// pictures of advertising, sizes of pictures and the hosts that carry them.
+// Neither do dates: half of the wild's "updated" is the time of the
 // request (PEERS part 5, 47, 48 and 57), so a date alone never says that a post
 // was edited.
 func Version(e *feed.Entry, p Plain) feed.Digest {
 	lent := versions.Get().(*[]byte)
 	defer versions.Put(lent)
 	b := (*lent)[:0]
-	b = field(b, 't', p.Title)
-	b = field(b, 's', p.Summary)
-	b = field(b, 'c', p.Content)
+	b = field(b, 't', steady(p.Title))
+	b = field(b, 's', steady(p.Summary))
+	b = field(b, 'c', steady(p.Content))
 	b = field(b, 'u', canonicalOr(e.URL))
 	for _, t := range []feed.Text{e.Summary, e.Content} {
 		if t.Type == feed.HTML || t.Type == feed.XHTML {
 			for _, l := range targets(t.Value) {
 				b = field(b, 'l', l)
+			}
+			for _, p := range pictures(t.Value) {
+				b = field(b, 'p', p)
 			}
 		}
 	}
@@ -219,41 +225,4 @@ func sortedTerms(cats []feed.Category) []string {
 	}
 	slices.Sort(terms)
 	return slices.Compact(terms)
-}
-
-// maxTargets bounds the links that count for a version: a page of more is an
-// index, whose words change with it.
-const maxTargets = 500
-
-// targets lists where the anchors in a piece of HTML lead, in order, by a plain
-// scan for href attributes: this runs for every new entry and needs no tree.
-func targets(markup string) []string {
-	var out []string
-	for rest := markup; len(out) < maxTargets; {
-		i := strings.Index(rest, "href=")
-		if i < 0 {
-			break
-		}
-		rest = rest[i+len("href="):]
-		if rest == "" {
-			break
-		}
-		var value string
-		switch q := rest[0]; q {
-		case '"', '\'':
-			end := strings.IndexByte(rest[1:], q)
-			if end < 0 {
-				return out
-			}
-			value, rest = rest[1:1+end], rest[end+2:]
-		default:
-			end := strings.IndexAny(rest, " \t\r\n>")
-			if end < 0 {
-				end = len(rest)
-			}
-			value, rest = rest[:end], rest[end:]
-		}
-		out = append(out, canonicalOr(strings.ReplaceAll(value, "&amp;", "&")))
-	}
-	return out
 }

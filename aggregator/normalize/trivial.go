@@ -17,15 +17,17 @@ import (
 //
 //   - typography: case, punctuation, quotation marks, hyphens, diacritics, how words
 //     are joined; markup; categories;
-//   - numbers beside a word for comments, views, likes, shares or ages (PEERS part 5, 56);
+//   - numbers of comments, views, likes and shares, and ages, which make no version by
+//     themselves (see [Version]); pictures;
 //   - a line that blog software puts behind posts ("The post … appeared first on …");
 //   - at most two misspelled words: one letter more, less, other, or two exchanged, in
 //     words of six letters or more with the same first letter.
 //
 // Any other number or short word is substance: "20" and "30", "Iran" and "Iraq",
-// "now" and "not". So are the address, links, authors and enclosures.
+// "now" and "not". So are the address, links, authors and enclosures; but https, a "www."
+// or a slash at the end of an address are not.
 func Trivial(was, is *feed.Entry) bool {
-	if canonicalOr(was.URL) != canonicalOr(is.URL) || !sameLists(was, is) {
+	if addressOr(was.URL) != addressOr(is.URL) || !sameLists(was, is) {
 		return false
 	}
 	a, b := PlainOf(was), PlainOf(is)
@@ -36,12 +38,23 @@ func Trivial(was, is *feed.Entry) bool {
 // maxTypos is how many words may have been corrected.
 const maxTypos = 2
 
+// addressOr is an address in the form in which a move to https is none, or what is no
+// address as it is.
+func addressOr(raw string) string {
+	if a := Address(raw); a != "" {
+		return a
+	}
+	return raw
+}
+
 // sameLists reports whether links, authors and enclosures agree.
 func sameLists(was, is *feed.Entry) bool {
 	lists := func(e *feed.Entry) (links, rest []string) {
 		for _, t := range []feed.Text{e.Summary, e.Content} {
 			if t.Type == feed.HTML || t.Type == feed.XHTML {
-				links = append(links, targets(t.Value)...)
+				for _, l := range targets(t.Value) {
+					links = append(links, addressOr(l))
+				}
 			}
 		}
 		for _, a := range e.Authors {
@@ -79,7 +92,7 @@ func alike(was, is string, typos *int) bool {
 	if was == is {
 		return true
 	}
-	a, b := text.NewRow(withoutBehind(was)), text.NewRow(withoutBehind(is))
+	a, b := text.NewRow(steady(withoutBehind(was))), text.NewRow(steady(withoutBehind(is)))
 	if len(a.Words) != len(b.Words) { // joined or parted words
 		return bytes.Equal(bytes.ReplaceAll(a.Folded(), []byte{' '}, nil), bytes.ReplaceAll(b.Folded(), []byte{' '}, nil))
 	}
@@ -87,7 +100,6 @@ func alike(was, is string, typos *int) bool {
 		x, y := a.Word(i), b.Word(i)
 		switch {
 		case bytes.Equal(x, y):
-		case number(x) && number(y) && counted(a, i) && counted(b, i):
 		case misspelled(x, y) && *typos > 0:
 			*typos--
 		default:
@@ -104,30 +116,6 @@ func number(w []byte) bool {
 		}
 	}
 	return len(w) > 0
-}
-
-// counters are words, folded, beside which a number is a counter's or an age.
-var counters = func() map[string]bool {
-	m := map[string]bool{}
-	for _, w := range []string{
-		"comment", "comments", "reply", "replies", "response", "responses", "view", "views", "read", "reads", "reader", "readers",
-		"hit", "hits", "visit", "visits", "visitor", "visitors", "like", "likes", "share", "shares", "vote", "votes", "retweets", "reactions", "ago",
-		"kommentar", "kommentare", "aufrufe", "commentaire", "commentaires", "vues", "comentario", "comentarios", "visitas", "commenti", "reacties",
-		"комментарий", "комментария", "комментариев", "просмотров", "تعليق", "تعليقات", "مشاهدة", "نظر", "نظرات", "بازدید", "yorum", "תגובות",
-	} {
-		m[text.Fold(w)] = true
-	}
-	return m
-}()
-
-// counted reports whether a word within two of word i counts something.
-func counted(r *text.Row, i int) bool {
-	for j := max(0, i-2); j <= min(len(r.Words)-1, i+2); j++ {
-		if j != i && counters[string(r.Word(j))] {
-			return true
-		}
-	}
-	return false
 }
 
 // misspelled reports whether one word is the other with one slip of the hand.

@@ -81,8 +81,17 @@ func (a *arrival) draft(i int, relink feed.ItemID) (store.Outcome, error) {
 	if err == nil && sg.id.IsZero() && !relink.IsZero() {
 		sg, err = a.sight(relink, d)
 	}
-	if err == nil && a.in.batch.Reparsed {
+	if r := &a.in.drafts[i]; r.name != nil && (sg.id.IsZero() || sg.same) {
+		r.name, r.pack = nil, nil // the guess was wrong
+	}
+	switch {
+	case err != nil:
+	case a.in.batch.Reparsed:
 		sg, err = a.readAgain(i, sg)
+	case sg.id.IsZero():
+		sg, err = a.moved(i)
+	case !sg.same && d.Apart != nil:
+		sg, err = a.apart(i, sg)
 	}
 	if err != nil {
 		return store.Outcome{}, err
@@ -227,44 +236,4 @@ func (t *txn) takenDownOf(num uint32) (bool, error) {
 		}
 	}
 	return false, nil
-}
-
-// finishRaw makes the record of a document, now that it is known which of its
-// parts the records of its items carry.
-func (t *txn) finishRaw(in *intake, num uint32, seq uint64, recognized []found, at time.Time) error {
-	stored := make([]bool, len(in.rawPlan.digests))
-	good := in.raw != nil && in.volume == t.live.number
-	inline := map[short]bool{}
-	for _, i := range in.rawPlan.inline {
-		inline[in.rawPlan.digests[i]] = true
-	}
-	for i, d := range in.rawPlan.digests {
-		p, _ := t.part(num, d)
-		stored[i] = p.seq > 0
-		if !p.item.IsZero() {
-			r, err := t.mustRow(p.item)
-			if err != nil {
-				return err
-			}
-			if r.takenDown { // a post that was taken down stays away
-				stored[i] = true
-				good = good && !inline[d]
-			}
-		}
-		good = good && (stored[i] || inline[d])
-	}
-	if !good {
-		in.packRaw(t.live, stored)
-	}
-	p := pending{
-		h: header{
-			seq: seq, kind: store.KindRaw, time: nanos(at), source: in.source, content: in.content, doc: in.doc,
-			parts: in.rawPlan.digests, found: recognized, inline: in.rawPlan.inline,
-		},
-		pack: in.raw,
-	}
-	if err := t.apply(&p.h, nil, nil); err != nil {
-		return err
-	}
-	return t.write(&p)
 }

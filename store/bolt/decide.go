@@ -13,7 +13,7 @@ import (
 func (a *arrival) decide(i int, sg sighting) (*pending, store.Outcome, error) {
 	d := &a.in.batch.Drafts[i]
 	var keys []store.Key // that are new
-	for _, k := range d.Keys {
+	for _, k := range a.keysOf(i) {
 		if a.b[bKeys].Get(keyRow(a.num, k)) == nil {
 			keys = append(keys, k)
 		}
@@ -64,7 +64,7 @@ func (a *arrival) decide(i int, sg sighting) (*pending, store.Outcome, error) {
 		a.entries = map[feed.ItemID]*feed.Entry{}
 	}
 	a.entries[h.item] = &d.Entry
-	return &pending{h: h, pack: r.pack, draft: d, elect: told.elect}, o, nil
+	return &pending{h: h, pack: r.pack, draft: d, name: r.name, elect: told.elect}, o, nil
 }
 
 // knownBy is the record of further keys of an item that is as it was, nil if there are
@@ -92,7 +92,11 @@ func (a *arrival) create(h *header, i int, story feed.ItemID) (state store.State
 		first = d.FirstSeen.UTC()
 	}
 	h.firstSeen, h.effective = nanos(first), effective(d, first)
-	if h.item, err = a.newID(d, a.in.created, first, a.in.source); err != nil {
+	native := d.Native
+	if name := a.in.drafts[i].name; name != nil {
+		native = name.Native
+	}
+	if h.item, err = a.newID(d.ID, native, a.in.created, first, a.in.source); err != nil {
 		return state, err
 	}
 	a.in.created++
@@ -127,18 +131,14 @@ func (a *arrival) revise(h *header, i int, sg *sighting) error {
 	h.firstSeen, h.effective = h.time, effective(d, instant(sg.row.firstSeen))
 	h.tags = store.Retag(tagsOf(&sg.row, a.label), d.Topics)
 	if a.s.isLost(sg.row.first) { // a catalog that is made anew has the keys from here
-		h.keys = slices.Clone(d.Keys)
+		h.keys = slices.Clone(a.keysOf(i))
 	}
 	if a.in.batch.Reparsed {
 		h.kind = store.KindReparsed
 		return nil
 	}
-	if r.against != sg.row.last { // somebody was faster, or it is another entry of this batch
-		if was := a.entries[sg.id]; was != nil {
-			r.trivial = d.Trivial != nil && d.Trivial(was)
-		} else if err := a.s.weigh(r, d, sg.row.last); err != nil {
-			return err
-		}
+	if err := a.weighed(i, sg); err != nil {
+		return err
 	}
 	h.trivial = r.trivial || a.isLost(sg.row.last) && slices.Contains(sg.row.versions, markOf(d.Version)) // it says it again
 	return nil
@@ -150,15 +150,15 @@ func effective(d *store.Draft, firstSeen time.Time) int64 {
 	return nanos(it.Effective())
 }
 
-// newID makes the id of draft, the created-th new one of its batch: counted so, a
+// newID makes the id of a new item, the one that is wished for if it is free: the
+// created-th new one of its batch: counted so, a
 // document gives the same ids whether known entries are handed over with it or not.
-func (t *txn) newID(d *store.Draft, created int, first time.Time, source feed.SourceID) (feed.ItemID, error) {
-	id := d.ID
+func (t *txn) newID(id feed.ItemID, native string, created int, first time.Time, source feed.SourceID) (feed.ItemID, error) {
 	for n := range 1 << 16 {
 		if !id.IsZero() && t.b[bItems].Get(id[:]) == nil {
 			return id, nil
 		}
-		id = feed.NewItemID(first, uint16(created+n), source, d.Native)
+		id = feed.NewItemID(first, uint16(created+n), source, native)
 	}
 	return id, errors.New("no free id for an item: 65536 of one native id and millisecond")
 }

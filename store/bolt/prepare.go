@@ -31,8 +31,10 @@ type ready struct {
 	content feed.Digest
 	kept    bool // the entry's own bytes are in it
 
-	against uint64 // record that the draft was compared with, as its version before
-	trivial bool   // and says the same
+	against uint64      // record that the draft was compared with, as its version before
+	trivial bool        // and says the same
+	apart   *store.Name // and is another post
+	name    *store.Name // what the draft is known by instead of what it says, or nil
 }
 
 // rawPlan says where the parts of a document are: inline holds the numbers of
@@ -109,8 +111,12 @@ func (s *Store) prepare(in *intake) error {
 			continue
 		}
 		if g := &guess[i]; !g.id.IsZero() && !in.batch.Reparsed {
-			if err := s.weigh(&in.drafts[i], d, g.row.last); err != nil {
+			r := &in.drafts[i]
+			if err := s.weigh(r, d, g.row.last); err != nil {
 				return err
+			}
+			if r.name = r.apart; r.name != nil {
+				g.id = feed.ItemID{} // or another one, which may be packed whole
 			}
 		}
 		base := uint64(0)
@@ -131,10 +137,19 @@ func (s *Store) prepare(in *intake) error {
 	return nil
 }
 
-// weigh says whether a draft is a trivial change to the version in a record.
+// compare says whether a draft is a trivial change to a version, or another post.
+func (r *ready) compare(d *store.Draft, was *feed.Entry) {
+	r.apart = nil
+	if d.Apart != nil {
+		r.apart = d.Apart(was)
+	}
+	r.trivial = r.apart == nil && d.Trivial != nil && d.Trivial(was)
+}
+
+// weigh compares a draft with the version in a record.
 func (s *Store) weigh(r *ready, d *store.Draft, last uint64) error {
-	r.against, r.trivial = last, false
-	if d.Trivial == nil {
+	r.against, r.trivial, r.apart = last, false, nil
+	if d.Trivial == nil && d.Apart == nil {
 		return nil
 	}
 	v, err := s.volume(last)
@@ -153,7 +168,7 @@ func (s *Store) weigh(r *ready, d *store.Draft, last uint64) error {
 	if err != nil {
 		return damaged(v.where(last), err)
 	}
-	r.trivial = d.Trivial(&was.entry)
+	r.compare(d, &was.entry)
 	return nil
 }
 
@@ -196,6 +211,9 @@ func (in *intake) packDraft(i int, v *volume, base uint64) {
 	b := body{native: d.Native, method: d.Method, entry: d.Entry}
 	b.entry.Bytes = feed.Digest{} // the header has it: noise, which packs badly
 	r := &in.drafts[i]
+	if r.name != nil {
+		b.native, b.method = r.name.Native, r.name.Method
+	}
 	if doc := in.batch.Document; d.Part >= 0 && doc.Body != nil {
 		p := doc.Parts[d.Part]
 		b.recipe = cut(doc.Body[p.Start:p.End], &d.Entry)

@@ -16,7 +16,12 @@ type sighting struct {
 
 // find looks for the item that a draft is, by its keys within the source, strongest first.
 func (c *catalogTx) find(num uint32, d *store.Draft) (sighting, error) {
-	for _, k := range d.Keys {
+	return c.findBy(num, d.Keys, d)
+}
+
+// findBy is find by other keys than the draft's own.
+func (c *catalogTx) findBy(num uint32, keys []store.Key, d *store.Draft) (sighting, error) {
+	for _, k := range keys {
 		if v := c.b[bKeys].Get(keyRow(num, k)); v != nil {
 			return c.sight(feed.ItemID(v), d)
 		}

@@ -14,6 +14,7 @@ type pending struct {
 	pack  *packed
 	plain []byte       // for what the catalog derives from a body
 	draft *store.Draft // that it was made of, or nil
+	name  *store.Name  // what it is known by instead of what it says, or nil
 	elect bool         // it is to become its story's original
 }
 
@@ -71,7 +72,11 @@ func (t *txn) write(p *pending) error {
 	t.recs = append(t.recs, entry{p.h.seq, b})
 	t.size += len(b)
 	if p.draft != nil {
-		t.drafts = append(t.drafts, newRecentBody(p.draft, p.pack.size))
+		held := newRecentBody(p.draft, p.pack.size)
+		if p.name != nil {
+			held.native, held.method = p.name.Native, p.name.Method
+		}
+		t.drafts = append(t.drafts, held)
 		t.drafted = append(t.drafted, p.h.seq)
 	}
 	return nil

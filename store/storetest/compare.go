@@ -164,6 +164,13 @@ func (sc *Script) draft(p *post) store.Draft {
 	}
 	version := p.version
 	d.Trivial = func(was *feed.Entry) bool { return (version+len(was.Title.Value))%2 == 0 }
+	d.Apart = func(was *feed.Entry) *store.Name {
+		if (version+len(was.Content.Value))%5 != 4 {
+			return nil
+		}
+		native := was.ID + "\napart"
+		return &store.Name{Native: native, Method: "guid+link", Keys: []store.Key{Hash(store.KeyGUID, native)}}
+	}
 	if len(p.text)%3 == 0 {
 		d.Topics = []feed.Tag{{Topic: "iran", Score: float64(len(p.text)), About: len(p.text)%2 == 0}}
 	}

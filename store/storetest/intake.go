@@ -114,6 +114,9 @@ func (m *Model) take(id feed.SourceID, b store.Batch, seen []int, at time.Time) 
 		if d.Part >= 0 && b.Reparsed {
 			known = cmp.Or(m.parts[sourceDigest{id, b.Document.Parts[d.Part].Digest}], known)
 		}
+		if known.IsZero() && !b.Reparsed {
+			known = m.moved(id, b, seen, i)
+		}
 		out[i] = m.decide(id, &created, d, known, raw, at, b.Reparsed)
 		if d.Part >= 0 {
 			k := sourceDigest{id, b.Document.Parts[d.Part].Digest}
@@ -189,6 +192,61 @@ func (m *Model) regenerated(id feed.SourceID, drafts []store.Draft, seen []int) 
 	return out
 }
 
+// moved finds the item that draft i is under another id: one of its source with its text
+// and date that the batch does not have besides (CONFORMANCE P-69).
+func (m *Model) moved(id feed.SourceID, b store.Batch, seen []int, i int) feed.ItemID {
+	d := b.Drafts[i]
+	if d.Sketch.Words == 0 || d.Entry.Published.IsZero() {
+		return feed.ItemID{}
+	}
+	by := func(d store.Draft) feed.ItemID {
+		for _, k := range d.Keys {
+			if known, ok := m.keys[sourceKey{id, k}]; ok {
+				return known
+			}
+		}
+		return feed.ItemID{}
+	}
+	for _, k := range d.Story {
+		if k.Class != store.KeyText {
+			continue
+		}
+		known, ok := m.story[k]
+		if !ok || m.items[known].last().Source != id {
+			return feed.ItemID{}
+		}
+		now := feed.Item{Entry: d.Entry, FirstSeen: m.items[known].last().FirstSeen}
+		if !by(d).IsZero() || !now.Effective().Equal(m.items[known].last().Effective()) {
+			return feed.ItemID{}
+		}
+		for _, j := range seen {
+			if m.parts[sourceDigest{id, b.Document.Parts[j].Digest}] == known {
+				return feed.ItemID{}
+			}
+		}
+		for j := range b.Drafts {
+			if j != i && by(b.Drafts[j]) == known {
+				return feed.ItemID{}
+			}
+		}
+		return known
+	}
+	return feed.ItemID{}
+}
+
+// same reports whether an item has a version, now or some versions ago.
+func (it *item) same(version feed.Digest) bool {
+	if it.takenDown {
+		return true
+	}
+	for i, r := range it.revs {
+		if r.Digest == version && i+flips >= len(it.revs) {
+			return true
+		}
+	}
+	return false
+}
+
 func (it *item) last() *feed.Item { return &it.revs[len(it.revs)-1] }
 
 // flips is how many revisions back a version is still recognized, so that a post
@@ -202,6 +260,15 @@ func (m *Model) decide(src feed.SourceID, created *int, d store.Draft, known fee
 			break
 		}
 	}
+	if !known.IsZero() && !reparsed && d.Apart != nil && !m.items[known].same(d.Version) {
+		if name := d.Apart(&m.items[known].last().Entry); name != nil {
+			d.Native, d.Method, d.Keys = name.Native, name.Method, name.Keys
+			known = feed.ItemID{}
+			for _, k := range d.Keys {
+				known = cmp.Or(known, m.keys[sourceKey{src, k}])
+			}
+		}
+	}
 	if known.IsZero() {
 		return m.create(src, created, d, raw, at)
 	}
@@ -210,10 +277,7 @@ func (m *Model) decide(src feed.SourceID, created *int, d store.Draft, known fee
 		it.see(at)
 	}
 	out := store.Outcome{ID: known, State: store.Same, Revision: len(it.revs), Story: it.story}
-	same := it.takenDown
-	for i, r := range it.revs {
-		same = same || (r.Digest == d.Version && i+flips >= len(it.revs) && !reparsed)
-	}
+	same := it.takenDown || !reparsed && it.same(d.Version)
 	if reparsed {
 		old, now := it.last().Entry, d.Entry
 		old.Repairs, now.Repairs = nil, nil
