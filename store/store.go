@@ -396,7 +396,9 @@ type PollResult struct {
 	// Batch is what came; nil if nothing did (304, failure, identical body).
 	Batch *Batch
 	// Source, if not nil, replaces the source with the same commit: a title
-	// learned, a redirect accepted.
+	// learned, a redirect accepted. If the source is not any more what the lease says
+	// it is left as it is: what somebody decided meanwhile stands, and the next poll
+	// learns again.
 	Source *Source
 	// Seen are entries whose bytes were known (Archive.Known): their last-seen
 	// time moves. In document order, as indexes into Batch.Document.Parts.

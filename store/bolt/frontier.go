@@ -1,8 +1,10 @@
 package bolt
 
 import (
+	"bytes"
 	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -15,6 +17,13 @@ import (
 // sourceState copies a source out, so that nothing in it is shared.
 func (k *known) sourceState() store.SourceState {
 	return store.SourceState{Source: copySource(k.source), State: copyState(*k.now()), Items: k.items}
+}
+
+// sameSource compares sources as they are recorded.
+func sameSource(a, b *store.Source) bool {
+	x, errX := json.Marshal(a)
+	y, errY := json.Marshal(b)
+	return errX == nil && errY == nil && bytes.Equal(x, y)
 }
 
 func copySource(s store.Source) store.Source {
@@ -201,7 +210,7 @@ func (s *Store) Finish(ctx context.Context, l store.Lease, r store.PollResult) (
 			}
 			at := t.at(recorded)
 			n := t.next
-			if r.Source != nil {
+			if r.Source != nil && sameSource(&t.source(id).source, &l.Source) {
 				p, err := t.jsonRecord(header{kind: store.KindSource, time: nanos(at), source: id}, editBody{Source: r.Source})
 				if err != nil {
 					return err

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"time"
 
@@ -135,7 +136,7 @@ func (m *Model) Finish(ctx context.Context, l store.Lease, r store.PollResult) (
 	at = at.UTC()
 	n := len(m.log)
 	s.fence = 0
-	if r.Source != nil {
+	if r.Source != nil && reflect.DeepEqual(s.Source, l.Source) {
 		src := clone(*r.Source)
 		m.setSource(src, nil)
 		m.record(store.Record{Kind: store.KindSource, Time: at, Source: s.ID, Edit: &store.Edit{Kind: store.KindSource, Source: &src}}, nil)

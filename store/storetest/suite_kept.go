@@ -158,3 +158,33 @@ func callersOwn(t *testing.T, s store.Store) {
 		}
 	}
 }
+
+// What somebody decides about a source while it is polled stands, whatever the poll
+// learned of it; what it brought is kept.
+func changedMeanwhile(t *testing.T, s store.Store) {
+	ctx := t.Context()
+	Source(t, s, "a")
+	for i, meanwhile := range []bool{false, true} {
+		leases, err := s.Lease(ctx, store.LeaseQuery{Now: day0, Sources: []feed.SourceID{"a"}})
+		if err != nil || len(leases) != 1 {
+			t.Fatalf("%d leases, %v", len(leases), err)
+		}
+		want := leases[0].Source
+		want.Title, want.Headers = "learned", map[string]string{"Accept": "x"}
+		learned := want
+		if meanwhile {
+			want.Title, want.Interval = "decided", time.Hour
+			if err := s.Change(ctx, []store.Edit{{Kind: store.KindSource, Source: &want}}); err != nil {
+				t.Fatal(err)
+			}
+			learned.Moved = "https://a.example/moved"
+		}
+		out, err := s.Finish(ctx, leases[0], store.PollResult{Source: &learned, Batch: &store.Batch{Drafts: []store.Draft{Draft(fmt.Sprint(i), fmt.Sprint(i))}}})
+		if err != nil || len(out) != 1 || out[0].State != store.New {
+			t.Fatalf("the poll brought %v, %v; want a new item", out, err)
+		}
+		if got, err := s.Source(ctx, "a"); err != nil || !cmp.Equal(got.Source, want) {
+			t.Errorf("changed meanwhile: %v; the source is %+v, %v; want %+v", meanwhile, got.Source, err, want)
+		}
+	}
+}
