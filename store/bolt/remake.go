@@ -29,7 +29,7 @@ type remaking struct {
 // remake begins a catalog in a file that is not there. What is too much for memory goes
 // into a file beside it that nobody sees.
 func (s *Store) remake(path string) (*remaking, error) {
-	db, err := createCatalog(path, s.vols[0].archive)
+	db, err := createCatalog(path, s.volumeAt(0).archive) // a volume may be added meanwhile
 	if err != nil {
 		return nil, err
 	}

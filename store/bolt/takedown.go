@@ -62,7 +62,8 @@ func (s *Store) finishTakedowns() error {
 				seqs = append(seqs, seq)
 			}
 		}
-		if len(seqs) > 0 {
+		aside := len(seqs) > 0 && len(asideOf(v.path)) > 0
+		if seqs = v.withBody(seqs); len(seqs) > 0 || aside {
 			err := s.strip(v, seqs)
 			if err != nil && s.healFor(err) { // what cannot be read is not in the new file
 				err = s.strip(v, seqs)
@@ -189,6 +190,16 @@ func (v *volume) unreadable(seq uint64, f framed) (bool, error) {
 		return false, damaged(v.where(seq), err)
 	}
 	return slices.Contains(r.doc.Repairs, store.Unreadable), nil
+}
+
+// withBody are those of the records of a volume that have a body, or cannot be read: a
+// catalog that was made anew asks once more for what was done long ago, and a volume in
+// which there is nothing to do need not be written anew.
+func (v *volume) withBody(seqs []uint64) []uint64 {
+	return slices.DeleteFunc(seqs, func(seq uint64) bool {
+		_, f, err := v.readHead(seq)
+		return err == nil && f.pack == nil
+	})
 }
 
 // strip takes salt and body out of records, and makes sure that no trace is left in

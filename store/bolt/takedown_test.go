@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"testing"
 
 	"chancery/feed"
@@ -59,5 +60,59 @@ func TestTakedownOutlivesItsCaller(t *testing.T) {
 	}
 	if n := pendingIn(t, s); n > 0 {
 		t.Error("the decision is recorded, and the content is still there")
+	}
+}
+
+// What was taken down long ago is not taken down once more where a catalog that was made
+// anew asks for it: each volume would be written anew.
+func TestTakedownIsDoneOnce(t *testing.T) {
+	s, _ := closing(t)
+	ctx := t.Context()
+	out, err := s.Append(ctx, store.Batch{Source: "alpha", Drafts: []store.Draft{storetest.Draft("one", "one"), storetest.Draft("two", "two")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Change(ctx, []store.Edit{{Kind: store.KindTakedown, Items: []feed.ItemID{out[0].ID}, Reason: "a court"}}); err != nil {
+		t.Fatal(err)
+	}
+	path := s.live().path
+	if err := errors.Join(s.Close(), os.Remove(s.catalogPath())); err != nil {
+		t.Fatal(err)
+	}
+	was, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []string{"made anew", "with a damaged file put aside"} {
+		s, err = Open(ctx, s.dir, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := pendingIn(t, s); n > 0 {
+			t.Errorf("%s: %d decisions are still to be done", step, n)
+		}
+		it, err := s.Items(ctx, []feed.ItemID{out[0].ID, out[1].ID}, store.AllFields)
+		if err != nil || len(it) != 2 || !it[0].TakenDown || it[1].TakenDown {
+			t.Errorf("%s: %v, %v", step, it, err)
+		}
+		if err := errors.Join(s.Close(), os.Remove(s.catalogPath())); err != nil {
+			t.Fatal(err)
+		}
+		now, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if step == "made anew" {
+			if !os.SameFile(was, now) {
+				t.Error("the volume was written anew")
+			}
+			if err := os.WriteFile(path+asideMark, []byte("the content may be here"), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		if left := asideOf(path); len(left) > 0 {
+			t.Errorf("left: %v", left)
+		}
 	}
 }
