@@ -1,24 +1,19 @@
 package aggregator
 
 import (
-	"bufio"
 	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"path"
 	"regexp"
 	"strings"
 
-	"chancery/aggregator/identify"
 	"chancery/aggregator/normalize"
 	"chancery/feed"
-	"chancery/feed/itemjson"
 	"chancery/feed/opml"
-	"chancery/feed/text"
 	"chancery/store"
 )
 
@@ -34,10 +29,6 @@ type ImportOptions struct {
 const (
 	// maxDocument bounds a saved feed document or OPML file: no honest one is near it.
 	maxDocument = 64 << 20
-	// maxLine bounds one line of JSON Lines: an item with its content.
-	maxLine = 16 << 20
-	// importBatch is how many lines are committed together.
-	importBatch = 200
 )
 
 // ErrBadData: a file, or parts of it, could not be taken in. What could be was.
@@ -179,77 +170,6 @@ func (a *Aggregator) importOPML(ctx context.Context, o ImportOptions, body []byt
 	return true, nil
 }
 
-// importLines takes in what export wrote, some lines a commit.
-func (a *Aggregator) importLines(ctx context.Context, o ImportOptions, r io.Reader, sum *Summary) (took bool, err error) {
-	sc := bufio.NewScanner(r)
-	sc.Buffer(make([]byte, 64<<10), maxLine)
-	var pending []store.Batch        // one a source
-	place := map[feed.SourceID]int{} // in pending
-	n, line := 0, 0
-	flush := func() error {
-		outcomes, err := a.archive.Append(ctx, pending...)
-		if err != nil {
-			return fmt.Errorf("before line %d: %w", line+1, err)
-		}
-		sum.count(outcomes)
-		took = true
-		pending, n = pending[:0], 0
-		clear(place)
-		return nil
-	}
-	known := map[feed.SourceID]bool{}
-	for sc.Scan() {
-		line++
-		if len(bytes.TrimSpace(sc.Bytes())) == 0 {
-			continue
-		}
-		sum.Bytes += int64(len(sc.Bytes())) + 1
-		it, of, err := itemjson.Unmarshal(sc.Bytes())
-		if err != nil {
-			sum.fail(o, fmt.Errorf("line %d: %w", line, jsonFault(err)))
-			if sum.faults < maxBadLines {
-				continue
-			}
-			sum.faults = maxFaults // what is listed says it all
-			sum.Errors = append(sum.Errors, Failure{Source: o.Source, URL: o.Name, Error: fmt.Sprintf("line %d: the %dth with a fault; what follows was not read", line, maxBadLines)})
-			break
-		}
-		sum.Seen++
-		if it.TakenDown {
-			took = true
-			continue // nothing to keep
-		}
-		src := cmp.Or(o.Source, it.Source)
-		if !known[src] {
-			if err := a.ensureSource(ctx, src, of); err != nil {
-				return took, err
-			}
-			known[src] = true
-			sum.Sources++
-		}
-		at, ok := place[src]
-		if !ok {
-			at = len(pending)
-			place[src], pending = at, append(pending, store.Batch{Source: src, From: o.Name})
-		}
-		pending[at].Drafts = append(pending[at].Drafts, a.draftOf(src, it))
-		if n++; n >= importBatch {
-			if err := flush(); err != nil {
-				return took, err
-			}
-		}
-	}
-	if err := sc.Err(); errors.Is(err, bufio.ErrTooLong) {
-		sum.fail(o, fmt.Errorf("line %d: longer than %d MiB; it and what follows was not read", line+1, maxLine>>20))
-	} else if err != nil {
-		sum.fail(o, fmt.Errorf("line %d: %w", line+1, err))
-	}
-	if n > 0 {
-		err = flush()
-	}
-	return took, err
-}
-
 // jsonFault says in words what the decoder says of a line that is no JSON.
 func jsonFault(err error) error {
 	if se, ok := errors.AsType[*json.SyntaxError](err); ok {
@@ -259,53 +179,4 @@ func jsonFault(err error) error {
 		return fmt.Errorf("%q: a JSON %s cannot stand there", te.Field, te.Value)
 	}
 	return err
-}
-
-func (a *Aggregator) ensureSource(ctx context.Context, id feed.SourceID, of itemjson.Source) error {
-	_, err := a.archive.Source(ctx, id)
-	if errors.Is(err, store.ErrNotFound) {
-		return a.addImported(ctx, store.Source{
-			ID: id, URL: of.URL, Title: of.Title, Site: of.Site, Origin: "import", Added: a.now(), Disabled: true,
-		})
-	}
-	return err
-}
-
-// draftOf makes of an exported item what the pipeline makes of an entry. Topics
-// come from today's rules, but what a person decided stays.
-func (a *Aggregator) draftOf(src feed.SourceID, it feed.Item) store.Draft {
-	e := &it.Entry
-	p := normalize.PlainOf(e)
-	body := text.NewRow(p.Body())
-	ids, _ := identify.Document([]identify.Post{postOf(e, p, body)}, "", nil)
-	d := store.Draft{
-		Entry: *e, Native: ids[0].Native, Method: ids[0].Method, Keys: ids[0].Keys, Story: ids[0].Story, Sketch: ids[0].Sketch,
-		Version: normalize.Version(e, p), Part: -1, ID: it.ID, FirstSeen: it.FirstSeen,
-		Topics: a.tag(store.Source{ID: src}, e, p, body), RuleSet: a.topics.Digest(),
-	}
-	d.Trivial = func(was *feed.Entry) bool { return normalize.Trivial(was, e) }
-	if !it.Digest.IsZero() {
-		// An export has plain titles and no raw dates: its own digest stands for what
-		// was published, so that the same feed, polled here, is not an edit.
-		d.Version = it.Digest
-	}
-	if keys, ok := identify.Restore(it.Method, it.Native, normalize.Alias(it.Native)); ok {
-		d.Native, d.Method, d.Keys = it.Native, it.Method, keys
-	}
-	for _, t := range it.Topics {
-		if t.Manual {
-			d.Topics = withTag(d.Topics, t)
-		}
-	}
-	return d
-}
-
-func withTag(tags []feed.Tag, t feed.Tag) []feed.Tag {
-	for i := range tags {
-		if tags[i].Topic == t.Topic {
-			tags[i] = t
-			return tags
-		}
-	}
-	return append(tags, t)
 }

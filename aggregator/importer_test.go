@@ -210,7 +210,7 @@ func TestImportLines(t *testing.T) {
 	var lines bytes.Buffer
 	var want []string
 	for _, it := range items(t, m) {
-		b, err := itemjson.Export(&it, itemjson.Source{Title: "The Blog", URL: feedURL})
+		b, err := itemjson.Export(&itemjson.Record{Item: it, From: itemjson.Source{Title: "The Blog", URL: feedURL}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -255,7 +255,7 @@ func TestImportLinesKeepsIdentity(t *testing.T) {
 	}
 	var lines bytes.Buffer
 	for _, it := range items(t, m) {
-		b, err := itemjson.Export(&it, itemjson.Source{})
+		b, err := itemjson.Export(&itemjson.Record{Item: it})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -121,7 +121,7 @@ func TestImportBomb(t *testing.T) {
 	}{
 		"feed":        {"<rss>", zeros{n: size, fill: ' '}, "larger than 64 MiB"},
 		"blank lines": {export, zeros{n: size, line: 1}, "compressed more than 200 to 1"},
-		"one line":    {export, zeros{n: size, fill: 'x'}, "line 2: longer than 16 MiB"},
+		"one line":    {export, zeros{n: size, fill: 'x'}, "line 2: is compressed more than 200 to 1"},
 		"bad lines":   {export, zeros{n: size, fill: 'x', line: 4}, ": the 100000th with a fault"},
 	} {
 		var b bytes.Buffer

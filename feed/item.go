@@ -19,7 +19,10 @@ type Item struct {
 	// of the newest one that is not Trivial. UTC.
 	Changed time.Time
 	// Trivial: this revision says what the one before said; readers need not be told.
-	Trivial   bool
+	Trivial bool
+	// Reparsed: a newer parser read this revision in a document that was kept; the
+	// publisher changed nothing.
+	Reparsed  bool
 	Revision  int   // of this value, from 1
 	Revisions int   // how many there are
 	Topics    []Tag // sorted by topic

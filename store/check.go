@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"chancery/feed"
 )
@@ -37,6 +38,12 @@ func (b *Batch) Check(seen []int) error {
 		if d.Part >= len(parts) || d.Part < -1 {
 			return fmt.Errorf("draft %d: part %d of %d", i, d.Part, len(parts))
 		}
+		if d.Recorded == nil {
+			continue
+		}
+		if err := b.checkRecorded(i); err != nil {
+			return fmt.Errorf("draft %d: %w", i, err)
+		}
 	}
 	for _, i := range seen {
 		if i < 0 || i >= len(parts) {
@@ -44,6 +51,43 @@ func (b *Batch) Check(seen []int) error {
 		}
 	}
 	return nil
+}
+
+// checkRecorded refuses what a draft of an export cannot say.
+func (b *Batch) checkRecorded(i int) error {
+	r := b.Drafts[i].Recorded
+	if b.Reparsed || b.Document != nil && b.Document.Body != nil {
+		return errors.New("it comes from an export and with a document")
+	}
+	if r.Earlier && (i+1 == len(b.Drafts) || b.Drafts[i+1].Recorded == nil) {
+		return errors.New("no later version follows it")
+	}
+	if r.Earlier && len(r.Decided)+len(r.Known) > 0 {
+		return errors.New("decisions stand with the last version of an item")
+	}
+	for j := range r.Decided {
+		switch e := &r.Decided[j]; {
+		case e.Kind != KindTopics && e.Kind != KindWithdrawn && e.Kind != KindTakedown:
+			return fmt.Errorf("decision %d: a %v is not of one item", j, e.Kind)
+		case len(e.Items) > 0:
+			return fmt.Errorf("decision %d: it names items", j)
+		}
+	}
+	return nil
+}
+
+// TakenDown reports whether the item is taken down with the record of the draft.
+func (r *Recorded) TakenDown() bool {
+	return r != nil && slices.ContainsFunc(r.Decided, func(e Edit) bool { return e.Kind == KindTakedown })
+}
+
+// SeenAt is when an item that is here already was seen by a draft taken in at an instant:
+// an export is no sighting, but it may know of one.
+func (d *Draft) SeenAt(at time.Time) time.Time {
+	if d.Recorded == nil {
+		return at
+	}
+	return d.Recorded.LastSeen
 }
 
 // Check refuses an edit that lacks what its kind needs. Whether its items are there,

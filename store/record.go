@@ -73,4 +73,6 @@ type Record struct {
 	Texts *Texts
 	// Edit is what was decided (KindSource and all later kinds).
 	Edit *Edit
+	// Keys are those by which an item is known from now on (KindSeen).
+	Keys []Key
 }

@@ -89,6 +89,14 @@ type Archive interface {
 	// (Ping tells): behind those it does not wait, so that there may be none.
 	Follow(ctx context.Context, after Cursor, kinds Kinds, max int) ([]Record, Cursor, error)
 
+	// Records gives what Follow gives, and does not wait: at the end of the log there is
+	// no record, and the cursor is End's.
+	Records(ctx context.Context, after Cursor, kinds Kinds, max int) ([]Record, Cursor, error)
+
+	// Keys gives by what an item is known in its source, as far as its versions have
+	// brought it: also of one that was taken down. ErrNotFound if there is no such item.
+	Keys(ctx context.Context, id feed.ItemID) ([]Key, error)
+
 	// End is the cursor of the last record.
 	End(ctx context.Context) (Cursor, error)
 }
@@ -210,25 +218,6 @@ type Part struct {
 	Digest     feed.Digest // SHA-256 of Body[Start:End]
 }
 
-// KeyClass says what kind of identity a [Key] stands for.
-type KeyClass uint8
-
-// Classes of identity. The first three hold within a source, the others across.
-const (
-	KeyGUID    KeyClass = 1 + iota // native id exactly as written
-	KeyLink                        // the post's URL, canonical
-	KeyContent                     // hash of title, date and content: when there is neither id nor link
-	KeyAlias                       // native id with scheme, host and tracking parameters removed
-	KeyURL                         // canonical URL, across sources
-	KeyText                        // folded text of title and content, across sources
-)
-
-// Key is one identity of an entry: 16 bytes of SHA-256 over what it stands for.
-type Key struct {
-	Class KeyClass
-	Hash  [16]byte
-}
-
 // Sketch is a one-permutation MinHash of an entry's folded shingles, cut to 8
 // bits a value, for near-duplicates. Words is the number of words it was made of.
 type Sketch struct {
@@ -270,6 +259,36 @@ type Draft struct {
 	ID feed.ItemID
 	// FirstSeen, if set, is the recorded first sighting of a re-import.
 	FirstSeen time.Time
+	// Recorded, if not nil, is what the archive that the draft was exported from says of
+	// it beside what it is. Only batches without a document's body have such drafts.
+	Recorded *Recorded
+}
+
+// Recorded is what an archive knew of a draft that comes from an export of it. It counts
+// where the item is new with the batch; an item that is here already stays as it is.
+type Recorded struct {
+	// Earlier: the next draft of the batch is the version after this one of the same item.
+	// Such a run is taken in whole if its item is new; else all but its last draft are
+	// passed over.
+	Earlier bool
+	// Seen is when the version was first seen: for the first of an item that is
+	// Draft.FirstSeen. LastSeen is when the item was last seen. Zero is now.
+	Seen, LastSeen time.Time
+	// Trivial and Reparsed mark a version after the first (feed.Item).
+	Trivial, Reparsed bool
+	// Story, if not empty, are items of the story that the item belongs to, the most
+	// telling first: the item joins the story of the first that is here.
+	Story []feed.ItemID
+	// Apart, if not nil, says of which sources the items are known not to tell what this
+	// one tells, but for those of Story.
+	Apart func(feed.SourceID) bool
+	// Known are keys by which the item is known beside those of its versions. They and
+	// Decided stand with the last draft of a run.
+	Known []Key
+	// Decided is what was decided about the item alone (KindTopics, KindWithdrawn,
+	// KindTakedown), in order; it is recorded with the item. Items are filled in. An item
+	// that is taken down so comes without any content.
+	Decided []Edit
 }
 
 // Name is what an entry is known by within its source; see [Draft].
@@ -327,6 +346,9 @@ type Edit struct {
 	Reason    string
 	By        string // who decided: "rule", or a person
 	Undo      bool   // KindWithdrawn: bring them back
+	// At is when it was decided, of a decision that was made in another archive and came
+	// here by an export; else zero, and Record.Time is when.
+	At time.Time
 }
 
 // Fields selects what Items fills in.

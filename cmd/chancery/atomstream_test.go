@@ -44,7 +44,7 @@ func TestAtomStream(t *testing.T) {
 		}
 		var out bytes.Buffer
 		e := &Env{Config: defaultConfig(), Archive: archive, Out: &out, Err: &out, Terminal: control.Terminal{}}
-		if err := e.export(t.Context(), "", "atom", ""); err != nil {
+		if err := e.export(t.Context(), exporting{format: "atom"}, ""); err != nil {
 			t.Fatal(err)
 		}
 		var doc struct {

@@ -28,7 +28,9 @@ RDF, JSON Feed), OPML, or JSON Lines written by export, each as it is or packed 
 gzip; "-" is standard input.
 The source is --source, else the one whose address or site the document names,
 else a new one that is not polled. Takes what it can, names the rest on standard
-error, and then exits 65. With --json "documents" counts the files that were read,
+error, and then exits 65. Items of an export come with their versions and what was
+decided about them; those that are there already keep theirs, and nothing is removed
+by an import (docs/export.md). With --json "documents" counts the files that were read,
 "partial" those of them that have faults, "failed" those that brought nothing.`,
 		Args: atLeastOne("FILE"),
 		RunE: p.archive(writes, func(ctx context.Context, e *Env, args []string) error {

@@ -70,9 +70,9 @@ func (e *Env) textDocs(name string) ([]*query.Doc, error) {
 func entriesOf(b []byte) ([]feed.Item, error) {
 	trimmed := bytes.TrimSpace(b)
 	if bytes.HasPrefix(trimmed, []byte("{")) && json.Valid(trimmed) {
-		if it, _, err := itemjson.Unmarshal(trimmed); err == nil {
-			it.Topics = nil // what the rules say of it
-			return []feed.Item{it}, nil
+		if r, err := itemjson.Unmarshal(trimmed); err == nil {
+			r.Topics = nil // what the rules say of it
+			return []feed.Item{r.Item}, nil
 		}
 	}
 	if rssItem.Match(trimmed) {

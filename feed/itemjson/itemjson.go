@@ -3,15 +3,14 @@
 //
 // Members that are not known are absent, never null or empty. [Marshal] is for
 // whoever shows an item: its HTML is sanitized and its URLs are absolute. [Export]
-// is for keeping: its HTML is as published, with what is needed to take the item
-// in again under the same id.
+// is for keeping: its HTML is as published, with all that is needed to take the item
+// in again under the same id: what else its feed said, its earlier versions, and what
+// was decided about it. [Unmarshal] reads both.
 package itemjson
 
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"time"
 
 	"chancery/feed"
@@ -24,52 +23,75 @@ type object struct {
 	ID          feed.ItemID   `json:"id"`
 	Source      feed.SourceID `json:"source"`
 	SourceTitle string        `json:"source_title,omitempty"`
-	GUID        string        `json:"guid,omitempty"`
-	URL         string        `json:"url,omitempty"`
-	Title       string        `json:"title,omitempty"`
-	Authors     []person      `json:"authors,omitempty"`
-	Language    string        `json:"language,omitempty"`
-	Published   stamp         `json:"published,omitzero"`
-	Updated     stamp         `json:"updated,omitzero"`
-	FirstSeen   stamp         `json:"first_seen,omitzero"`
-	LastSeen    stamp         `json:"last_seen,omitzero"`
-	Topics      []tag         `json:"topics,omitempty"`
-	Summary     string        `json:"summary,omitempty"`
-	ContentHTML string        `json:"content_html,omitempty"`
-	ContentText string        `json:"content_text,omitempty"`
-	Enclosures  []enclosure   `json:"enclosures,omitempty"`
-	Categories  []string      `json:"categories,omitempty"`
-	Revision    int           `json:"revision,omitempty"`
-	Revisions   int           `json:"revisions,omitempty"`
-	Trivial     bool          `json:"trivial,omitempty"`
-	AlsoIn      []sighting    `json:"also_in,omitempty"`
-	Original    feed.ItemID   `json:"original,omitzero"` // of the story, where that is not the first one
-	Withdrawn   bool          `json:"withdrawn,omitempty"`
-	TakenDown   bool          `json:"taken_down,omitempty"`
-	Digest      string        `json:"digest,omitempty"`
+	opening
+	FirstSeen stamp `json:"first_seen,omitzero"`
+	LastSeen  stamp `json:"last_seen,omitzero"`
+	Topics    []tag `json:"topics,omitempty"`
+	contents
+	Revision  int         `json:"revision,omitempty"`
+	Revisions int         `json:"revisions,omitempty"`
+	Trivial   bool        `json:"trivial,omitempty"`
+	AlsoIn    []sighting  `json:"also_in,omitempty"`
+	Original  feed.ItemID `json:"original,omitzero"` // of the story, where that is not the first one
+	Withdrawn bool        `json:"withdrawn,omitempty"`
+	TakenDown bool        `json:"taken_down,omitempty"`
+	Digest    string      `json:"digest,omitempty"`
 
+	keeping
+	// SourceURL and SourceSite are the addresses of the source's feed and page.
+	SourceURL  string  `json:"source_url,omitempty"`
+	SourceSite string  `json:"source_site,omitempty"`
+	SourceMore *origin `json:"source_more,omitempty"`
+	// Story is the item that the story is named after.
+	Story     feed.ItemID    `json:"story,omitzero"`
+	Revised   stamp          `json:"revised,omitzero"`
+	Reparsed  bool           `json:"reparsed,omitempty"`
+	Untagged  []feed.TopicID `json:"untagged,omitempty"`
+	KnownAs   []string       `json:"known_as,omitempty"`
+	Decisions []decision     `json:"decisions,omitempty"`
+	Earlier   []version      `json:"earlier,omitempty"`
+}
+
+// opening and contents are what a version says, as far as the contract names it.
+type opening struct {
+	GUID      string   `json:"guid,omitempty"`
+	URL       string   `json:"url,omitempty"`
+	Title     string   `json:"title,omitempty"`
+	Authors   []person `json:"authors,omitempty"`
+	Language  string   `json:"language,omitempty"`
+	Published stamp    `json:"published,omitzero"`
+	Updated   stamp    `json:"updated,omitzero"`
+}
+
+type contents struct {
+	Summary     string      `json:"summary,omitempty"`
+	ContentHTML string      `json:"content_html,omitempty"`
+	ContentText string      `json:"content_text,omitempty"`
+	Enclosures  []enclosure `json:"enclosures,omitempty"`
+	Categories  []string    `json:"categories,omitempty"`
+}
+
+// keeping is what is needed to take a version in again.
+type keeping struct {
 	// Base is against what relative URLs in content_html resolve.
 	Base string `json:"content_base,omitempty"`
-	// SummaryHTML is the summary as published, when it has markup.
+	// SummaryHTML and TitleHTML are as published, when they have markup.
 	SummaryHTML string `json:"summary_html,omitempty"`
+	TitleHTML   string `json:"title_html,omitempty"`
 	// Native is by what the item is known in its source, and Method how that was
 	// found; left out when it is the guid.
 	Native string `json:"native,omitempty"`
 	Method string `json:"method,omitempty"`
-	// SourceURL and SourceSite are the addresses of the source's feed and page.
-	SourceURL  string `json:"source_url,omitempty"`
-	SourceSite string `json:"source_site,omitempty"`
-}
-
-// Source is what an export says of an item's source.
-type Source struct {
-	Title, URL, Site string
+	More   *more  `json:"more,omitempty"`
 }
 
 type person struct {
 	Name  string `json:"name,omitempty"`
 	URL   string `json:"url,omitempty"`
 	Email string `json:"email,omitempty"`
+	// Avatar and Inherited are of exports only.
+	Avatar    string `json:"avatar,omitempty"`
+	Inherited bool   `json:"inherited,omitempty"`
 }
 
 type tag struct {
@@ -83,6 +105,9 @@ type enclosure struct {
 	URL    string `json:"url"`
 	Type   string `json:"type,omitempty"`
 	Length int64  `json:"length,omitempty"`
+	// Title and Duration, in seconds, are of exports only.
+	Title    string  `json:"title,omitempty"`
+	Duration float64 `json:"duration,omitempty"`
 }
 
 type sighting struct {
@@ -110,54 +135,21 @@ func (s stamp) MarshalJSON() ([]byte, error) { return s.UTC().MarshalJSON() }
 func Marshal(it *feed.Item, sourceTitle string) ([]byte, error) {
 	o := common(it, sourceTitle)
 	o.ContentHTML = html.Sanitize(it.Content, html.DefaultPolicy())
-	return encode(o)
-}
-
-// Export writes an item for keeping: what [Unmarshal] reads back. It is the newest
-// revision; earlier ones are kept by a backup.
-func Export(it *feed.Item, src Source) ([]byte, error) {
-	o := common(it, src.Title)
-	o.SourceURL, o.SourceSite = src.URL, src.Site
-	if it.Method != "guid" || it.Native != it.Entry.ID {
-		o.Native, o.Method = it.Native, it.Method
-	}
-	if it.Content.Type == feed.HTML || it.Content.Type == feed.XHTML {
-		o.ContentHTML, o.Base = it.Content.Value, it.Content.Base
-	}
-	if it.Summary.Type == feed.HTML || it.Summary.Type == feed.XHTML {
-		o.SummaryHTML = it.Summary.Value
-		if o.Base == "" {
-			o.Base = it.Summary.Base
-		}
-	}
-	return encode(o)
+	return encode(&o)
 }
 
 func common(it *feed.Item, sourceTitle string) object {
 	o := object{
-		ID: it.ID, Source: it.Source, SourceTitle: sourceTitle, GUID: it.Entry.ID, URL: it.URL,
-		Title: html.Plain(it.Title), Language: it.Language,
-		Published: stampOf(it.Published.Time), Updated: stampOf(it.Updated.Time),
+		ID: it.ID, Source: it.Source, SourceTitle: sourceTitle,
 		FirstSeen: stampOf(it.FirstSeen), LastSeen: stampOf(it.LastSeen),
-		Summary: html.Plain(it.Summary), ContentText: html.Plain(it.Content),
 		Revision: it.Revision, Revisions: it.Revisions, Trivial: it.Trivial, Withdrawn: it.Withdrawn, TakenDown: it.TakenDown,
 	}
-	if !it.Digest.IsZero() {
-		o.Digest = it.Digest.String()
-	}
-	for _, a := range it.Authors {
-		o.Authors = append(o.Authors, person{a.Name, a.URL, a.Email})
-	}
+	o.opening, o.contents = said(&it.Entry)
+	o.Digest = digestOf(it)
 	for _, t := range it.Topics {
 		if t.Score >= 0 {
 			o.Topics = append(o.Topics, tag{t.Topic, t.Score, t.About, t.Manual})
 		}
-	}
-	for _, e := range it.Enclosures {
-		o.Enclosures = append(o.Enclosures, enclosure{e.URL, e.Type, e.Length})
-	}
-	for _, c := range it.Categories {
-		o.Categories = append(o.Categories, c.Term)
 	}
 	o.Original = it.Original
 	for _, s := range it.AlsoIn {
@@ -166,7 +158,33 @@ func common(it *feed.Item, sourceTitle string) object {
 	return o
 }
 
-func encode(o object) ([]byte, error) {
+func digestOf(it *feed.Item) string {
+	if it.Digest.IsZero() {
+		return ""
+	}
+	return it.Digest.String()
+}
+
+// said is what an entry says, in the contract's words.
+func said(e *feed.Entry) (opening, contents) {
+	o := opening{
+		GUID: e.ID, URL: e.URL, Title: html.Plain(e.Title), Language: e.Language,
+		Published: stampOf(e.Published.Time), Updated: stampOf(e.Updated.Time),
+	}
+	c := contents{Summary: html.Plain(e.Summary), ContentText: html.Plain(e.Content)}
+	for _, a := range e.Authors {
+		o.Authors = append(o.Authors, person{Name: a.Name, URL: a.URL, Email: a.Email})
+	}
+	for _, e := range e.Enclosures {
+		c.Enclosures = append(c.Enclosures, enclosure{URL: e.URL, Type: e.Type, Length: e.Length})
+	}
+	for _, t := range e.Categories {
+		c.Categories = append(c.Categories, t.Term)
+	}
+	return o, c
+}
+
+func encode(o *object) ([]byte, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false) // a line of a file, not a script in a page
@@ -174,72 +192,4 @@ func encode(o object) ([]byte, error) {
 		return nil, err
 	}
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
-}
-
-// ErrNotItem: the JSON is no item of an export.
-var ErrNotItem = errors.New("not an exported item")
-
-// Unmarshal reads what [Export] or [Marshal] wrote. Without an id or a source it
-// is ErrNotItem. Members that it does not know are passed over.
-func Unmarshal(line []byte) (feed.Item, Source, error) {
-	var o object
-	if err := json.Unmarshal(line, &o); err != nil {
-		return feed.Item{}, Source{}, fmt.Errorf("%w: %w", ErrNotItem, err)
-	}
-	if o.ID.IsZero() || !feed.ValidID(string(o.Source)) {
-		return feed.Item{}, Source{}, fmt.Errorf("%w: it has no id or no valid source", ErrNotItem)
-	}
-	if o.Method == "" && o.GUID != "" {
-		o.Native, o.Method = o.GUID, "guid"
-	}
-	it := feed.Item{
-		ID: o.ID, Source: o.Source, Native: o.Native, Method: o.Method,
-		Entry: feed.Entry{
-			ID: o.GUID, URL: o.URL, Title: feed.Text{Type: feed.PlainText, Value: o.Title}, Language: o.Language,
-			Published: date(o.Published), Updated: date(o.Updated),
-			Summary: textOf(o.SummaryHTML, o.Summary, o.Base), Content: textOf(o.ContentHTML, o.ContentText, o.Base),
-		},
-		FirstSeen: o.FirstSeen.Time, LastSeen: o.LastSeen.Time, Revision: o.Revision, Revisions: o.Revisions, Trivial: o.Trivial,
-		Withdrawn: o.Withdrawn, TakenDown: o.TakenDown,
-	}
-	if o.Digest != "" {
-		d, err := feed.ParseDigest(o.Digest)
-		if err != nil {
-			return feed.Item{}, Source{}, fmt.Errorf("%w: %w", ErrNotItem, err)
-		}
-		it.Digest = d
-	}
-	for _, a := range o.Authors {
-		it.Authors = append(it.Authors, feed.Person{Name: a.Name, URL: a.URL, Email: a.Email})
-	}
-	for _, t := range o.Topics {
-		it.Topics = append(it.Topics, feed.Tag{Topic: t.ID, Score: t.Score, About: t.About, Manual: t.Manual})
-	}
-	for _, e := range o.Enclosures {
-		it.Enclosures = append(it.Enclosures, feed.Enclosure{URL: e.URL, Type: e.Type, Length: e.Length})
-	}
-	for _, c := range o.Categories {
-		it.Categories = append(it.Categories, feed.Category{Term: c})
-	}
-	for _, s := range o.AlsoIn {
-		it.AlsoIn = append(it.AlsoIn, feed.Sighting{ID: s.ID, Source: s.Source, URL: s.URL, FirstSeen: s.FirstSeen.Time})
-	}
-	return it, Source{o.SourceTitle, o.SourceURL, o.SourceSite}, nil
-}
-
-func date(s stamp) feed.Date {
-	if s.IsZero() {
-		return feed.Date{}
-	}
-	return feed.Date{Time: s.Time, Raw: s.Format(time.RFC3339Nano)}
-}
-
-func textOf(markup, plain, base string) feed.Text {
-	if markup != "" {
-		return feed.Text{Type: feed.HTML, Value: markup, Base: base}
-	}
-	if plain != "" {
-		return feed.Text{Type: feed.PlainText, Value: plain}
-	}
-	return feed.Text{}
 }

@@ -99,7 +99,7 @@ func (c *catalogTx) applyItem(h *header) error {
 	}
 	r := row{
 		last: h.seq, first: h.seq, source: s.num, revisions: 1, effective: h.effective,
-		firstSeen: h.firstSeen, lastSeen: h.time, revised: h.firstSeen, story: h.story,
+		firstSeen: h.firstSeen, lastSeen: h.seenAt(), revised: h.firstSeen, story: h.story,
 		language: h.language, tags: tags, versions: []mark{markOf(h.version)},
 	}
 	if r.story.IsZero() {
@@ -147,10 +147,10 @@ func (c *catalogTx) applyRevision(h *header) error {
 	old := r
 	r.last, r.revisions = h.seq, h.revision
 	if !h.trivial {
-		r.revised = h.time
+		r.revised = h.firstSeen
 	}
 	if h.kind != store.KindReparsed { // a document that was kept is no sighting
-		r.lastSeen = max(r.lastSeen, h.time)
+		r.lastSeen = max(r.lastSeen, h.seenAt())
 	}
 	r.effective, r.language = h.effective, h.language
 	if r.tags, err = c.rowTags(h.tags); err != nil {

@@ -64,6 +64,10 @@ func (s *Store) Change(ctx context.Context, edits []store.Edit) error {
 func (t *txn) edit(e *store.Edit) error {
 	h := header{kind: e.Kind, time: nanos(t.at(time.Time{})), items: e.Items, rules: e.Digest}
 	b := editBody{State: e.State, Rules: e.Rules, Reason: e.Reason, By: e.By, Undo: e.Undo && e.Kind == store.KindWithdrawn, First: e.First}
+	if !e.At.IsZero() {
+		at := e.At.UTC()
+		b.At = &at
+	}
 	switch e.Kind {
 	case store.KindExpired:
 		var err error
@@ -138,9 +142,7 @@ func itemOf(h *header, f framed) feed.Item {
 		ID: h.item, Source: h.source, FirstSeen: instant(h.firstSeen), Revised: instant(h.firstSeen),
 		Revision: int(h.revision), Digest: h.version,
 	}
-	if f.kind != store.KindItem {
-		it.Revised = instant(h.time)
-	}
+	it.Reparsed = f.kind == store.KindReparsed
 	if it.Changed, it.Trivial = it.Revised, h.trivial; it.Trivial {
 		it.Changed = time.Time{} // of a version before: the caller knows or finds it
 	}

@@ -24,6 +24,8 @@ type arrival struct {
 	newDoc bool      // that is still to be written
 	later  []pending // what is written after it
 	found  []found   // parts of the document that name an item for the first time
+
+	line lineage // of what comes from an export
 }
 
 // take takes in a batch: decides about each draft and emits the records.
@@ -84,8 +86,11 @@ func (a *arrival) draft(i int, relink feed.ItemID) (store.Outcome, error) {
 	if r := &a.in.drafts[i]; r.name != nil && (sg.id.IsZero() || sg.same) {
 		r.name, r.pack = nil, nil // the guess was wrong
 	}
+	passed := false
 	switch {
 	case err != nil:
+	case d.Recorded != nil:
+		sg, passed, err = a.within(i, sg)
 	case a.in.batch.Reparsed:
 		sg, err = a.readAgain(i, sg)
 	case sg.id.IsZero():
@@ -96,9 +101,17 @@ func (a *arrival) draft(i int, relink feed.ItemID) (store.Outcome, error) {
 	if err != nil {
 		return store.Outcome{}, err
 	}
+	if passed {
+		return sg.outcome(), nil
+	}
 	p, o, err := a.decide(i, sg)
 	if err != nil {
 		return o, err
+	}
+	past := a.line.past(d)
+	if past != nil {
+		p.recorded(past, a.line.gone)
+		a.line.item = o.ID
 	}
 	if p != nil {
 		if err := a.emit(p); err != nil {
@@ -114,9 +127,12 @@ func (a *arrival) draft(i int, relink feed.ItemID) (store.Outcome, error) {
 			}
 		}
 	}
-	if o.State == store.Same && !a.in.batch.Reparsed && nanos(a.at) > sg.row.lastSeen {
+	if past != nil {
+		return o, a.decided(o.ID, past, a.line.gone)
+	}
+	if seen := nanos(d.SeenAt(a.at)); o.State == store.Same && !a.in.batch.Reparsed && seen > sg.row.lastSeen {
 		a.dirty = true
-		if err := a.see(o.ID, nanos(a.at)); err != nil {
+		if err := a.see(o.ID, seen); err != nil {
 			return o, err
 		}
 	}

@@ -22,12 +22,12 @@ func (a *arrival) decide(i int, sg sighting) (*pending, store.Outcome, error) {
 	if err != nil {
 		return nil, store.Outcome{}, err
 	}
-	same := store.Outcome{ID: sg.id, State: store.Same, Revision: int(sg.row.revisions), Story: sg.row.story}
+	same := sg.outcome()
 	if sg.same {
 		p, err := a.knownBy(keys, told.keys, &sg)
 		return p, same, err
 	}
-	if !sg.id.IsZero() && !a.in.batch.Reparsed {
+	if !sg.id.IsZero() && !a.in.batch.Reparsed && a.line.past(d) == nil {
 		if stop, err := a.tooManyRevisions(&sg, a.at); err != nil || stop {
 			return nil, same, err
 		}
@@ -105,7 +105,7 @@ func (a *arrival) create(h *header, i int, story feed.ItemID) (state store.State
 	}
 	h.kind, h.revision, h.tags = store.KindItem, 1, store.Retag(nil, d.Topics)
 	if story.IsZero() && h.sketch.Words > 0 {
-		id, ok, err := a.nearest(a.num, h.effective, &h.sketch, a.in.sketchesBut(i))
+		id, ok, err := a.nearest(a.num, h.effective, &h.sketch, a.in.sketchesBut(i), func(other uint32) bool { return a.tellsApart(d, other) })
 		if err != nil {
 			return state, err
 		}
@@ -135,6 +135,9 @@ func (a *arrival) revise(h *header, i int, sg *sighting) error {
 	}
 	if a.in.batch.Reparsed {
 		h.kind = store.KindReparsed
+		return nil
+	}
+	if a.line.past(d) != nil { // an export says what it is
 		return nil
 	}
 	if err := a.weighed(i, sg); err != nil {

@@ -22,6 +22,7 @@ type editBody struct {
 	Undo   bool             `json:"undo,omitempty"`
 	Before *time.Time       `json:"before,omitempty"`
 	First  feed.ItemID      `json:"first,omitzero"` // of a merge: the story's original
+	At     *time.Time       `json:"at,omitempty"`   // when it was decided, in another archive
 }
 
 // pollBody is the body of a poll record.

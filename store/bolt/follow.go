@@ -100,6 +100,7 @@ func (g *following) take(seq uint64) error {
 	case store.KindRaw, store.KindPoll:
 	case store.KindSeen:
 		r.Edit = &store.Edit{Kind: f.kind, Items: []feed.ItemID{h.item}, Reason: "known by further keys"}
+		r.Keys = h.keys
 	case store.KindSource, store.KindTopics, store.KindRuleset, store.KindMerge, store.KindSplit, store.KindWithdrawn,
 		store.KindTakedown, store.KindExpired:
 		if r.Edit, err = v.editOf(&h, f); err != nil {
@@ -137,7 +138,7 @@ func (s *Store) followed(v *volume, h *header, f framed, held *recentBody) (*fee
 			it.Changed = instant(h.time)
 		}
 	}
-	it.LastSeen, it.Story, it.Topics, it.Revisions = instant(h.time), h.storyOf(), h.tags, it.Revision
+	it.LastSeen, it.Story, it.Topics, it.Revisions = instant(h.seenAt()), h.storyOf(), h.tags, it.Revision
 	return &it, nil
 }
 
@@ -188,7 +189,7 @@ func (s *Store) changedAt(seq uint64) (time.Time, error) {
 		case f.kind == store.KindItem:
 			return instant(h.firstSeen), nil
 		case !h.trivial:
-			return instant(h.time), nil
+			return instant(h.firstSeen), nil
 		}
 		seq = h.prev
 	}

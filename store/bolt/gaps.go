@@ -34,8 +34,8 @@ func (c *catalogTx) there(items []feed.ItemID) []feed.ItemID {
 // can be read.
 func (c *catalogTx) firstLeft(h *header, num uint32) (row, error) {
 	r := row{
-		last: h.seq, first: h.seq, source: num, revisions: h.revision, effective: h.effective, firstSeen: h.time,
-		lastSeen: h.time, revised: h.time, story: h.storyOf(), language: h.language,
+		last: h.seq, first: h.seq, source: num, revisions: h.revision, effective: h.effective, firstSeen: h.firstSeen,
+		lastSeen: h.seenAt(), revised: h.firstSeen, story: h.storyOf(), language: h.language,
 	}
 	if s := c.editSource(h.source); s != nil {
 		s.items++

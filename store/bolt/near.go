@@ -47,7 +47,8 @@ func firstOf(day uint32) int64 {
 // their sketches estimate; false if there is none. The most alike wins, of equals
 // the one that arrived first.
 // What a source has in all its posts is taken out first, of others in the same batch, too.
-func (t *txn) nearest(num uint32, effective int64, s *store.Sketch, others iter.Seq[*store.Sketch]) (id feed.ItemID, ok bool, err error) {
+// Posts of sources that are apart are passed over.
+func (t *txn) nearest(num uint32, effective int64, s *store.Sketch, others iter.Seq[*store.Sketch], apart func(source uint32) bool) (id feed.ItemID, ok bool, err error) {
 	a0, a1 := binary.LittleEndian.Uint64(s.Values[:]), binary.LittleEndian.Uint64(s.Values[8:])
 	best := 0.0
 	looked := 0
@@ -62,7 +63,7 @@ func (t *txn) nearest(num uint32, effective int64, s *store.Sketch, others iter.
 		// Of 16 values of two copies at least two agree, but for few pairs (estimate asks
 		// for them); of two posts that have nothing in common, in one pair of 500.
 		look := func(j int) {
-			if d.words[j] == 0 || d.sources[j] == num {
+			if d.words[j] == 0 || d.sources[j] == num || apart(d.sources[j]) {
 				return
 			}
 			e, unsure := estimate(s, d, j)

@@ -46,11 +46,12 @@ func TestNearLists(t *testing.T) {
 		cache.remove(dayOf(effective), id(rnd.IntN(len(sketches))))
 	}
 	alone := (&intake{batch: &store.Batch{}}).sketchesBut(0)
+	nobody := func(uint32) bool { return false }
 	lists, found := d.lists, 0
 	for i := range sketches {
-		got, ok, err := tx.nearest(uint32(i%50), effective, &sketches[i], alone)
+		got, ok, err := tx.nearest(uint32(i%50), effective, &sketches[i], alone, nobody)
 		d.lists = nil
-		want, wantOK, err2 := tx.nearest(uint32(i%50), effective, &sketches[i], alone)
+		want, wantOK, err2 := tx.nearest(uint32(i%50), effective, &sketches[i], alone, nobody)
 		d.lists = lists
 		if got != want || ok != wantOK || err != nil || err2 != nil {
 			t.Fatalf("post %d: found %v %v %v, by looking at all %v %v %v", i, got, ok, err, want, wantOK, err2)

@@ -279,8 +279,12 @@ func (v *volume) editOf(h *header, f framed) (*store.Edit, error) {
 	if b.Before != nil {
 		before = *b.Before
 	}
+	at := time.Time{}
+	if b.At != nil {
+		at = *b.At
+	}
 	return &store.Edit{
-		Before: before, Documents: len(h.records),
+		At: at, Before: before, Documents: len(h.records),
 		Kind: f.kind, Source: b.Source, State: b.State, Items: h.items, Topics: h.tags, Rules: b.Rules,
 		Digest: h.rules, Reason: b.Reason, By: b.By, Undo: b.Undo, First: b.First,
 	}, nil

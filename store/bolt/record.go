@@ -1,6 +1,7 @@
 package bolt
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
@@ -55,6 +56,7 @@ type header struct {
 	inline    []int
 	records   []uint64    // that are not kept any more, in order
 	bytes     feed.Digest // 26: of the entry's own bytes; part is its first half
+	lastSeen  int64       // 28: where it was exported; zero: the record is the sighting
 	unknown   []byte      // fields of a later program
 }
 
@@ -83,7 +85,7 @@ func (h *header) encode() []byte {
 	if h.effective != 0 {
 		b = putInstant(b, 9, h.effective)
 	}
-	if (h.kind == store.KindItem || h.kind == store.KindSeen) && h.firstSeen != h.time {
+	if h.firstSeen != h.time && (h.revision > 0 || h.kind == store.KindSeen) {
 		b = putInstant(b, 10, h.firstSeen)
 	}
 	b = putString(b, 11, h.language)
@@ -158,8 +160,14 @@ func (h *header) encode() []byte {
 	default:
 		b = putField(b, 26, h.bytes[:])
 	}
+	if h.lastSeen != 0 {
+		b = putInstant(b, 28, h.lastSeen)
+	}
 	return append(b, h.unknown...)
 }
+
+// seenAt is when the item of a record was seen.
+func (h *header) seenAt() int64 { return cmp.Or(h.lastSeen, h.time) }
 
 // rulesMark is how much of the digest of the topic rules a revision keeps.
 const rulesMark = 8
@@ -314,6 +322,8 @@ func decodeHeader(seq uint64, kind store.Kind, b []byte) (header, error) {
 				copy(h.bytes[len(h.bytes)-len(v):], v)
 				rest = len(v)
 			}
+		case 28:
+			h.lastSeen = getInstant(v)
 		default:
 			h.unknown = putField(h.unknown, tag, v)
 		}

@@ -14,6 +14,11 @@ type sighting struct {
 	same bool // nothing of it will be recorded, but for new keys
 }
 
+// outcome is that of a draft by which nothing of an item changes.
+func (sg *sighting) outcome() store.Outcome {
+	return store.Outcome{ID: sg.id, State: store.Same, Revision: int(sg.row.revisions), Story: sg.row.story}
+}
+
 // find looks for the item that a draft is, by its keys within the source, strongest first.
 func (c *catalogTx) find(num uint32, d *store.Draft) (sighting, error) {
 	return c.findBy(num, d.Keys, d)
@@ -73,6 +78,9 @@ func (t *txn) regenerated(num uint32, in *intake) ([]feed.ItemID, error) {
 		return out, nil
 	}
 	for i := range drafts {
+		if drafts[i].Recorded != nil {
+			return out, nil // an export tells its items apart
+		}
 		for _, k := range drafts[i].Keys {
 			if t.b[bKeys].Get(keyRow(num, k)) != nil {
 				return out, nil

@@ -9,6 +9,7 @@ import (
 type told struct {
 	keys  []store.Key // that are this draft's from now on
 	story feed.ItemID // that another source tells, or zero
+	said  bool        // an export says so
 	elect bool        // the draft is to be the story's original: its source has the better claim
 }
 
@@ -16,6 +17,14 @@ type told struct {
 // address and its exact text.
 func (a *arrival) toldBefore(d *store.Draft, sg sighting) (told, error) {
 	var out told
+	var err error
+	past := a.line.past(d)
+	if past != nil && sg.id.IsZero() {
+		if out.story, err = a.recordedStory(past); err != nil {
+			return out, err
+		}
+		out.said = !out.story.IsZero()
+	}
 	for _, k := range d.Story {
 		if a.b[bStory].Get(storyRow(k)) == nil {
 			out.keys = append(out.keys, k)
@@ -46,7 +55,7 @@ func (a *arrival) toldBefore(d *store.Draft, sg sighting) (told, error) {
 				continue
 			}
 		}
-		if out.story.IsZero() {
+		if out.story.IsZero() && !a.tellsApart(d, r.source) {
 			out.story = r.story
 		}
 	}
@@ -61,7 +70,7 @@ func (a *arrival) byAddress(out *told, k store.Key, d *store.Draft, first *row) 
 		out.keys = append(out.keys, k) // from now on it is this one's
 	}
 	forged, err = a.strangers(d, first, mine, theirs)
-	if err == nil && !forged && mine > theirs && (out.story.IsZero() || out.story == first.story) {
+	if err == nil && !forged && mine > theirs && (out.story.IsZero() || out.story == first.story) && !out.said && !a.tellsApart(d, first.source) {
 		out.elect, err = a.elects(first.story, mine, d.Entry.URL)
 	}
 	return forged, err

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"reflect"
+	"slices"
 	"time"
 
 	"chancery/feed"
@@ -107,6 +108,8 @@ func (m *Model) take(id feed.SourceID, b store.Batch, seen []int, at time.Time) 
 		}
 	}
 	relink := m.regenerated(id, b.Drafts, seen)
+	var of feed.ItemID // whose versions are being taken in
+	running, made := false, false
 	out := make([]store.Outcome, len(b.Drafts))
 	created := 0
 	for i, d := range b.Drafts {
@@ -114,8 +117,40 @@ func (m *Model) take(id feed.SourceID, b store.Batch, seen []int, at time.Time) 
 		if d.Part >= 0 && b.Reparsed {
 			known = cmp.Or(m.parts[sourceDigest{id, b.Document.Parts[d.Part].Digest}], known)
 		}
-		if known.IsZero() && !b.Reparsed {
+		if known.IsZero() && !b.Reparsed && d.Recorded == nil {
 			known = m.moved(id, b, seen, i)
+		}
+		if r := d.Recorded; r != nil {
+			if !running {
+				of = m.find(id, d)
+				made = of.IsZero()
+			}
+			first := !running
+			if running = r.Earlier; !made && running {
+				it := m.items[of]
+				out[i] = store.Outcome{ID: of, State: store.Same, Revision: len(it.revs), Story: it.story}
+				continue
+			}
+			if made {
+				if first {
+					out[i] = m.create(id, &created, d, 0, at)
+				} else {
+					out[i] = m.revise(id, of, d, 0, at, false)
+				}
+				of = out[i].ID
+				m.learn(id, of, store.Draft{Keys: r.Known})
+				keys := slices.DeleteFunc(slices.Clone(r.Known), func(k store.Key) bool { return m.keys[sourceKey{id, k}] != of })
+				if len(keys) > 0 {
+					m.record(store.Record{Kind: store.KindSeen, Time: at, Source: id, Keys: keys, Edit: &store.Edit{
+						Kind: store.KindSeen, Items: []feed.ItemID{of}, Reason: "known by further keys",
+					}}, nil)
+				}
+				for _, e := range r.Decided {
+					e.Items = []feed.ItemID{of}
+					m.apply(e, at)
+				}
+				continue
+			}
 		}
 		out[i] = m.decide(id, &created, d, known, raw, at, b.Reparsed)
 		if d.Part >= 0 {
@@ -167,7 +202,7 @@ func (it *item) see(at time.Time) {
 // and at least two drafts and half of all are known by what they tell.
 func (m *Model) regenerated(id feed.SourceID, drafts []store.Draft, seen []int) []feed.ItemID {
 	out := make([]feed.ItemID, len(drafts))
-	if len(seen) > 0 {
+	if len(seen) > 0 || slices.ContainsFunc(drafts, func(d store.Draft) bool { return d.Recorded != nil }) {
 		return out
 	}
 	hits := 0
@@ -199,14 +234,6 @@ func (m *Model) moved(id feed.SourceID, b store.Batch, seen []int, i int) feed.I
 	if d.Sketch.Words == 0 || d.Entry.Published.IsZero() {
 		return feed.ItemID{}
 	}
-	by := func(d store.Draft) feed.ItemID {
-		for _, k := range d.Keys {
-			if known, ok := m.keys[sourceKey{id, k}]; ok {
-				return known
-			}
-		}
-		return feed.ItemID{}
-	}
 	for _, k := range d.Story {
 		if k.Class != store.KeyText {
 			continue
@@ -216,7 +243,7 @@ func (m *Model) moved(id feed.SourceID, b store.Batch, seen []int, i int) feed.I
 			return feed.ItemID{}
 		}
 		now := feed.Item{Entry: d.Entry, FirstSeen: m.items[known].last().FirstSeen}
-		if !by(d).IsZero() || !now.Effective().Equal(m.items[known].last().Effective()) {
+		if !m.find(id, d).IsZero() || !now.Effective().Equal(m.items[known].last().Effective()) {
 			return feed.ItemID{}
 		}
 		for _, j := range seen {
@@ -225,7 +252,7 @@ func (m *Model) moved(id feed.SourceID, b store.Batch, seen []int, i int) feed.I
 			}
 		}
 		for j := range b.Drafts {
-			if j != i && by(b.Drafts[j]) == known {
+			if j != i && m.find(id, b.Drafts[j]) == known {
 				return feed.ItemID{}
 			}
 		}
@@ -253,12 +280,19 @@ func (it *item) last() *feed.Item { return &it.revs[len(it.revs)-1] }
 // that changes to and fro does not grow (PEERS part 5, 56).
 const flips = 16
 
-func (m *Model) decide(src feed.SourceID, created *int, d store.Draft, known feed.ItemID, raw store.Cursor, at time.Time, reparsed bool) store.Outcome {
+// find is the item of a source that the first known key of a draft names.
+func (m *Model) find(src feed.SourceID, d store.Draft) feed.ItemID {
 	for _, k := range d.Keys {
-		if h, ok := m.keys[sourceKey{src, k}]; ok && (!reparsed || known.IsZero()) {
-			known = h
-			break
+		if id, ok := m.keys[sourceKey{src, k}]; ok {
+			return id
 		}
+	}
+	return feed.ItemID{}
+}
+
+func (m *Model) decide(src feed.SourceID, created *int, d store.Draft, known feed.ItemID, raw store.Cursor, at time.Time, reparsed bool) store.Outcome {
+	if !reparsed || known.IsZero() {
+		known = cmp.Or(m.find(src, d), known)
 	}
 	if !known.IsZero() && !reparsed && d.Apart != nil && !m.items[known].same(d.Version) {
 		if name := d.Apart(&m.items[known].last().Entry); name != nil {
@@ -274,7 +308,7 @@ func (m *Model) decide(src feed.SourceID, created *int, d store.Draft, known fee
 	}
 	it := m.items[known]
 	if !reparsed {
-		it.see(at)
+		it.see(d.SeenAt(at))
 	}
 	out := store.Outcome{ID: known, State: store.Same, Revision: len(it.revs), Story: it.story}
 	same := it.takenDown || !reparsed && it.same(d.Version)
@@ -283,18 +317,39 @@ func (m *Model) decide(src feed.SourceID, created *int, d store.Draft, known fee
 		old.Repairs, now.Repairs = nil, nil
 		same = same || old.Bytes != now.Bytes || reflect.DeepEqual(old, now)
 	}
-	learned := m.learn(src, known, d)
 	if same {
-		if learned {
-			m.record(store.Record{Kind: store.KindSeen, Time: at, Source: src, Edit: &store.Edit{
+		if learned, keys := m.learn(src, known, d); learned {
+			m.record(store.Record{Kind: store.KindSeen, Time: at, Source: src, Keys: keys, Edit: &store.Edit{
 				Kind: store.KindSeen, Items: []feed.ItemID{known}, Reason: "known by further keys",
 			}}, nil)
 		}
 		return out
 	}
-	out.State, out.Revision = store.Revised, len(it.revs)+1
+	if d.Recorded = nil; !reparsed {
+		it.see(at)
+	}
+	return m.revise(src, known, d, raw, at, reparsed)
+}
+
+// revise gives an item a further version.
+func (m *Model) revise(src feed.SourceID, id feed.ItemID, d store.Draft, raw store.Cursor, at time.Time, reparsed bool) store.Outcome {
+	it := m.items[id]
+	_, keys := m.learn(src, id, d)
+	it.keys = append(it.keys, keys...)
+	out := store.Outcome{ID: id, State: store.Revised, Revision: len(it.revs) + 1, Story: it.story}
 	v := *it.last()
-	v.Trivial = d.Trivial != nil && !reparsed && d.Trivial(&it.last().Entry)
+	v.Trivial, v.Reparsed = d.Trivial != nil && !reparsed && d.Trivial(&it.last().Entry), reparsed
+	recorded := at
+	if r := d.Recorded; r != nil {
+		v.Trivial, v.Reparsed = r.Trivial, r.Reparsed
+		reparsed = r.Reparsed
+		if !r.LastSeen.IsZero() {
+			it.see(r.LastSeen.UTC())
+		}
+		if !r.Seen.IsZero() {
+			at = r.Seen.UTC()
+		}
+	}
 	if !v.Trivial {
 		v.Changed = at
 	}
@@ -307,17 +362,17 @@ func (m *Model) decide(src feed.SourceID, created *int, d store.Draft, known fee
 	if reparsed {
 		kind = store.KindReparsed
 	}
-	m.record(store.Record{Kind: kind, Time: at, Source: src, Item: &v}, nil)
+	m.record(store.Record{Kind: kind, Time: recorded, Source: src, Item: &v}, nil)
 	return out
 }
 
-// learn gives an item the keys that nobody has, and reports whether there were
-// any that identify it within its source.
-func (m *Model) learn(src feed.SourceID, id feed.ItemID, d store.Draft) (learned bool) {
+// learn gives an item the keys that nobody has, reports whether there were any, and
+// gives those that identify it within its source.
+func (m *Model) learn(src feed.SourceID, id feed.ItemID, d store.Draft) (learned bool, keys []store.Key) {
 	for _, k := range d.Keys {
 		if _, ok := m.keys[sourceKey{src, k}]; !ok {
 			m.keys[sourceKey{src, k}] = id
-			learned = true
+			learned, keys = true, append(keys, k)
 		}
 	}
 	for _, k := range d.Story {
@@ -326,7 +381,7 @@ func (m *Model) learn(src feed.SourceID, id feed.ItemID, d store.Draft) (learned
 			learned = true
 		}
 	}
-	return learned
+	return learned, keys
 }
 
 func (m *Model) create(src feed.SourceID, created *int, d store.Draft, raw store.Cursor, at time.Time) store.Outcome {
@@ -341,8 +396,20 @@ func (m *Model) create(src feed.SourceID, created *int, d store.Draft, raw store
 	*created++
 	it := &item{lastSeen: at, story: id, topics: store.Retag(nil, d.Topics), raw: []store.Cursor{raw}}
 	out := store.Outcome{ID: id, State: store.New, Revision: 1}
+	told := feed.ItemID{}
+	if r := d.Recorded; r != nil {
+		if !r.LastSeen.IsZero() {
+			it.lastSeen = r.LastSeen.UTC()
+		}
+		for _, s := range slices.Backward(r.Story) {
+			if of := m.items[s]; of != nil {
+				told = s
+				out.State, it.story, it.original = store.Duplicate, of.story, of.original
+			}
+		}
+	}
 	for _, k := range d.Story {
-		if h, ok := m.story[k]; ok && m.items[h].last().Source != src {
+		if h, ok := m.story[k]; ok && m.items[h].last().Source != src && told.IsZero() && !apart(d, m.items[h].last().Source) {
 			out.State, it.story, it.original = store.Duplicate, m.items[h].story, m.items[h].original
 			break
 		}
@@ -350,15 +417,33 @@ func (m *Model) create(src feed.SourceID, created *int, d store.Draft, raw store
 	out.Story = it.story
 	v := feed.Item{
 		ID: id, Source: src, Native: d.Native, Method: d.Method, Entry: d.Entry,
-		FirstSeen: first, LastSeen: at, Revised: first, Changed: first, Revision: 1, Revisions: 1,
+		FirstSeen: first, LastSeen: it.lastSeen, Revised: first, Changed: first, Revision: 1, Revisions: 1,
 		Topics: it.topics, Story: it.story, Digest: d.Version,
 	}
 	it.revs = []feed.Item{v}
 	m.items[id] = it
-	m.learn(src, id, d)
+	_, it.keys = m.learn(src, id, d)
 	if m.sources[src].Items++; m.sources[src].Removed {
 		m.changes++
 	}
 	m.record(store.Record{Kind: store.KindItem, Time: at, Source: src, Item: &v}, nil)
 	return out
+}
+
+// apart reports whether an export knows that a draft tells another story than a source.
+func apart(d store.Draft, src feed.SourceID) bool {
+	return d.Recorded != nil && d.Recorded.Apart != nil && d.Recorded.Apart(src)
+}
+
+// Keys implements store.Archive.
+func (m *Model) Keys(ctx context.Context, id feed.ItemID) ([]store.Key, error) {
+	if err := m.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer m.mu.Unlock()
+	it := m.items[id]
+	if it == nil {
+		return nil, fmt.Errorf("item %v: %w", id, store.ErrNotFound)
+	}
+	return slices.Clone(it.keys), nil
 }

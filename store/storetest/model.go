@@ -62,6 +62,7 @@ type item struct {
 	topics    []feed.Tag
 	withdrawn bool
 	takenDown bool
+	keys      []store.Key // within its source, as its versions brought them
 	original  feed.ItemID // of the story; zero: the item that it is named after
 }
 

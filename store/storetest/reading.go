@@ -163,12 +163,7 @@ func (m *Model) Follow(ctx context.Context, after store.Cursor, kinds store.Kind
 			return nil, after, err
 		}
 		var out []store.Record
-		for int(after) < len(m.log) && len(out) < limit {
-			if r := m.log[after].Record; kinds.Has(r.Kind) {
-				out = append(out, clone(r))
-			}
-			after++
-		}
+		out, after = m.records(after, kinds, limit)
 		grown := m.grown
 		m.mu.Unlock()
 		if len(out) > 0 {
@@ -180,6 +175,30 @@ func (m *Model) Follow(ctx context.Context, after store.Cursor, kinds store.Kind
 		case <-grown:
 		}
 	}
+}
+
+// records are those after a cursor, and the one to go on from.
+func (m *Model) records(after store.Cursor, kinds store.Kinds, limit int) (out []store.Record, _ store.Cursor) {
+	for int(after) < len(m.log) && len(out) < limit {
+		if r := m.log[after].Record; kinds.Has(r.Kind) {
+			out = append(out, clone(r))
+		}
+		after++
+	}
+	return out, after
+}
+
+// Records implements store.Archive.
+func (m *Model) Records(ctx context.Context, after store.Cursor, kinds store.Kinds, limit int) ([]store.Record, store.Cursor, error) {
+	if err := m.enter(ctx); err != nil {
+		return nil, after, err
+	}
+	defer m.mu.Unlock()
+	if limit <= 0 {
+		limit = 1000
+	}
+	out, next := m.records(after, kinds, limit)
+	return out, next, nil
 }
 
 // End implements store.Archive.

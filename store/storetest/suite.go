@@ -40,6 +40,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		"documents are let go":          letGo,
 		"withdrawn and back":            withdrawn,
 		"a source with its first batch": addedWithBatch,
+		"what an export says":           recorded,
 		"a source is changed meanwhile": changedMeanwhile,
 		"what is the caller's own":      callersOwn,
 	} {

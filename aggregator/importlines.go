@@ -1,0 +1,450 @@
+package aggregator
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"chancery/aggregator/identify"
+	"chancery/aggregator/normalize"
+	"chancery/feed"
+	"chancery/feed/itemjson"
+	"chancery/feed/text"
+	"chancery/store"
+)
+
+const (
+	// importBatch is how many drafts are committed together, and importBytes of how many
+	// bytes of lines.
+	importBatch = 200
+	importBytes = 8 << 20
+)
+
+// lines is a file of JSON Lines on its way in: items, and what the archive that they come
+// from knew of them.
+type lines struct {
+	a   *Aggregator
+	o   ImportOptions
+	sum *Summary
+
+	sources map[feed.SourceID]bool // that the file has named so far
+	pending []store.Batch
+	place   map[feed.SourceID]int // in pending, of the batch that takes more of a source
+	waiting []waiting
+	drafts  int
+	bytes   int
+	took    bool
+
+	elsewhere map[feed.ItemID]feed.ItemID // items that have another id here
+	stories   stories
+	decided   *store.Decisions // of the log here; nil until it is asked for
+}
+
+// waiting is an item that waits for its commit.
+type waiting struct {
+	line  int
+	id    feed.ItemID // in the file
+	batch int         // place of its drafts: from first to last of that batch
+	first int
+	last  int
+}
+
+// importLines takes in what export wrote, some lines a commit; what was decided about
+// several items at once comes at the end.
+func (a *Aggregator) importLines(ctx context.Context, o ImportOptions, r io.Reader, sum *Summary) (took bool, err error) {
+	l := &lines{
+		a: a, o: o, sum: sum, sources: map[feed.SourceID]bool{}, place: map[feed.SourceID]int{},
+		elsewhere: map[feed.ItemID]feed.ItemID{},
+	}
+	in := lineReader{r: bufio.NewReaderSize(r, 64<<10)}
+	for in.next() {
+		line := in.n
+		if len(bytes.TrimSpace(in.line)) == 0 {
+			continue
+		}
+		sum.Bytes += int64(len(in.line)) + 1
+		r, err := itemjson.Unmarshal(in.line)
+		if err != nil {
+			sum.fail(o, fmt.Errorf("line %d: %w", line, jsonFault(err)))
+			if sum.faults < maxBadLines {
+				continue
+			}
+			sum.faults = maxFaults // what is listed says it all
+			sum.Errors = append(sum.Errors, Failure{Source: o.Source, URL: o.Name, Error: fmt.Sprintf("line %d: the %dth with a fault; what follows was not read", line, maxBadLines)})
+			break
+		}
+		l.bytes += len(in.line)
+		if err := l.take(ctx, line, &r); err != nil {
+			return l.took, err
+		}
+		if l.drafts >= importBatch || l.bytes >= importBytes {
+			if err := l.flush(ctx); err != nil {
+				return l.took, err
+			}
+		}
+	}
+	if errors.Is(in.err, bufio.ErrTooLong) {
+		sum.fail(o, fmt.Errorf("line %d: longer than %d MiB; it and what follows was not read", in.n, itemjson.MaxLine>>20))
+	} else if in.err != nil {
+		sum.fail(o, fmt.Errorf("line %d: %w", in.n, in.err))
+	}
+	if err := l.flush(ctx); err != nil {
+		return l.took, err
+	}
+	return l.took, l.settleStories(ctx)
+}
+
+// lineReader reads lines up to a bound, in time that grows with what it reads.
+type lineReader struct {
+	r    *bufio.Reader
+	n    int    // of line, from 1; after an error of the one that could not be read
+	line []byte // without its end; good until the next
+	err  error  // what ended the reading before the end
+}
+
+func (l *lineReader) next() bool {
+	l.n++
+	for l.line = l.line[:0]; ; {
+		part, err := l.r.ReadSlice('\n')
+		if l.line = append(l.line, part...); len(bytes.TrimRight(l.line, "\r\n")) > itemjson.MaxLine {
+			l.err = bufio.ErrTooLong
+			return false
+		}
+		switch {
+		case err == nil:
+			l.line = bytes.TrimRight(l.line, "\r\n")
+			return true
+		case errors.Is(err, bufio.ErrBufferFull):
+		case errors.Is(err, io.EOF):
+			return len(l.line) > 0
+		default:
+			l.err = err
+			return false
+		}
+	}
+}
+
+// take prepares what a line brings.
+func (l *lines) take(ctx context.Context, line int, r *itemjson.Record) error {
+	l.sum.Seen++
+	keys, err := keysOf(r.KnownAs)
+	if err != nil {
+		l.sum.fail(l.o, fmt.Errorf("line %d: known_as: %w", line, err))
+		return nil
+	}
+	if r.TakenDown && len(keys) == 0 {
+		l.took = true
+		return nil // nothing to keep, and nothing by which it could be known
+	}
+	src := cmp.Or(l.o.Source, r.Source)
+	if !l.sources[src] {
+		if err := l.a.ensureSource(ctx, src, &r.From); err != nil {
+			return err
+		}
+		l.sources[src] = true
+		l.sum.Sources++
+	}
+	if len(r.AlsoIn) > 0 {
+		clear(l.place) // what it joins comes before it
+	}
+	at, ok := l.place[src]
+	if !ok {
+		at = len(l.pending)
+		l.place[src], l.pending = at, append(l.pending, store.Batch{Source: src, From: l.o.Name})
+	}
+	b := &l.pending[at]
+	w := waiting{line: line, id: r.ID, batch: at, first: len(b.Drafts)}
+	b.Drafts = append(b.Drafts, l.draftsOf(src, r, keys)...)
+	w.last = len(b.Drafts) - 1
+	l.waiting = append(l.waiting, w)
+	l.drafts += len(b.Drafts) - w.first
+	if err := l.stories.take(line, r); err != nil {
+		l.sum.fail(l.o, fmt.Errorf("line %d: %w", line, err))
+	}
+	return nil
+}
+
+// flush commits what is pending.
+func (l *lines) flush(ctx context.Context) error {
+	if len(l.waiting) == 0 {
+		return nil
+	}
+	outcomes, err := l.a.archive.Append(ctx, l.pending...)
+	if err != nil {
+		return fmt.Errorf("from line %d on: %w", l.waiting[0].line, err)
+	}
+	l.took = true
+	starts := make([]int, len(l.pending)) // of the outcomes of each batch
+	for i := 1; i < len(starts); i++ {
+		starts[i] = starts[i-1] + len(l.pending[i-1].Drafts)
+	}
+	var edits []store.Edit
+	for _, w := range l.waiting {
+		decided := l.pending[w.batch].Drafts[w.last].Recorded.Decided
+		first, last := outcomes[starts[w.batch]+w.first], outcomes[starts[w.batch]+w.last]
+		if last.ID != w.id {
+			l.elsewhere[w.id] = last.ID
+		}
+		if first.State == store.New || first.State == store.Duplicate {
+			l.sum.count([]store.Outcome{first}) // with its versions
+			if l.decided != nil {
+				for _, e := range decided {
+					e.Items = []feed.ItemID{last.ID}
+					l.decided.Add(e)
+				}
+			}
+			continue
+		}
+		l.sum.count([]store.Outcome{last})
+		more, err := l.decide(ctx, w.line, last.ID, decided)
+		if err != nil {
+			return err
+		}
+		edits = append(edits, more...)
+	}
+	l.pending, l.waiting, l.drafts, l.bytes = nil, nil, 0, 0
+	clear(l.place)
+	if len(edits) == 0 {
+		return nil
+	}
+	return l.a.archive.Change(ctx, edits)
+}
+
+// decide gives what was decided elsewhere about an item that was here before and is to be
+// recorded here: what is not yet, and older than anything of the sort that was decided
+// here. Content that is here is not removed by a file; that is only said.
+func (l *lines) decide(ctx context.Context, line int, id feed.ItemID, decided []store.Edit) ([]store.Edit, error) {
+	var out []store.Edit
+	for _, e := range decided {
+		if e.At.IsZero() {
+			continue // only a state, and its state here is another matter
+		}
+		e.Items = []feed.ItemID{id}
+		d, err := l.log(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if d.Has(&e) || d.Later(&e) {
+			continue
+		}
+		items, err := l.a.archive.Items(ctx, e.Items, 0)
+		if err != nil || len(items) == 0 {
+			return nil, err
+		}
+		if e.Kind == store.KindTakedown {
+			if !items[0].TakenDown {
+				l.sum.fail(l.o, fmt.Errorf(`line %d: item %v was taken down there and stays here, until "chancery items takedown" says so`, line, id))
+			}
+			continue
+		}
+		if e.Kind == store.KindTopics {
+			tags := items[0].Topics
+			for _, t := range e.Topics {
+				tags = withTag(tags, t)
+			}
+			e.Topics = tags
+		}
+		d.Add(e)
+		out = append(out, e)
+	}
+	return out, nil
+}
+
+// log is what was decided here.
+func (l *lines) log(ctx context.Context) (*store.Decisions, error) {
+	if l.decided == nil {
+		var err error
+		if l.decided, err = store.ReadDecisions(ctx, l.a.archive); err != nil {
+			return nil, err
+		}
+	}
+	return l.decided, nil
+}
+
+func keysOf(texts []string) ([]store.Key, error) {
+	var keys []store.Key
+	for _, s := range texts {
+		k, err := store.ParseKey(s)
+		if err != nil {
+			return nil, err
+		}
+		if k.Class == store.KeyURL || k.Class == store.KeyText {
+			return nil, fmt.Errorf("%.60q is not a key within a source", s)
+		}
+		keys = append(keys, k)
+	}
+	return keys, nil
+}
+
+func (a *Aggregator) ensureSource(ctx context.Context, id feed.SourceID, of *itemjson.Source) error {
+	_, err := a.archive.Source(ctx, id)
+	if !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	src := store.Source{ID: id, URL: of.URL, Title: of.Title, Site: of.Site, Origin: "import", Added: a.now(), Disabled: true}
+	if m := of.More; m != nil {
+		src.Language, src.Removed = m.Language, m.Removed
+		if m.Content == "full" || m.Content == "summary" {
+			src.Content = m.Content
+		}
+		if !m.Added.IsZero() && m.Added.Before(src.Added) {
+			src.Added = m.Added
+		}
+		for _, t := range m.Topics {
+			if feed.ValidID(string(t)) {
+				src.Topics = append(src.Topics, t)
+			}
+		}
+		for _, v := range m.Moves {
+			src.Moves = append(src.Moves, store.Move(v))
+		}
+	}
+	return a.addImported(ctx, src)
+}
+
+// draftsOf makes of an exported item a draft for each of its versions.
+func (l *lines) draftsOf(src feed.SourceID, r *itemjson.Record, known []store.Key) []store.Draft {
+	now := l.a.now()
+	past := func(t time.Time) time.Time { // nothing was seen in the future
+		if t.After(now) {
+			return now
+		}
+		return t
+	}
+	newest := r.Item
+	newest.FirstSeen = past(newest.FirstSeen)
+	var out []store.Draft
+	for i := range r.Earlier {
+		v := &r.Earlier[i]
+		v.TakenDown = r.TakenDown
+		d := l.draftOf(src, v, known, false)
+		d.ID, d.FirstSeen = r.ID, newest.FirstSeen
+		seen := cmp.Or(past(v.Revised), newest.FirstSeen)
+		d.Recorded = &store.Recorded{Earlier: true, Seen: seen, LastSeen: seen, Trivial: v.Trivial, Reparsed: v.Reparsed}
+		out = append(out, d)
+	}
+	d := l.draftOf(src, &newest, known, true)
+	if r.TakenDown {
+		known = nil // they are its own
+	}
+	d.ID, d.FirstSeen = r.ID, newest.FirstSeen
+	d.Recorded = &store.Recorded{
+		Seen: past(r.Revised), LastSeen: past(r.LastSeen), Trivial: r.Trivial, Reparsed: r.Reparsed, Known: known, Decided: l.decidedOf(r, &d, now),
+	}
+	if !r.Story.IsZero() { // an archive says what tells one story
+		d.Recorded.Apart = func(other feed.SourceID) bool { return l.sources[other] }
+	}
+	told := []feed.ItemID{r.Story}
+	for _, s := range r.AlsoIn {
+		told = append(told, s.ID)
+	}
+	for _, id := range told {
+		if id != r.ID && !id.IsZero() {
+			d.Recorded.Story = append(d.Recorded.Story, l.here(id))
+		}
+	}
+	out = append(out, d)
+	if len(out) > 1 { // the first brings the item
+		first := out[0].Recorded
+		first.Apart, first.Story, first.Seen = d.Recorded.Apart, d.Recorded.Story, time.Time{}
+	}
+	return out
+}
+
+// here is the id that an item of the file has here.
+func (l *lines) here(id feed.ItemID) feed.ItemID {
+	return cmp.Or(l.elsewhere[id], id)
+}
+
+// decidedOf is what was decided about an item alone, d being its newest version.
+func (l *lines) decidedOf(r *itemjson.Record, d *store.Draft, now time.Time) []store.Edit {
+	var out []store.Edit
+	withdrawn, takenDown := false, false
+	for i := range r.Decisions {
+		v := &r.Decisions[i]
+		e := store.Edit{Kind: ofOne[v.Kind], At: v.At, By: v.By, Reason: v.Reason, Undo: v.Undo}
+		if e.At.After(now) {
+			e.At = now
+		}
+		switch e.Kind {
+		case 0:
+			continue
+		case store.KindTopics:
+			if e.By = cmp.Or(e.By, "import"); e.By == "rule" {
+				e.By = "import" // rules decide here anew
+			}
+			for _, t := range d.Topics {
+				if !t.Manual {
+					e.Topics = append(e.Topics, t)
+				}
+			}
+			for _, t := range v.Topics {
+				e.Topics = withTag(e.Topics, t)
+			}
+		case store.KindWithdrawn:
+			withdrawn = !e.Undo
+		default:
+			takenDown = true
+		}
+		out = append(out, e)
+	}
+	if r.Withdrawn != withdrawn {
+		out = append(out, store.Edit{Kind: store.KindWithdrawn, Undo: !r.Withdrawn, By: "import", Reason: "as it was where it was exported"})
+	}
+	if r.TakenDown && !takenDown {
+		out = append(out, store.Edit{Kind: store.KindTakedown, By: "import", Reason: "it was taken down where it was exported"})
+	}
+	return out
+}
+
+var ofOne = map[string]store.Kind{"topics": store.KindTopics, "withdraw": store.KindWithdrawn, "takedown": store.KindTakedown}
+
+// draftOf makes of a version of an exported item what the pipeline makes of an entry.
+// Topics, of the newest only, come from today's rules, but what a person decided stays.
+func (l *lines) draftOf(src feed.SourceID, it *feed.Item, known []store.Key, newest bool) store.Draft {
+	e := &it.Entry
+	p := normalize.PlainOf(e)
+	body := text.NewRow(p.Body())
+	ids, _ := identify.Document([]identify.Post{postOf(e, p, body)}, "", nil)
+	d := store.Draft{
+		Entry: *e, Native: ids[0].Native, Method: ids[0].Method, Keys: ids[0].Keys, Story: ids[0].Story, Sketch: ids[0].Sketch,
+		Version: normalize.Version(e, p), Part: -1, RuleSet: l.a.topics.Digest(),
+	}
+	d.Trivial = func(was *feed.Entry) bool { return normalize.Trivial(was, e) }
+	if !it.Digest.IsZero() {
+		// Its own digest stands for what was published, so that the same feed, polled
+		// here, is not an edit.
+		d.Version = it.Digest
+	}
+	if keys, ok := identify.Restore(it.Method, it.Native, normalize.Alias(it.Native)); ok {
+		d.Native, d.Method, d.Keys = it.Native, it.Method, keys
+	}
+	if it.TakenDown { // what it was is not known, but by what
+		d.Native, d.Method, d.Keys, d.Story, d.Sketch = "", "", known, nil, store.Sketch{}
+	}
+	if !newest {
+		return d
+	}
+	d.Topics = l.a.tag(store.Source{ID: src}, e, p, body)
+	for _, t := range it.Topics {
+		if t.Manual {
+			d.Topics = withTag(d.Topics, t)
+		}
+	}
+	return d
+}
+
+func withTag(tags []feed.Tag, t feed.Tag) []feed.Tag {
+	for i := range tags {
+		if tags[i].Topic == t.Topic {
+			tags[i] = t
+			return tags
+		}
+	}
+	return append(tags, t)
+}
