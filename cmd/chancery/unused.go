@@ -48,7 +48,7 @@ func (m *newArchive) removeUnused(ctx context.Context, archive store.Store) {
 	if tokens, err := archive.LedgerScan(ctx, "tokens", "", "", 1); err != nil || len(tokens) > 0 {
 		return
 	}
-	for _, name := range []string{"archive", "catalog.bolt", "ledger.bolt", "index", "lock"} {
+	for _, name := range []string{"archive", "catalog.bolt", "catalog.anchor", "ledger.bolt", "index", "lock"} {
 		_ = os.RemoveAll(filepath.Join(m.dir, name))
 	}
 	if m.madeDir {
