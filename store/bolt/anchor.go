@@ -110,6 +110,9 @@ func readAnchor(catalog string) (m anchorMark, err error) {
 	if err != nil {
 		return m, err
 	}
+	if len(b) == 0 { // it was being made, and until it is there each commit is synced
+		return m, fs.ErrNotExist
+	}
 	found := false
 	for at := 0; at < min(len(b), 2*anchorSlot); at += anchorSlot {
 		if got, ok := decodeAnchor(b[at:]); ok && (!found || got.seq > m.seq) {
@@ -233,6 +236,10 @@ func newAnchor(catalog string, db *bbolt.DB) (a *anchor, err error) {
 		if a.mark.head, err = headOf(catalog, a.pin); err == nil {
 			err = a.write()
 		}
+	}
+	if err == nil { // both places are there from now on, also when the disk is full later
+		a.mark.seq++
+		err = a.write()
 	}
 	if err == nil {
 		err = syncDir(filepath.Dir(catalog))

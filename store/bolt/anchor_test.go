@@ -249,6 +249,11 @@ func TestAnchorOfAnother(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, Options{}, true},
+		{"it was being made", func(t *testing.T, dir string) {
+			if err := os.WriteFile(filepath.Join(dir, "catalog.anchor"), nil, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}, Options{}, false},
 		{"one place is damaged", func(t *testing.T, dir string) {
 			sameFile(t, dir)
 			path := filepath.Join(dir, "catalog.anchor")
@@ -277,5 +282,13 @@ func TestAnchorOfAnother(t *testing.T) {
 				t.Errorf("made anew: %v, want %v: %s", anew, c.anew, made.String())
 			}
 		})
+	}
+}
+
+// An anchor can be moved on a full disk: its file has all its room from the beginning.
+func TestAnchorHasItsRoom(t *testing.T) {
+	s := anchored(t, t.TempDir(), 0, 1)
+	if n := allocated(anchorPath(s.catalogPath())); n < 2*anchorSlot {
+		t.Errorf("%d bytes are allocated, want %d", n, 2*anchorSlot)
 	}
 }
