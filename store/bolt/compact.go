@@ -390,6 +390,7 @@ var denseCoders = sync.OnceValue(func() *coders {
 const (
 	dictSamples = 2000 // of which it may be made
 	dictTrials  = 200  // with which it is tried
+	dictHeld    = 32 << 20 // bytes of them
 )
 
 // chooseDict tries dictionaries on a sample of the volume, and takes the one that
@@ -401,7 +402,7 @@ func (r *rewriting) chooseDict(ctx context.Context, last uint64) error {
 	n := last - v.first + 1
 	stride := max(1, n/(dictSamples+dictTrials))
 	var samples, trials [][]byte
-	total := 0 // records looked at
+	total, held := 0, 0 // records looked at, bytes
 	for seq := v.first; seq <= last; seq += stride {
 		if err := ctxErr(ctx); err != nil {
 			return err
@@ -420,6 +421,12 @@ func (r *rewriting) chooseDict(ctx context.Context, last uint64) error {
 		plain, err := v.plain(seq, f)
 		if err != nil {
 			return err
+		}
+		if len(plain) > dictSize { // no more of it can be in a dictionary
+			plain = slices.Clone(plain[:dictSize])
+		}
+		if held += len(plain); held > dictHeld {
+			break
 		}
 		if len(trials) < dictTrials && total%(dictSamples/dictTrials) == 0 {
 			trials = append(trials, plain)

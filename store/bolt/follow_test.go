@@ -28,17 +28,19 @@ func TestFollowLargeRecords(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, held := range []bool{false, true} {
+	for name, read := range map[string]func(context.Context, store.Cursor, store.Kinds, int) ([]store.Record, store.Cursor, error){
+		"Follow": s.Follow, "Records": s.Records,
+	} {
 		at, n := store.Cursor(0), 0
 		for n < posts {
-			records, next, err := s.Follow(ctx, at, store.KindsOf(store.KindItem), 1000)
+			records, next, err := read(ctx, at, store.KindsOf(store.KindItem), 1000)
 			if err != nil || len(records) == 0 || len(records) > followBytes/each+1 {
-				t.Fatalf("held: %v; %d records at once, %v", held, len(records), err)
+				t.Fatalf("%s: %d records at once, %v", name, len(records), err)
 			}
 			at, n = next, n+len(records)
 		}
 		if n != posts {
-			t.Errorf("%d records, want %d", n, posts)
+			t.Errorf("%s: %d records, want %d", name, n, posts)
 		}
 	}
 }

@@ -170,7 +170,10 @@ func (s *Store) Records(ctx context.Context, after store.Cursor, kinds store.Kin
 		if err := rr.read(s, uint64(after)+1, min(end, uint64(after)+readAtOnce)); err != nil && !errors.Is(err, errEnough) {
 			return nil, after, err
 		}
-		for _, seq := range wanted {
+		for i, seq := range wanted {
+			if i > 0 && f.bytes >= followBytes { // the rest is for the next time
+				return f.out, store.Cursor(seq - 1), ctxErr(ctx)
+			}
 			err := f.take(seq)
 			if errors.Is(err, store.ErrCorrupt) && s.ofLog(err) {
 				s.noteDamage(err)

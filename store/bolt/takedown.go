@@ -192,13 +192,13 @@ func (v *volume) unreadable(seq uint64, f framed) (bool, error) {
 	return slices.Contains(r.doc.Repairs, store.Unreadable), nil
 }
 
-// withBody are those of the records of a volume that have a body, or cannot be read: a
+// withBody are those of the records of a volume that have a body, or may have one: a
 // catalog that was made anew asks once more for what was done long ago, and a volume in
 // which there is nothing to do need not be written anew.
 func (v *volume) withBody(seqs []uint64) []uint64 {
 	return slices.DeleteFunc(seqs, func(seq uint64) bool {
 		_, f, err := v.readHead(seq)
-		return err == nil && f.pack == nil
+		return err == nil && f.pack == nil || errors.Is(err, store.ErrLost)
 	})
 }
 
