@@ -32,7 +32,7 @@ type Item struct {
 	// Original is the item of the story that the others are copies of, where that is not
 	// the first one: its source is of the site that its address is of. Else zero.
 	Original ItemID
-	// AlsoIn lists the other items of the story, oldest first.
+	// AlsoIn lists the other items of the story, oldest first, at most 200.
 	AlsoIn    []Sighting
 	Withdrawn bool   // by its publisher or a person; the content is kept
 	TakenDown bool   // the content is gone for good

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 
 	"chancery/feed"
@@ -224,9 +225,14 @@ func (c *catalogTx) applyRaw(h *header) error {
 
 // members are the items of a story, itself among them.
 func (c *catalogTx) members(story feed.ItemID) []feed.ItemID {
+	return c.firstMembers(story, math.MaxInt)
+}
+
+// firstMembers are the first of them, by arrival.
+func (c *catalogTx) firstMembers(story feed.ItemID, most int) []feed.ItemID {
 	var out []feed.ItemID
 	cur := c.b[bMembers].Cursor()
-	for k, _ := cur.Seek(story[:]); len(k) == 32 && bytes.Equal(k[:16], story[:]); k, _ = cur.Next() {
+	for k, _ := cur.Seek(story[:]); len(k) == 32 && bytes.Equal(k[:16], story[:]) && len(out) < most; k, _ = cur.Next() {
 		out = append(out, feed.ItemID(k[16:]))
 	}
 	if out == nil {

@@ -160,7 +160,12 @@ type located struct {
 	topics  []feed.Tag
 	seqs    []uint64 // of the revisions wanted
 	members []located
+	also    []feed.Sighting // of members, once they were read
 }
+
+// mostAlso bounds Item.AlsoIn: each has to be read for its address, and a source can put
+// its copies of a post there by the thousand.
+const mostAlso = 200
 
 func (c *catalogTx) locate(id feed.ItemID, withStory bool) (l located, ok bool, err error) {
 	r, ok, err := c.row(id)
@@ -169,8 +174,8 @@ func (c *catalogTx) locate(id feed.ItemID, withStory bool) (l located, ok bool, 
 	}
 	l = located{id: id, row: r, source: c.sourceName(r.source), topics: tagsOf(&r, c.label), seqs: []uint64{r.last}}
 	if withStory {
-		for _, m := range c.members(r.story) {
-			if m == id {
+		for _, m := range c.firstMembers(r.story, mostAlso+1) {
+			if m == id || len(l.members) == mostAlso {
 				continue
 			}
 			ml, ok, err := c.locate(m, false)
@@ -246,15 +251,25 @@ func (s *Store) item(l *located, seq uint64, want store.Fields) (feed.Item, erro
 	if want&store.WithContent == 0 {
 		it.Summary, it.Content, it.Extensions = feed.Text{}, feed.Text{}, nil
 	}
+	err = s.sight(l)
+	it.AlsoIn = slices.Clone(l.also)
+	return it, err
+}
+
+// sight reads what an item says of the others of its story, once for all its versions.
+func (s *Store) sight(l *located) error {
+	if l.also != nil {
+		return nil
+	}
 	for i := range l.members {
 		m := &l.members[i]
 		o, err := s.item(m, m.row.last, 0)
 		if err := s.passing(err); err != nil {
-			return it, err
+			return err
 		}
-		it.AlsoIn = append(it.AlsoIn, feed.Sighting{ID: m.id, Source: m.source, URL: o.URL, FirstSeen: instant(m.row.firstSeen)})
+		l.also = append(l.also, feed.Sighting{ID: m.id, Source: m.source, URL: o.URL, FirstSeen: instant(m.row.firstSeen)})
 	}
-	return it, nil
+	return nil
 }
 
 // revision finds the records of an item's revisions, first to last.
