@@ -388,8 +388,8 @@ var denseCoders = sync.OnceValue(func() *coders {
 
 // Samples for the choice of a dictionary.
 const (
-	dictSamples = 2000 // of which it may be made
-	dictTrials  = 200  // with which it is tried
+	dictSamples = 2000     // of which it may be made
+	dictTrials  = 200      // with which it is tried
 	dictHeld    = 32 << 20 // bytes of them
 )
 
