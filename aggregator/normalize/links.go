@@ -32,9 +32,6 @@ func targets(markup string) []string {
 // folders are often those of a network that carries them today, sizes those of a theme.
 // Advertising and what only counts readers is left out.
 func pictures(markup string) []string {
-	if !strings.Contains(markup, "<img") && !strings.Contains(markup, "<IMG") {
-		return nil
-	}
 	var out []string
 	for value := range attributes(markup, "src=") {
 		if advertises(value) {
@@ -47,7 +44,10 @@ func pictures(markup string) []string {
 		if !pictureTypes[ext] {
 			continue // a frame, a script, a counter
 		}
-		name = sizes.ReplaceAllString(strings.TrimSuffix(name, ext), "")
+		name = strings.TrimSuffix(name, ext)
+		if strings.ContainsAny(name, "-_@") {
+			name = sizes.ReplaceAllString(name, "")
+		}
 		if name == "" || blanks[name] {
 			continue
 		}

@@ -3,7 +3,6 @@ package normalize
 import (
 	"regexp"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"chancery/feed/text"
@@ -21,41 +20,22 @@ const (
 // are short, sentences that are, and parts of them between bars and dots are looked at.
 func steady(s string) string {
 	var out []byte
-	copied, from := 0, 0 // from: where the line, sentence or part began
-	for i := 0; i < len(s); {
-		c := s[i]
-		if plainByte[c] {
-			i++
-			continue
-		}
-		if n := breakAt(s, i); n > 0 {
-			i += n
-			from = i
-			continue
-		}
-		if digitAt(s, i) == 0 || i-from > maxAside {
-			i++
-			continue
-		}
-		end := i
-		for end < len(s) && end-from <= maxAside {
-			if !plainByte[s[end]] && breakAt(s, end) > 0 {
-				break
+	copied := 0 // of s
+	for i := nextDigit(s, 0); i < len(s); i = nextDigit(s, i) {
+		from := breakBefore(s, i, copied)
+		end, whole := breakBehind(s, i)
+		if from < 0 || !whole || end-from > maxAside {
+			i = max(end, i+1) // nothing up to the next break counts
+			for i < len(s) && !utf8.RuneStart(s[i]) {
+				i++
 			}
-			end++
+			continue
 		}
-		if end-from <= maxAside {
-			if kept, ok := settled(s[from:end]); ok {
-				out = append(append(out, s[copied:from]...), kept...)
-				copied = end
-			}
+		if kept, ok := settled(s[from:end]); ok {
+			out = append(append(out, s[copied:from]...), kept...)
+			copied = end
 		}
-		for i = max(i+1, end); i < len(s) && !utf8.RuneStart(s[i]); {
-			i++
-		}
-		if end-from > maxAside {
-			from = -maxAside - len(s) // nothing more of it counts
-		}
+		i = end
 	}
 	if copied == 0 {
 		return s
@@ -63,15 +43,75 @@ func steady(s string) string {
 	return string(append(out, s[copied:]...))
 }
 
-// plainByte are the bytes with which neither a break nor a digit begins.
-var plainByte = func() (t [256]bool) {
-	for c := range t {
-		switch {
-		case '0' <= c && c <= '9', strings.IndexByte("\n|.!?", byte(c)) >= 0:
-		case c == 0xc2, c == 0xd8, c == 0xd9, c == 0xdb, c == 0xe2, c == 0xe3, c == 0xef:
-		default:
-			t[c] = true
+// nextDigit is where the next digit stands at i or behind it, or len(s).
+func nextDigit(s string, i int) int {
+	const (
+		ones  = 0x0101010101010101
+		highs = 0x8080808080808080
+	)
+	for i < len(s) {
+		ahead := 8
+		for i+8 <= len(s) { // a look at eight bytes: none of "0" to "?", none beyond ASCII
+			w := uint64(s[i]) | uint64(s[i+1])<<8 | uint64(s[i+2])<<16 | uint64(s[i+3])<<24 |
+				uint64(s[i+4])<<32 | uint64(s[i+5])<<40 | uint64(s[i+6])<<48 | uint64(s[i+7])<<56
+			x := w&(0xf0*ones) ^ 0x30*ones
+			if w&highs != 0 {
+				ahead = 64 // another script: one by one for a while
+				break
+			}
+			if (x-ones)&^x&highs != 0 {
+				break
+			}
+			i += 8
 		}
+		for n := min(i+ahead, len(s)); i < n; i++ {
+			switch c := s[i]; {
+			case '0' <= c && c <= '9':
+				return i
+			case c < 0xd9 || i+1 == len(s):
+			case c == 0xd9 && 0xa0 <= s[i+1] && s[i+1] <= 0xa9, c == 0xdb && 0xb0 <= s[i+1] && s[i+1] <= 0xb9: // Arabic, Persian
+				return i
+			case c == 0xef && i+2 < len(s) && s[i+1] == 0xbc && 0x90 <= s[i+2] && s[i+2] <= 0x99: // full width
+				return i
+			}
+		}
+	}
+	return len(s)
+}
+
+// breakBefore is where the line, the sentence or the part begins in which i stands, not
+// before least; -1 if that is too far away.
+func breakBefore(s string, i, least int) int {
+	for at := i - 1; at >= max(least, i-maxAside); at-- {
+		if mayBreak[s[at]] {
+			if n := breakAt(s, at); n > 0 && at+n <= i {
+				return at + n
+			}
+		}
+	}
+	if i-maxAside <= least {
+		return least
+	}
+	return -1
+}
+
+// breakBehind is where that ends; false if it is too long.
+func breakBehind(s string, i int) (int, bool) {
+	for at := i; at < len(s); at++ {
+		if mayBreak[s[at]] && breakAt(s, at) > 0 {
+			return at, true
+		}
+		if at-i > maxAside {
+			return at, false
+		}
+	}
+	return len(s), true
+}
+
+// mayBreak are the bytes with which a break begins.
+var mayBreak = func() (t [256]bool) {
+	for _, c := range []byte{'\n', '|', '.', '!', '?', 0xc2, 0xd8, 0xdb, 0xe2, 0xe3} {
+		t[c] = true
 	}
 	return t
 }()
@@ -90,20 +130,6 @@ func breakAt(s string, i int) int {
 		case '·', '•', '–', '—', '…', '。', '؟', '۔':
 			return n
 		}
-	}
-	return 0
-}
-
-// digitAt is how many bytes the digit at i has, 0 if there is none.
-func digitAt(s string, i int) int {
-	if c := s[i]; c < utf8.RuneSelf {
-		if '0' <= c && c <= '9' {
-			return 1
-		}
-		return 0
-	}
-	if r, n := utf8.DecodeRuneInString(s[i:]); unicode.IsDigit(r) {
-		return n
 	}
 	return 0
 }
