@@ -23,7 +23,11 @@ func (e *Env) printDiff(old, now *feed.Item) error {
 	if err := e.printf("%s\nversion %d of %s → version %d of %s%s\n\n", now.ID, old.Revision, timeText(old.Revised), now.Revision, timeText(now.Revised), worth); err != nil {
 		return err
 	}
-	for _, f := range versions.Compare(old, now) {
+	fields := versions.Compare(old, now)
+	if len(fields) == 0 {
+		return e.printf("What readers see is the same.\n")
+	}
+	for _, f := range fields {
 		if err := e.printf("%s:\n%s\n\n", f.Name, e.wordDiff(f.Changes)); err != nil {
 			return err
 		}
@@ -103,25 +107,69 @@ const keepAround = 200
 
 func (e *Env) wordDiff(changes []html.Change) string {
 	var b strings.Builder
+	moved := movedText(changes)
 	for i, c := range changes {
 		text := printableLines(c.Text)
-		switch {
-		case c.Op == html.Equal:
-			b.WriteString(middleOut(text, i > 0, i < len(changes)-1))
-		case c.Op == html.Delete && e.Terminal.Color:
-			b.WriteString("\x1b[31;9m" + text + "\x1b[0m")
-		case c.Op == html.Delete:
-			b.WriteString("[-" + text + "-]")
-		case e.Terminal.Color:
-			b.WriteString("\x1b[32m" + text + "\x1b[0m")
-		default:
-			b.WriteString("{+" + text + "+}")
+		if c.Op == html.Delete && moved[strings.TrimSpace(c.Text)] {
+			text = movedAway(text)
 		}
+		if c.Op == html.Equal {
+			b.WriteString(middleOut(text, i > 0, i < len(changes)-1))
+			continue
+		}
+		marks := [2]string{"{+", "+}"}
+		switch {
+		case c.Op == html.Delete && e.Terminal.Color:
+			marks = [2]string{"\x1b[31;9m", "\x1b[0m"}
+		case c.Op == html.Delete:
+			marks = [2]string{"[-", "-]"}
+		case e.Terminal.Color:
+			marks = [2]string{"\x1b[32m", "\x1b[0m"}
+		}
+		before, words, behind := margins(text)
+		b.WriteString(before + marks[0] + words + marks[1] + behind)
 	}
 	return b.String()
 }
 
-// middleOut shortens equal text to what stands beside a change.
+// margins parts the line breaks around a text from it, which no mark needs to hold; a text
+// of nothing else is kept whole.
+func margins(s string) (before, text, behind string) {
+	if text = strings.Trim(s, "\n"); text == "" {
+		return "", s, ""
+	}
+	before, behind, _ = strings.Cut(s, text)
+	return before, text, behind
+}
+
+// leastMoved is how many bytes a piece has that is said to have moved: fewer stand in
+// many places.
+const leastMoved = 60
+
+// movedText finds the pieces that were taken out in one place and put in in another.
+func movedText(changes []html.Change) map[string]bool {
+	put := map[string]bool{}
+	for _, c := range changes {
+		if text := strings.TrimSpace(c.Text); c.Op == html.Insert && len(text) >= leastMoved {
+			put[text] = true
+		}
+	}
+	moved := map[string]bool{}
+	for _, c := range changes {
+		if text := strings.TrimSpace(c.Text); c.Op == html.Delete && put[text] {
+			moved[text] = true
+		}
+	}
+	return moved
+}
+
+// movedAway stands for a piece where it was: it is to be read where it is now.
+func movedAway(s string) string {
+	before, text, behind := margins(s)
+	return before + toWord(text[:min(len(text), leastMoved)]) + " … (moved)" + behind
+}
+
+// middleOut shortens equal text to what stands beside a change, in whole words.
 func middleOut(s string, before, after bool) string {
 	head, tail := "", ""
 	switch {
@@ -137,7 +185,18 @@ func middleOut(s string, before, after bool) string {
 	default:
 		tail = s[len(s)-keepAround:]
 	}
-	return strings.ToValidUTF8(head, "") + " … " + strings.ToValidUTF8(tail, "")
+	if i := strings.IndexAny(tail, " \n"); i >= 0 {
+		tail = tail[i+1:]
+	}
+	return toWord(head) + " … " + strings.ToValidUTF8(tail, "")
+}
+
+// toWord is s up to its last whole word, if it has more than one.
+func toWord(s string) string {
+	if i := strings.LastIndexAny(s, " \n"); i > 0 {
+		s = s[:i]
+	}
+	return strings.ToValidUTF8(s, "")
 }
 
 // printableLines is printable for a text of several lines.

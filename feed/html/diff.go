@@ -40,9 +40,68 @@ const (
 // piece was replaced the deleted stands first. Equal texts give one Change, or
 // none if they are empty.
 func Diff(a, b string) []Change {
+	// Paragraphs are compared with the breaks behind them. The last one is given some, so
+	// that it may stand elsewhere in the other text.
+	const end = "\n\n"
+	if strings.Contains(a, end) && strings.Contains(b, end) {
+		if changes, ok := withoutEnd(diff(a+end, b+end), end); ok {
+			return changes
+		}
+	}
+	return diff(a, b)
+}
+
+func diff(a, b string) []Change {
 	d := differ{steps: maxSteps}
 	if !d.compare(splitLines(a), splitLines(b), func(x, y []string) { d.words(strings.Join(x, ""), strings.Join(y, "")) }) {
 		d.words(a, b)
+	}
+	return d.done()
+}
+
+// withoutEnd takes away from two texts what was put behind both; false if that does not
+// stand in one piece.
+func withoutEnd(changes []Change, end string) ([]Change, bool) {
+	last := len(changes) - 1
+	was, is := last, last // where the two end
+	for was >= 0 && changes[was].Op == Insert {
+		was--
+	}
+	for is >= 0 && changes[is].Op == Delete {
+		is--
+	}
+	if was < 0 || is < 0 {
+		return nil, false
+	}
+	ok := true
+	cut := func(i int) {
+		text, found := strings.CutSuffix(changes[i].Text, end)
+		ok = ok && found && text != ""
+		changes[i].Text = text
+	}
+	switch i := min(was, is); {
+	case was == is:
+		cut(last)
+	case changes[i].Op == Equal: // the end of one stands in the middle of the other
+		cut(i)
+		changes[last].Text = end + changes[last].Text
+		cut(last)
+	default:
+		cut(was)
+		cut(is)
+	}
+	return changes, ok
+}
+
+// DiffLines is [Diff] in whole lines, for lists of addresses, of which a part says nothing.
+func DiffLines(a, b string) []Change {
+	d := differ{steps: maxSteps}
+	whole := func(x, y []string) {
+		d.emit(Delete, strings.Join(x, ""))
+		d.emit(Insert, strings.Join(y, ""))
+	}
+	if x, y := splitLines(a), splitLines(b); !d.compare(x, y, whole) {
+		whole(x, y)
 	}
 	return d.done()
 }
@@ -106,7 +165,29 @@ func (d *differ) done() []Change {
 		}
 	}
 	flush()
+	slide(out)
 	return slices.Clip(out)
+}
+
+// slide moves the line breaks before a piece that was put in or taken out by itself to
+// its end, where that is the same: what was put in is a paragraph with the break behind
+// it, not the break before it, the paragraph and half of the break behind.
+func slide(changes []Change) {
+	for i := 1; i+1 < len(changes); i++ {
+		before, c, behind := &changes[i-1], &changes[i], &changes[i+1]
+		if c.Op == Equal || before.Op != Equal || behind.Op != Equal {
+			continue
+		}
+		n := 0
+		for n < len(c.Text) && n+1 < len(behind.Text) && c.Text[n] == '\n' && behind.Text[n] == '\n' {
+			n++
+		}
+		if n > 0 && n < len(c.Text) {
+			before.Text += c.Text[:n]
+			c.Text = c.Text[n:] + behind.Text[:n]
+			behind.Text = behind.Text[n:]
+		}
+	}
 }
 
 // compare finds what a and b have in common, by Myers' greedy algorithm ("An
@@ -227,9 +308,21 @@ func backtrack(trace [][]int, i, j int) []match {
 	return runs
 }
 
-// splitLines cuts s after each line break.
+// splitLines cuts s after each row of line breaks.
 func splitLines(s string) []string {
-	return slices.Collect(strings.Lines(s))
+	var lines []string
+	for s != "" {
+		n := strings.IndexByte(s, '\n')
+		if n < 0 {
+			n = len(s)
+		}
+		for n < len(s) && s[n] == '\n' {
+			n++
+		}
+		lines = append(lines, s[:n])
+		s = s[n:]
+	}
+	return lines
 }
 
 // splitWords cuts s into words, white space and single marks. Scripts without

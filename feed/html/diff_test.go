@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"chancery/feed"
 )
 
 // Differences are in words, and read as a person would mark them.
@@ -23,6 +25,8 @@ func TestDiff(t *testing.T) {
 		{"punctuation", "he said, no", "he said no", "=[he said]-[,]=[ no]"},
 		{"apostrophe", "it’s so", "it’s not so", "=[it’s ]+[not ]=[so]"},
 		{"all new", "", "new", "+[new]"},
+		{"inserted paragraph", "one\n\nthree", "one\n\ntwo\n\nthree", "=[one\n\n]+[two\n\n]=[three]"},
+		{"moved paragraph", "one\n\ntwo\n\nthree", "two\n\none\n\nthree", "-[one\n\n]=[two\n\n]+[one\n\n]=[three]"},
 		{"Persian", "برادرش چهل سال بود", "برادرش سی\u200cوشش سال بود", "=[برادرش ]-[چهل]+[سی\u200cوشش]=[ سال بود]"},
 		{"Han", "我在北京", "我在南京", "=[我在]-[北]+[南]=[京]"},
 	} {
@@ -111,4 +115,34 @@ func FuzzDiff(f *testing.F) {
 	f.Add("\n\n\n", " \n")
 	f.Add("\xff\xfe a", "a\xff")
 	f.Fuzz(func(t *testing.T, a, b string) { applies(t, a, b, Diff(a, b)) })
+}
+
+// Lists of addresses are compared by whole lines.
+func TestDiffLines(t *testing.T) {
+	for _, tt := range []struct{ a, b, want string }{
+		{"https://a.example/1\nhttps://b.example/", "https://a.example/2\nhttps://b.example/", "-[https://a.example/1\n]+[https://a.example/2\n]=[https://b.example/]"},
+		{"", "x\ny", "+[x\ny]"},
+		{"x", "x", "=[x]"},
+	} {
+		var b strings.Builder
+		changes := DiffLines(tt.a, tt.b)
+		applies(t, tt.a, tt.b, changes)
+		for _, c := range changes {
+			fmt.Fprintf(&b, "%v[%s]", c.Op, c.Text)
+		}
+		if got := b.String(); got != tt.want {
+			t.Errorf("got  %s\nwant %s", got, tt.want)
+		}
+	}
+}
+
+// Links and pictures of a text, as they are written; data and what is no link are left out.
+func TestReferences(t *testing.T) {
+	links, pictures := References(feed.Text{Type: feed.HTML, Value: `<a href="/x?a=1&amp;b=2">x</a><A HREF=y><img src="1.jpg"><img src="data:image/png;base64,AA"><a name="z"><a href=" ">`})
+	if d := cmp.Diff([][]string{{"/x?a=1&b=2", "y"}, {"1.jpg"}}, [][]string{links, pictures}); d != "" {
+		t.Error(d)
+	}
+	if links, pictures = References(feed.Text{Value: `<a href="x">`}); links != nil || pictures != nil {
+		t.Errorf("of plain text %q, %q", links, pictures)
+	}
 }

@@ -1,7 +1,8 @@
 // Package versions tells what changed from one version of an item to another, field
 // by field and in words: for commands, pages and the API alike.
 //
-// Texts are compared as plain text: what a reader sees, not how it was marked up.
+// Texts are compared as plain text: what a reader sees, not how it was marked up. Where
+// links lead and which pictures there are is compared beside them.
 package versions
 
 import (
@@ -15,7 +16,7 @@ import (
 
 // Field is a part of an item that differs.
 type Field struct {
-	Name    string // "title", "url", "authors", "published", "categories", "files" or "text"
+	Name    string // "title", "url", "authors", "published", "text", "summary", "links", "pictures", "categories" or "files"
 	Changes []html.Change
 }
 
@@ -24,28 +25,55 @@ func Body(it *feed.Item) string {
 	return cmp.Or(html.Plain(it.Content), html.Plain(it.Summary))
 }
 
+// bodyOf is the text of which [Body] is the plain form.
+func bodyOf(it *feed.Item) feed.Text {
+	if html.Plain(it.Content) == "" {
+		return it.Summary
+	}
+	return it.Content
+}
+
 // Compare lists the fields in which two versions of an item differ, in the order in
 // which a reader meets them; none if they read the same.
 func Compare(old, now *feed.Item) []Field {
 	var out []Field
 	for _, f := range fields {
 		if was, is := f.of(old), f.of(now); was != is {
-			out = append(out, Field{f.name, html.Diff(was, is)})
+			diff := html.Diff
+			if f.lines {
+				diff = html.DiffLines
+			}
+			out = append(out, Field{f.name, diff(was, is)})
 		}
 	}
 	return out
 }
 
 var fields = []struct {
-	name string
-	of   func(*feed.Item) string
+	name  string
+	of    func(*feed.Item) string
+	lines bool // a list, of which a line is the least that is shown
 }{
-	{"title", func(it *feed.Item) string { return html.Plain(it.Title) }},
-	{"authors", authors},
-	{"published", func(it *feed.Item) string { return it.Published.Raw }},
-	{"url", func(it *feed.Item) string { return it.URL }},
-	{"text", Body},
-	{"categories", func(it *feed.Item) string {
+	{name: "title", of: func(it *feed.Item) string { return html.Plain(it.Title) }},
+	{name: "authors", of: authors},
+	{name: "published", of: func(it *feed.Item) string { return it.Published.Raw }},
+	{name: "url", of: func(it *feed.Item) string { return it.URL }},
+	{name: "text", of: Body},
+	{name: "summary", of: func(it *feed.Item) string {
+		if it.Content.Value == "" {
+			return "" // it is the text
+		}
+		return html.Plain(it.Summary)
+	}},
+	{name: "links", lines: true, of: func(it *feed.Item) string {
+		links, _ := html.References(bodyOf(it))
+		return strings.Join(links, "\n")
+	}},
+	{name: "pictures", lines: true, of: func(it *feed.Item) string {
+		_, pictures := html.References(bodyOf(it))
+		return strings.Join(pictures, "\n")
+	}},
+	{name: "categories", of: func(it *feed.Item) string {
 		var list []string
 		for _, c := range it.Categories {
 			list = append(list, cmp.Or(c.Label, c.Term))
@@ -53,7 +81,7 @@ var fields = []struct {
 		slices.Sort(list) // their order says nothing
 		return strings.Join(list, ", ")
 	}},
-	{"files", func(it *feed.Item) string {
+	{name: "files", lines: true, of: func(it *feed.Item) string {
 		var list []string
 		for _, e := range it.Enclosures {
 			list = append(list, e.URL)

@@ -38,6 +38,23 @@ func TestCompare(t *testing.T) {
 	}
 }
 
+// Where links lead and which pictures there are is told beside the text, in whole
+// addresses; a summary that is not the text, too.
+func TestCompareLinks(t *testing.T) {
+	old := item("T", `<p>See <a href="https://b.example/1">here</a><img src="https://a.example/camp.jpg"></p>`)
+	now := item("T", `<p>See <a href="https://b.example/2">here</a><img src="https://a.example/gate.jpg"></p>`)
+	now.Summary.Value = "In short"
+	got := versions.Compare(old, now)
+	want := []versions.Field{
+		{"summary", []html.Change{{Op: html.Insert, Text: "In short"}}},
+		{"links", []html.Change{{Op: html.Delete, Text: "https://b.example/1"}, {Op: html.Insert, Text: "https://b.example/2"}}},
+		{"pictures", []html.Change{{Op: html.Delete, Text: "https://a.example/camp.jpg"}, {Op: html.Insert, Text: "https://a.example/gate.jpg"}}},
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+}
+
 // An item without content is read by its summary.
 func TestBody(t *testing.T) {
 	it := item("", "")

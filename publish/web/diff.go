@@ -110,7 +110,8 @@ const maxDiff = 200 << 10
 
 // fieldTitles name fields for people.
 var fieldTitles = map[string]string{
-	"title": "Title", "authors": "Authors", "published": "Date of publication", "url": "Address", "text": "Text", "categories": "Categories", "files": "Files",
+	"title": "Title", "authors": "Authors", "published": "Date of publication", "url": "Address", "text": "Text", "summary": "Summary",
+	"links": "Links", "pictures": "Pictures", "categories": "Categories", "files": "Files",
 }
 
 // diff serves /items/{id}/diff?from=1&to=2, as a page and as JSON.
