@@ -72,3 +72,6 @@ func Pages(t *testing.T, path, bucket string) map[string][2]int64 {
 	}
 	return out
 }
+
+// SyncCatalog has each commit of the catalog synced.
+func SyncCatalog(s *Store) { s.unanchored = true }
