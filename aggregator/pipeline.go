@@ -73,7 +73,9 @@ func (a *Aggregator) poll(ctx context.Context, l store.Lease) (Summary, error) {
 	}
 	next, changed := learn(src, in.head, decision)
 	if decision.Move != nil {
-		note, err := a.mergeInto(ctx, &next, &decision.State)
+		moved, state := next, decision.State
+		note, err := a.mergeInto(ctx, &moved, &state)
+		next, decision.State = moved, state
 		if err != nil {
 			return Summary{}, errors.Join(err, a.archive.Release(context.WithoutCancel(ctx), l))
 		}
@@ -83,10 +85,12 @@ func (a *Aggregator) poll(ctx context.Context, l store.Lease) (Summary, error) {
 	}
 	result := store.PollResult{State: decision.State, Seen: in.seen}
 	if changed {
-		result.Source = &next
+		learned := next
+		result.Source = &learned
 	}
 	if in.batch.Document != nil {
-		result.Batch = &in.batch
+		batch := in.batch
+		result.Batch = &batch
 	}
 	// What was fetched is committed even if the round is being ended meanwhile.
 	outcomes, err := a.archive.Finish(context.WithoutCancel(ctx), l, result)

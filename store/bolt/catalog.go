@@ -78,7 +78,7 @@ func decodeCounts(b []byte) (c counts) {
 type known struct {
 	num    uint32
 	source store.Source
-	state  store.PollState
+	state  *store.PollState // what it points to does not change
 	items  int64
 
 	fence uint64 // of the lease; 0: none. Guarded by Store.mu.
@@ -87,6 +87,9 @@ type known struct {
 	// what it points to does not change.
 	later *store.PollState
 }
+
+// noState is that of a source that was never polled.
+var noState = &store.PollState{}
 
 // catalogTx is a write transaction of the catalog with what was changed of the
 // part of it that is held in memory.
@@ -106,6 +109,7 @@ type catalogTx struct {
 	late      map[feed.SourceID]*store.PollState
 	overtaken map[feed.SourceID]bool
 	changes   uint64          // how often a source was set
+	encoded   []byte          // room for rows: those before are part of it until the end
 	tiles     map[tile][]byte // rows of the tree that grew
 	aside     *aside          // nil: all rows are written here; else those of asideBuckets go there
 	gaps      bool            // the log lacks records: see gaps.go
@@ -233,7 +237,7 @@ func (c *catalogTx) editSource(id feed.SourceID) *known {
 	if s := c.sources[id]; s != nil {
 		return s
 	}
-	s := &known{}
+	s := &known{state: noState}
 	if old := c.mem.sources[id]; old != nil {
 		s.num, s.source, s.state, s.items = old.num, old.source, old.state, old.items // the lease stays with old
 	}
@@ -274,10 +278,11 @@ func (c *catalogTx) setSource(src store.Source, state *store.PollState) error {
 	}
 	s.source = src
 	if state != nil {
-		s.state = copyState(*state)
+		kept := copyState(*state)
+		s.state = &kept
 	}
 	if src.Removed {
-		s.state = store.PollState{}
+		s.state = noState
 	}
 	c.overtake(src.ID, state != nil || src.Removed)
 	v, err := json.Marshal(storedSource{s.num, src})
@@ -295,7 +300,8 @@ func (c *catalogTx) setSource(src store.Source, state *store.PollState) error {
 
 func (c *catalogTx) setState(id feed.SourceID, state store.PollState) error {
 	s := c.editSource(id)
-	s.state = copyState(state)
+	kept := copyState(state)
+	s.state = &kept
 	c.overtake(id, true)
 	return c.putState(id, s)
 }
@@ -308,7 +314,7 @@ func (c *catalogTx) overtake(id feed.SourceID, newer bool) {
 }
 
 func (c *catalogTx) putState(id feed.SourceID, s *known) error {
-	return c.b[bState].Put([]byte(id), encodeState(&s.state))
+	return c.b[bState].Put([]byte(id), c.encodeState(s.state))
 }
 
 // topic is a topic's number; a new one gets the next.

@@ -185,6 +185,13 @@ func (s *Store) Finish(ctx context.Context, l store.Lease, r store.PollResult) (
 	if r.Batch == nil && r.Source == nil {
 		return nil, s.finishLate(&l, &r.State)
 	}
+	return s.finishWith(ctx, l, r)
+}
+
+// finishWith is Finish of a poll that brought something. What it is given has to stay in
+// memory, unlike that of the many others.
+func (s *Store) finishWith(ctx context.Context, l store.Lease, r store.PollResult) ([]store.Outcome, error) {
+	id := l.Source.ID
 	if err := s.holds(&l); err != nil {
 		return nil, err
 	}

@@ -16,7 +16,7 @@ import (
 // made once more (CONFORMANCE F-12); a poll that brought something is stored with
 // what it brought, and Finish waits for it.
 const (
-	saveAfter = time.Second
+	saveAfter = 5 * time.Second
 	saveAgain = 10 * time.Second // after a failure
 	saveAt    = 2000             // states that are not kept waiting longer
 )
@@ -43,7 +43,7 @@ func (k *known) now() *store.PollState {
 	if k.later != nil {
 		return k.later
 	}
-	return &k.state
+	return k.state
 }
 
 // finishLate ends a lease with a state and nothing else.
@@ -101,7 +101,7 @@ func (s *Store) putLate(c *catalogTx) (bool, error) {
 	s.mu.RUnlock()
 	for _, id := range slices.Sorted(maps.Keys(c.late)) { // in the order of the pages
 		k := c.editSource(id)
-		k.state = *c.late[id]
+		k.state = c.late[id]
 		if err := c.putState(id, k); err != nil {
 			return false, err
 		}

@@ -218,11 +218,13 @@ func loadMemory(db *bbolt.DB) (*memory, error) {
 			if err := json.Unmarshal(v, &row); err != nil {
 				return damaged(fmt.Sprintf("catalog: source %q", k), err)
 			}
-			s := &known{num: row.Num, source: row.Source}
+			s := &known{num: row.Num, source: row.Source, state: noState}
 			if b := c.b[bState].Get(k); b != nil {
-				if s.state, err = decodeState(b); err != nil {
+				state, err := decodeState(b)
+				if err != nil {
 					return damaged(fmt.Sprintf("catalog: state of %q", k), err)
 				}
+				s.state = &state
 			}
 			if b := c.b[bCounts].Get(num4(row.Num)); len(b) == 8 {
 				s.items = int64(binary.BigEndian.Uint64(b))

@@ -44,10 +44,24 @@ func stateFields(c *coder, s *store.PollState) {
 	}
 }
 
-func encodeState(s *store.PollState) []byte {
-	c := coder{out: append(make([]byte, 0, 640), stateMessage)}
+func encodeState(s *store.PollState) []byte { return appendState(nil, s) }
+
+func appendState(dst []byte, s *store.PollState) []byte {
+	c := coder{out: append(dst, stateMessage)}
 	stateFields(&c, s)
 	return c.out
+}
+
+// encodeState is encodeState in the transaction's own room: a round without news brings a
+// thousand states.
+func (c *catalogTx) encodeState(s *store.PollState) []byte {
+	const room, most = 16 << 10, 1 << 10 // most states are far shorter
+	if cap(c.encoded)-len(c.encoded) < most {
+		c.encoded = make([]byte, 0, room)
+	}
+	n := len(c.encoded)
+	c.encoded = appendState(c.encoded, s)
+	return c.encoded[n:len(c.encoded):len(c.encoded)]
 }
 
 func decodeState(b []byte) (s store.PollState, err error) {

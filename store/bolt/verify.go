@@ -180,7 +180,7 @@ func (s *Store) snapshot(f func(c *catalogTx) error) error {
 			if err := json.Unmarshal(v, &row); err != nil {
 				return damaged(fmt.Sprintf("catalog: source %q", k), err)
 			}
-			mem.sources[feed.SourceID(k)] = &known{num: row.Num, source: row.Source}
+			mem.sources[feed.SourceID(k)] = &known{num: row.Num, source: row.Source, state: noState}
 			mem.names[row.Num] = feed.SourceID(k)
 			return nil
 		})
