@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -47,11 +48,7 @@ func takeLock(ctx context.Context, dir, command string, readOnly bool, wait time
 		if err == nil {
 			break
 		}
-		who := "another process"
-		if b, rerr := io.ReadAll(io.NewSectionReader(f, 0, 200)); rerr == nil && strings.TrimSpace(string(b)) != "" {
-			pid, cmd, _ := strings.Cut(strings.TrimSpace(string(b)), " ")
-			who = fmt.Sprintf("%s (pid %s)", cmd, pid)
-		}
+		who := holder(f)
 		if !errors.Is(err, syscall.EWOULDBLOCK) || !time.Now().Before(deadline) {
 			_ = f.Close()
 			if errors.Is(err, syscall.EWOULDBLOCK) {
@@ -80,6 +77,18 @@ func takeLock(ctx context.Context, dir, command string, readOnly bool, wait time
 		_, _ = f.WriteAt(fmt.Appendf(nil, "%d %s\n", os.Getpid(), command), 0)
 	}
 	return l, nil
+}
+
+// holder says who has an archive, as far as is known: the text is the last writer's, which
+// may be gone, and somebody reads.
+func holder(f *os.File) string {
+	b, err := io.ReadAll(io.NewSectionReader(f, 0, 200))
+	number, command, _ := strings.Cut(strings.TrimSpace(string(b)), " ")
+	pid, nerr := strconv.Atoi(number)
+	if err != nil || nerr != nil || errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
+		return "another process"
+	}
+	return fmt.Sprintf("%s (pid %d)", command, pid)
 }
 
 // removed reports whether an open file is not the one at path any more.

@@ -2,8 +2,11 @@ package bolt
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -61,6 +64,32 @@ func TestReadingLeavesTheMarkOfDamage(t *testing.T) {
 		}
 		if _, err := os.Stat(mark); (err == nil) != readOnly {
 			t.Errorf("opened for reading: %v; the mark: %v", readOnly, err)
+		}
+	}
+}
+
+// Who finds the archive being read is not told that a writer has it that is long gone.
+func TestBusyByAReader(t *testing.T) {
+	s, _ := closing(t)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	r, err := Open(t.Context(), s.dir, Options{ReadOnly: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	for text, named := range map[string]bool{
+		fmt.Sprintf("%d chancery serve\n", os.Getpid()): true,
+		"2147483646 chancery serve\n":                   false, // no system has so many
+		"":                                              false,
+	} {
+		if err := os.WriteFile(filepath.Join(s.dir, "lock"), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		_, err := Open(t.Context(), s.dir, Options{})
+		if !errors.Is(err, store.ErrBusy) || strings.Contains(err.Error(), "chancery serve") != named {
+			t.Errorf("lock %q: %v", text, err)
 		}
 	}
 }
