@@ -141,7 +141,7 @@ func Open(ctx context.Context, dir string, o Options) (_ *Store, err error) {
 			}
 			return nil, fmt.Errorf("%s: no archive: %w", dir, store.ErrNotFound)
 		}
-	} else if err := os.MkdirAll(dir, 0o755); err != nil {
+	} else if err := makeDir(dir); err != nil {
 		return nil, system(err)
 	}
 	if s.lock, err = takeLock(ctx, dir, o.Command, o.ReadOnly, o.Wait, o.Waiting); err != nil {

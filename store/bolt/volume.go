@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -82,7 +83,7 @@ func openVolumeDB(path string, readOnly bool) (*bbolt.DB, error) {
 // createVolume makes an empty volume, whole or not at all.
 func createVolume(dir string, number uint32, first uint64, archive [16]byte) (*volume, error) {
 	path := volumePath(dir, number)
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+	if err := makeDir(filepath.Dir(path)); err != nil {
 		return nil, system(err)
 	}
 	tmp := path + ".tmp"
@@ -126,6 +127,22 @@ func intoPlace(tmp, path string) error {
 		return err
 	}
 	return syncDir(filepath.Dir(path))
+}
+
+// makeDir makes a directory, and those above it, to stay.
+func makeDir(dir string) error {
+	if _, err := os.Stat(dir); err == nil || !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	parent := filepath.Dir(dir)
+	if err := makeDir(parent); err != nil {
+		return err
+	}
+	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	_ = syncDir(parent) // one that may be written and not read cannot be synced
+	return nil
 }
 
 func syncDir(dir string) error {
