@@ -207,7 +207,7 @@ func defaultConfig() *Config {
 		Archive: archiveConfig{
 			VolumeSize:      1 << 30,
 			ItemsPerDay:     100_000, // no honest source comes near, backfills included
-			RevisionsPerDay: 1000,    // an import of saved documents brings all of an item's at once
+			RevisionsPerDay: 100,     // one in a quarter of an hour, all day
 		},
 		Search:  index.DefaultConfig(),
 		Publish: publish.DefaultConfig(),

@@ -24,6 +24,7 @@ type arrival struct {
 	newDoc bool      // that is still to be written
 	later  []pending // what is written after it
 	found  []found   // parts of the document that name an item for the first time
+	held   bool      // the draft at hand is a version too many: it is not kept now
 
 	line lineage // of what comes from an export
 }
@@ -37,7 +38,7 @@ func (t *txn) take(in *intake, at time.Time) ([]store.Outcome, error) {
 	if src == nil {
 		return nil, fmt.Errorf("source %q: %w", in.source, store.ErrNotFound)
 	}
-	in.created = 0
+	in.created, in.held = 0, false
 	a := &arrival{txn: t, in: in, num: src.num, at: at}
 	if err := a.begin(); err != nil {
 		return nil, err
@@ -136,7 +137,7 @@ func (a *arrival) draft(i int, relink feed.ItemID) (store.Outcome, error) {
 			return o, err
 		}
 	}
-	if d.Part < 0 {
+	if d.Part < 0 || a.held { // its bytes are new the next time, too
 		return o, nil
 	}
 	digest := a.in.rawPlan.digests[d.Part]

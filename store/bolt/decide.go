@@ -11,6 +11,7 @@ import (
 
 // decide says what draft i is and makes its record, nil if there is none.
 func (a *arrival) decide(i int, sg sighting) (*pending, store.Outcome, error) {
+	a.held = false
 	d := &a.in.batch.Drafts[i]
 	var keys []store.Key // that are new
 	for _, k := range a.keysOf(i) {
@@ -28,7 +29,8 @@ func (a *arrival) decide(i int, sg sighting) (*pending, store.Outcome, error) {
 		return p, same, err
 	}
 	if !sg.id.IsZero() && !a.in.batch.Reparsed && a.line.past(d) == nil {
-		if stop, err := a.tooManyRevisions(&sg, a.at); err != nil || stop {
+		if a.held, err = a.tooManyRevisions(&sg, a.in.batch.From, a.at); err != nil || a.held {
+			a.in.held = a.in.held || a.held
 			return nil, same, err
 		}
 	}

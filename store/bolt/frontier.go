@@ -232,17 +232,21 @@ func (s *Store) finishWith(ctx context.Context, l store.Lease, r store.PollResul
 			}
 			t.dirty = true
 			t.ended[id] = true
-			if t.next == n {
-				return t.setState(id, r.State)
+			state := r.State
+			if in.held { // the document is to be read again, also when it is what it was
+				state.ETag, state.LastModified, state.BodyHash = "", "", ""
 			}
-			p, err := t.jsonRecord(header{kind: store.KindPoll, time: nanos(at), source: id}, pollBody{State: r.State})
+			if t.next == n {
+				return t.setState(id, state)
+			}
+			p, err := t.jsonRecord(header{kind: store.KindPoll, time: nanos(at), source: id}, pollBody{State: state})
 			if err != nil {
 				return err
 			}
 			if err := t.emit(p); err != nil {
 				return err
 			}
-			return t.setState(id, r.State) // JSON has not each byte of a validator that is no text
+			return t.setState(id, state) // JSON has not each byte of a validator that is no text
 		},
 	})
 	if err != nil {

@@ -22,6 +22,7 @@ type intake struct {
 	content feed.Digest // of raw
 	volume  uint32      // for whose dictionary all was packed
 	created int         // items that it has made so far; the writer's
+	held    bool        // a version was one too many for a day; the writer's
 }
 
 // ready is the body of a draft, packed; pack is nil when the draft seemed to

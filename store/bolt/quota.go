@@ -62,9 +62,10 @@ func (t *txn) countItem(num uint32, source feed.SourceID, at time.Time) error {
 }
 
 // tooManyRevisions reports whether an item had its quota of revisions in the last 24 hours.
-func (t *txn) tooManyRevisions(sg *sighting, at time.Time) (bool, error) {
+// What is imported from a file brings those of years at once, and an operator wants them.
+func (t *txn) tooManyRevisions(sg *sighting, from string, at time.Time) (bool, error) {
 	limit := int(t.s.revisionsPerDay.Load())
-	if limit <= 0 || int(sg.row.revisions) <= limit {
+	if limit <= 0 || from != "" || int(sg.row.revisions) <= limit {
 		return false, nil
 	}
 	seqs := t.revisions(sg.id, &sg.row)
