@@ -205,7 +205,7 @@ func headOf(catalog string, tx *bbolt.Tx) (head [pageHeader + metaSize]byte, err
 			return head, err
 		}
 	}
-	return head, damaged(catalog, fmt.Errorf("it has no head of transaction %d", tx.ID()))
+	return head, damaged(part(catalog), fmt.Errorf("it has no head of transaction %d", tx.ID()))
 }
 
 // dropAnchor gives the catalog its anchor, if it has none yet; what was committed before is

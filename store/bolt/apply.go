@@ -80,7 +80,7 @@ func (c *catalogTx) sourceOf(h *header) (*known, error) {
 		return c.stub(h.source)
 	}
 	if s == nil {
-		return nil, damaged("log", fmt.Errorf("record %d names source %q, which no record has made", h.seq, h.source))
+		return nil, damaged(part("log"), fmt.Errorf("record %d names source %q, which no record has made", h.seq, h.source))
 	}
 	return s, nil
 }
@@ -198,7 +198,7 @@ func (c *catalogTx) applyRaw(h *header) error {
 	}
 	for _, i := range h.inline {
 		if i >= len(h.parts) {
-			return damaged("log", fmt.Errorf("record %d has no part %d", h.seq, i))
+			return damaged(part("log"), fmt.Errorf("record %d has no part %d", h.seq, i))
 		}
 		if err := c.addPart(s.num, h.parts[i], h.seq, feed.ItemID{}); err != nil {
 			return err
@@ -206,7 +206,7 @@ func (c *catalogTx) applyRaw(h *header) error {
 	}
 	for _, f := range h.found {
 		if f.part >= len(h.parts) {
-			return damaged("log", fmt.Errorf("record %d has no part %d", h.seq, f.part))
+			return damaged(part("log"), fmt.Errorf("record %d has no part %d", h.seq, f.part))
 		}
 		if len(c.there([]feed.ItemID{f.item})) == 0 {
 			continue

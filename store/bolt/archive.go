@@ -129,7 +129,7 @@ func (s *Store) itemAt(v *volume, h *header, f framed) (feed.Item, error) {
 	}
 	b, err := decodeBody(plain)
 	if err != nil {
-		return it, damaged(v.where(h.seq), err)
+		return it, damaged(v.at(h.seq), err)
 	}
 	it.Native, it.Method, it.Entry = b.native, b.method, b.entry
 	it.Bytes = h.bytesOr(it.Bytes)

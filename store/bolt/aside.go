@@ -214,7 +214,7 @@ func (r *seenItems) next() (k, v []byte, err error) {
 func seenAt(v []byte, at int64) ([]byte, error) {
 	r, err := decodeRow(v)
 	if err != nil {
-		return nil, damaged("catalog made anew", err)
+		return nil, damaged(part("catalog made anew"), err)
 	}
 	if r.lastSeen >= at {
 		return v, nil

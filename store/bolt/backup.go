@@ -108,7 +108,7 @@ func (b *backup) ledger(s *Store) error {
 	if led == nil {
 		return nil
 	}
-	return view(led, "ledger", func(tx *bbolt.Tx) error { return b.file("ledger.bolt", tx) })
+	return view(led, part("ledger"), func(tx *bbolt.Tx) error { return b.file("ledger.bolt", tx) })
 }
 
 // file copies a database as a transaction sees it.
@@ -163,7 +163,7 @@ func (v *volume) checkAll() error {
 	return v.view(func(tx *bbolt.Tx) error {
 		return tx.Bucket(bucketLog).ForEach(func(k, b []byte) error {
 			if _, err := unframe(getSeq(k), b); err != nil {
-				return damaged(v.where(getSeq(k)), err)
+				return damaged(v.at(getSeq(k)), err)
 			}
 			return nil
 		})
@@ -215,7 +215,7 @@ func Restore(ctx context.Context, r io.Reader, dir string) (rep store.Report, er
 		return rep, err
 	}
 	if len(rep.Faults) > 0 {
-		return rep, damaged("backup", errors.New(rep.Faults[0]))
+		return rep, damaged(part("backup"), errors.New(rep.Faults[0]))
 	}
 	if err := os.Remove(filepath.Join(tmp, "lock")); err != nil {
 		return rep, err
@@ -241,14 +241,14 @@ func unpackBackup(ctx context.Context, r io.Reader, dir string) error {
 			if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 				err = errors.New("it ends before its manifest")
 			}
-			return damaged("backup", err)
+			return damaged(part("backup"), err)
 		}
 		if h.Name == manifestName {
 			break
 		}
 		ok, _ := path.Match("archive/v[0-9][0-9][0-9][0-9][0-9][0-9].bolt", h.Name)
 		if !ok && h.Name != "ledger.bolt" || strings.Contains(h.Name, "..") || h.Typeflag != tar.TypeReg {
-			return damaged("backup", fmt.Errorf("it has a file %q", h.Name))
+			return damaged(part("backup"), fmt.Errorf("it has a file %q", h.Name))
 		}
 		mode := os.FileMode(0o644)
 		if h.Name == "ledger.bolt" { // it has secrets
@@ -265,7 +265,7 @@ func unpackBackup(ctx context.Context, r io.Reader, dir string) error {
 		}
 		if err = errors.Join(err, f.Close()); err != nil {
 			if errors.Is(err, io.ErrUnexpectedEOF) {
-				return damaged("backup", fmt.Errorf("it is cut short in %s", h.Name))
+				return damaged(part("backup"), fmt.Errorf("it is cut short in %s", h.Name))
 			}
 			return system(err)
 		}
@@ -273,18 +273,18 @@ func unpackBackup(ctx context.Context, r io.Reader, dir string) error {
 	}
 	var m manifest
 	if err := json.NewDecoder(io.LimitReader(in, maxManifest)).Decode(&m); err != nil {
-		return damaged("backup: manifest", err)
+		return damaged(part("backup: manifest"), err)
 	}
 	if m.Format > Format {
 		return fmt.Errorf("backup: %w: %d, this program knows %d", store.ErrNewer, m.Format, Format)
 	}
 	for name, want := range m.Files {
 		if sums[name] != want {
-			return damaged("backup", fmt.Errorf("%s is not what was copied", name))
+			return damaged(part("backup"), fmt.Errorf("%s is not what was copied", name))
 		}
 	}
 	if len(sums) != len(m.Files) {
-		return damaged("backup", errors.New("it has files that the manifest does not name"))
+		return damaged(part("backup"), errors.New("it has files that the manifest does not name"))
 	}
 	return nil
 }

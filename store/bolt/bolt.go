@@ -217,7 +217,7 @@ func unmake(dir string) {
 func lostVolumes(dir string) error {
 	for _, name := range []string{"catalog.bolt", "ledger.bolt"} {
 		if _, err := os.Stat(filepath.Join(dir, name)); err == nil {
-			return damaged(volumePath(dir, 1), fmt.Errorf("volumes are missing: put them back, or restore a backup elsewhere; to begin anew, move %s away", dir))
+			return damaged(inVolume(volumePath(dir, 1)), fmt.Errorf("volumes are missing: put them back, or restore a backup elsewhere; to begin anew, move %s away", dir))
 		}
 	}
 	return nil
@@ -225,7 +225,7 @@ func lostVolumes(dir string) error {
 
 func (s *Store) openLedger() (err error) {
 	path := s.ledgerPath()
-	defer guard(path, &err)()
+	defer guard(part(path), &err)()
 	if _, serr := os.Stat(path); s.opts.ReadOnly && serr != nil {
 		return nil
 	}
@@ -340,7 +340,7 @@ func (s *Store) volume(seq uint64) (*volume, error) {
 		i--
 	}
 	if i < 0 {
-		return nil, damaged("log", fmt.Errorf("no volume has record %d", seq))
+		return nil, damaged(part("log"), fmt.Errorf("no volume has record %d", seq))
 	}
 	return s.vols[i], nil
 }
@@ -358,7 +358,7 @@ func (s *Store) viewCatalog(f func(c *catalogTx) error) error {
 
 // catalog is [Store.viewCatalog] for who holds s.mu, or is the writer, for which Close waits.
 func (s *Store) catalog(f func(c *catalogTx) error) error {
-	return view(s.cat, "catalog", func(tx *bbolt.Tx) error {
+	return view(s.cat, part("catalog"), func(tx *bbolt.Tx) error {
 		c, err := newCatalogTx(tx, s.mem)
 		if err != nil {
 			return err

@@ -135,7 +135,7 @@ func newCatalogTx(tx *bbolt.Tx, mem *memory) (*catalogTx, error) {
 	for i, name := range catalogBuckets {
 		b := tx.Bucket(name)
 		if b == nil {
-			return nil, damaged("catalog", fmt.Errorf("bucket %s is missing", name))
+			return nil, damaged(part("catalog"), fmt.Errorf("bucket %s is missing", name))
 		}
 		if tx.Writable() && inOrder[i] {
 			b.FillPercent = 0.9
@@ -352,7 +352,7 @@ func (c *catalogTx) row(id feed.ItemID) (row, bool, error) {
 	}
 	r, err := decodeRow(v)
 	if err != nil {
-		return r, false, damaged("catalog: item "+id.String(), err)
+		return r, false, damaged(part("catalog: item "+id.String()), err)
 	}
 	if r.story.IsZero() {
 		r.story = id
@@ -364,7 +364,7 @@ func (c *catalogTx) row(id feed.ItemID) (row, bool, error) {
 func (c *catalogTx) mustRow(id feed.ItemID) (row, error) {
 	r, ok, err := c.row(id)
 	if err == nil && !ok {
-		err = damaged("catalog", fmt.Errorf("item %v is missing", id))
+		err = damaged(part("catalog"), fmt.Errorf("item %v is missing", id))
 	}
 	return r, err
 }

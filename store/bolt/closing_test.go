@@ -170,7 +170,7 @@ func TestCloseWhileContentIsRemoved(t *testing.T) {
 // pendingIn counts the decisions whose content is still to be removed.
 func pendingIn(t *testing.T, s *Store) (n int) {
 	t.Helper()
-	err := view(s.cat, "catalog", func(tx *bbolt.Tx) error {
+	err := view(s.cat, part("catalog"), func(tx *bbolt.Tx) error {
 		n = tx.Bucket(catalogBuckets[bPending]).Stats().KeyN
 		return nil
 	})

@@ -191,7 +191,7 @@ func (v *volume) compacted() (seq uint64, err error) {
 
 // begin makes the new file's buckets, with all but the records.
 func (r *rewriting) begin(last uint64) (err error) {
-	defer guard(r.path, &err)()
+	defer guard(part(r.path), &err)()
 	r.end = r.v.first - 1
 	return r.v.view(func(tx *bbolt.Tx) error {
 		return system(r.db.Update(func(w *bbolt.Tx) error {
@@ -236,7 +236,7 @@ func (r *rewriting) begin(last uint64) (err error) {
 
 // copyTo copies records up to and with one, as change gives them.
 func (r *rewriting) copyTo(to uint64, change func(seq uint64, b []byte) ([]byte, error)) (err error) {
-	defer guard(r.path, &err)()
+	defer guard(part(r.path), &err)()
 	return system(r.db.Update(func(tx *bbolt.Tx) error {
 		b := tx.Bucket(bucketLog)
 		b.FillPercent = 1.0
@@ -266,21 +266,21 @@ func (r *rewriting) copyTo(to uint64, change func(seq uint64, b []byte) ([]byte,
 func (r *rewriting) repack(seq uint64, b []byte) ([]byte, error) {
 	f, err := unframe(seq, b)
 	if err != nil {
-		return nil, damaged(r.v.where(seq), err)
+		return nil, damaged(r.v.at(seq), err)
 	}
 	if f.pack == nil {
 		return b, nil
 	}
 	h, err := decodeHeader(seq, f.kind, f.head)
 	if err != nil {
-		return nil, damaged(r.v.where(seq), err)
+		return nil, damaged(r.v.at(seq), err)
 	}
 	plain, err := r.v.plain(seq, f)
 	if err != nil {
 		return nil, err
 	}
 	if contentDigest(f.pack.salt, plain) != h.content {
-		return nil, damaged(r.v.where(seq), errors.New("the body is not the one that was recorded"))
+		return nil, damaged(r.v.at(seq), errors.New("the body is not the one that was recorded"))
 	}
 	base := func(at uint64) ([]byte, error) {
 		_, bf, err := r.v.read(at)
@@ -366,7 +366,7 @@ func (v *volume) replace(tmp string, readOnly bool) error {
 	if err != nil {
 		return err
 	}
-	if err := view(db, tmp, v.loadDicts); err != nil {
+	if err := view(db, part(tmp), v.loadDicts); err != nil {
 		_ = db.Close()
 		return err
 	}
@@ -543,7 +543,7 @@ func (s *Store) compactLedger() error {
 // smaller; it gives the new one, open, or nil if the old one stays. An error with a new
 // one says that a power failure could still bring the old one back, which is as good.
 func compactDB(from *bbolt.DB, path, tmp string, open func(path string) (*bbolt.DB, error)) (_ *bbolt.DB, err error) {
-	defer guard(path, &err)()
+	defer guard(part(path), &err)()
 	_ = os.Remove(tmp)
 	to, err := open(tmp)
 	if err != nil {

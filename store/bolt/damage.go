@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"go.etcd.io/bbolt"
 	"golang.org/x/mod/sumdb/tlog"
@@ -33,7 +32,7 @@ func (s *Store) noteDamage(err error) {
 	if !errors.Is(err, store.ErrCorrupt) {
 		return
 	}
-	ofLog := s.ofLog(err)
+	ofLog := ofVolume(err)
 	told := err
 	if ofLog {
 		told = partial{err}
@@ -57,16 +56,11 @@ func (s *Store) noteDamage(err error) {
 // passing is for whoever can go on without a record: the error of one that cannot be
 // read is noted and is none.
 func (s *Store) passing(err error) error {
-	if errors.Is(err, store.ErrCorrupt) && s.ofLog(err) {
+	if ofVolume(err) {
 		s.noteDamage(err)
 		return nil
 	}
 	return err
-}
-
-// ofLog reports whether an error is of a volume. A catalog made anew would not mend it.
-func (s *Store) ofLog(err error) bool {
-	return strings.Contains(err.Error(), filepath.Join(s.dir, "archive")+string(filepath.Separator))
 }
 
 // passOver leaves a record out of a catalog, because it cannot be read, or what it builds
@@ -120,7 +114,7 @@ func (c *catalogTx) whole() error {
 	if n == 0 {
 		return nil
 	}
-	return partial{damaged("log", fmt.Errorf("record %d cannot be read, and %d in all: no head of the tree is true until the volume is put back from a backup", least, n))}
+	return partial{damaged(part("log"), fmt.Errorf("record %d cannot be read, and %d in all: no head of the tree is true until the volume is put back from a backup", least, n))}
 }
 
 // mended reports whether records that were lost can be read again.
@@ -160,7 +154,7 @@ func (s *Store) checkFaults(ctx context.Context, faults []error, half bool) erro
 		// The newer head of the file is the damaged one: the older lacks the last commit,
 		// which the catalog has seen.
 		if last, err := live.last(); err == nil && live.sealedAs().records == 0 && old.end > last {
-			*fault = damaged(live.path, fmt.Errorf("one of its heads cannot be used, and the other ends with record %d of %d", last, old.end))
+			*fault = damaged(inVolume(live.path), fmt.Errorf("one of its heads cannot be used, and the other ends with record %d of %d", last, old.end))
 		}
 	}
 	for i, fault := range faults {
@@ -189,7 +183,7 @@ func (s *Store) rescueAt(ctx context.Context, i int, fault error, old *oldCatalo
 		case r.archive == [16]byte{}:
 			r.archive = other.archive
 		case r.archive != other.archive:
-			return damaged(v.path, errors.New("belongs to another archive"))
+			return damaged(inVolume(v.path), errors.New("belongs to another archive"))
 		}
 	}
 	if r.archive == [16]byte{} {
@@ -241,7 +235,7 @@ func (s *Store) describeCarved(i int, r *rescue, fault error) (err error) {
 		if f := getUint(meta[string(keyFormat)]); f > Format {
 			err = fmt.Errorf("%s: %w: %d, this program knows %d", v.path, store.ErrNewer, f, Format)
 		} else if n := getUint(meta[string(keyNumber)]); n != uint64(v.number) {
-			err = damaged(v.path, fmt.Errorf("says that it is volume %d", n))
+			err = damaged(inVolume(v.path), fmt.Errorf("says that it is volume %d", n))
 		} else {
 			v.seal, err = decodeSeal(meta[string(keySealed)])
 		}
@@ -369,7 +363,7 @@ func (s *Store) peek() (old oldCatalog) {
 	if err != nil {
 		return old
 	}
-	err = view(db, "catalog", func(tx *bbolt.Tx) error {
+	err = view(db, part("catalog"), func(tx *bbolt.Tx) error {
 		meta := tx.Bucket(bucketMeta)
 		if meta == nil || tx.Bucket(catalogBuckets[bTree]) == nil || getUint(meta.Get(keyFormat)) != catalogFormat ||
 			len(meta.Get(keyArchive)) != 16 || len(meta.Get(keyEnd)) != 8 {
@@ -397,7 +391,7 @@ func (o *oldCatalog) leaf(seq uint64) (h tlog.Hash, ok bool) {
 	if o.db == nil || seq > o.end {
 		return h, false
 	}
-	err := view(o.db, "catalog", func(tx *bbolt.Tx) error {
+	err := view(o.db, part("catalog"), func(tx *bbolt.Tx) error {
 		h, ok = leafIn(tx.Bucket(catalogBuckets[bTree]), seq)
 		return nil
 	})

@@ -49,7 +49,7 @@ func (c *catalogTx) applyEdit(h *header, e *editBody) error {
 	switch h.kind {
 	case store.KindSource:
 		if e.Source == nil {
-			return damaged("log", fmt.Errorf("record %d has no source", h.seq))
+			return damaged(part("log"), fmt.Errorf("record %d has no source", h.seq))
 		}
 		return c.setSource(*e.Source, e.State)
 	case store.KindTopics:

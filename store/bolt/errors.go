@@ -47,19 +47,11 @@ func isFull(err error) bool {
 	return false
 }
 
-// damaged is an error of the kind ErrCorrupt that names the place.
-func damaged(where string, err error) error {
-	if errors.Is(err, store.ErrCorrupt) {
-		return err
-	}
-	return fmt.Errorf("%w: %s: %w", store.ErrCorrupt, where, err)
-}
-
 // guard turns a panic of bbolt over a damaged page, or a fault in its mapping (a file
 // that is cut short, a sector that cannot be read), into store.ErrCorrupt. Everything
-// that touches a database has "defer guard(where, &err)()" at its beginning. A panic from
+// that touches a database has "defer guard(at, &err)()" at its beginning. A panic from
 // anywhere else goes on.
-func guard(where string, err *error) func() {
+func guard(at place, err *error) func() {
 	before := debug.SetPanicOnFault(true)
 	return func() {
 		debug.SetPanicOnFault(before)
@@ -70,7 +62,7 @@ func guard(where string, err *error) func() {
 		if _, fault := r.(interface{ Addr() uintptr }); !fault && !strings.Contains(string(debug.Stack()), "go.etcd.io/bbolt") {
 			panic(r)
 		}
-		*err = fmt.Errorf("%w: %s: %v", store.ErrCorrupt, where, r)
+		*err = damaged(at, fmt.Errorf("%v", r))
 	}
 }
 
@@ -93,7 +85,7 @@ func openDB(path string, mode os.FileMode, o *bbolt.Options) (db *bbolt.DB, err 
 			_ = file.Close()
 		}
 	}()
-	defer guard(path, &err)()
+	defer guard(part(path), &err)()
 	db, err = bbolt.Open(path, mode, o)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, system(err))
@@ -103,7 +95,10 @@ func openDB(path string, mode os.FileMode, o *bbolt.Options) (db *bbolt.DB, err 
 }
 
 // view runs f in a read transaction.
-func view(db *bbolt.DB, where string, f func(tx *bbolt.Tx) error) (err error) {
-	defer guard(where, &err)()
-	return system(db.View(f))
+func view(db *bbolt.DB, at place, f func(tx *bbolt.Tx) error) (err error) {
+	defer guard(at, &err)()
+	if err = system(db.View(f)); errors.Is(err, store.ErrCorrupt) {
+		return damaged(at, err)
+	}
+	return err
 }

@@ -75,3 +75,9 @@ func Pages(t *testing.T, path, bucket string) map[string][2]int64 {
 
 // SyncCatalog has each commit of the catalog synced.
 func SyncCatalog(s *Store) { s.unanchored = true }
+
+// Inspect looks at the structure of a volume's file.
+func Inspect(path string) error {
+	_, err := inspect(path)
+	return err
+}

@@ -37,7 +37,7 @@ func (s *Store) Follow(ctx context.Context, after store.Cursor, kinds store.Kind
 		for uint64(after) < end && len(f.out) < limit && f.bytes < followBytes && ctx.Err() == nil {
 			err := f.take(uint64(after) + 1)
 			switch {
-			case errors.Is(err, store.ErrCorrupt) && s.ofLog(err): // one that cannot be read must not stop all that come after it
+			case ofVolume(err): // one that cannot be read must not stop all that come after it
 				s.noteDamage(err)
 				passed = true
 			case err != nil:

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 
 	"go.etcd.io/bbolt"
 	"golang.org/x/mod/sumdb/tlog"
@@ -33,11 +32,12 @@ func (s *Store) healNoted() {
 // healFor writes a volume anew if an error says that it is damaged and it is, and reports
 // whether it did. It is the writer's.
 func (s *Store) healFor(err error) bool {
-	if s.opts.ReadOnly || !errors.Is(err, store.ErrCorrupt) || errors.Is(err, store.ErrLost) {
+	d := damageOf(err)
+	if s.opts.ReadOnly || d == nil || !d.Volume || errors.Is(err, store.ErrLost) {
 		return false
 	}
 	for i, v := range s.vols {
-		if !strings.Contains(err.Error(), v.path) {
+		if d.File != v.path {
 			continue
 		}
 		if v.heals >= mostHeals {
@@ -62,7 +62,7 @@ func (s *Store) heal(i int, fault error) (done bool, err error) {
 	live := i == len(s.vols)-1
 	var broken error // the catalog, too
 	r := &rescue{v: v, file: v.path, first: v.first, archive: v.archive, closed: true, leaf: func(seq uint64) (h tlog.Hash, ok bool) {
-		err := view(s.cat, "catalog", func(tx *bbolt.Tx) error { // the writer's own: also when the archive is being closed
+		err := view(s.cat, part("catalog"), func(tx *bbolt.Tx) error { // the writer's own: also when the archive is being closed
 			c, err := newCatalogTx(tx, nil)
 			if err == nil && seq <= c.end {
 				h, ok = c.leaf(seq)

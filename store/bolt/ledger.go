@@ -25,7 +25,7 @@ func (s *Store) viewLedger(ctx context.Context, f func(tx *bbolt.Tx) error) erro
 	if s.led == nil { // opened for reading, and there is none
 		return nil
 	}
-	return view(s.led, "ledger", f)
+	return view(s.led, part("ledger"), f)
 }
 
 // LedgerGet implements store.Ledger.
@@ -92,7 +92,7 @@ func (s *Store) LedgerWrite(ctx context.Context, writes []store.LedgerEntry) (er
 	if s.closed {
 		return store.ErrClosed
 	}
-	defer guard("ledger", &err)()
+	defer guard(part("ledger"), &err)()
 	return system(s.led.Update(func(tx *bbolt.Tx) error {
 		for _, w := range writes {
 			if !w.Create {

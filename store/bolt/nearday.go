@@ -179,7 +179,7 @@ func (t *txn) sketches(posts []nearPost) (*nearDay, error) {
 		var err error
 		p := &posts[i]
 		if p.record, p.source, err = rowPlace(rows.get(p.id[:])); err != nil {
-			return nil, damaged("catalog: item "+p.id.String(), err)
+			return nil, damaged(part("catalog: item "+p.id.String()), err)
 		}
 	}
 	slices.SortFunc(posts, func(a, b nearPost) int { return cmp.Compare(a.record, b.record) })
@@ -218,7 +218,7 @@ func (t *txn) loadSketches(d *nearDay, v *volume, posts []nearPost) error {
 				continue
 			}
 			if err != nil {
-				t.s.noteDamage(damaged(v.where(p.record), err))
+				t.s.noteDamage(damaged(v.at(p.record), err))
 			} else if s.Words > 0 {
 				d.add(p.id, p.source, &s)
 			}

@@ -112,21 +112,21 @@ func (p *pageFile) read(id uint64) (page, error) {
 	g := page{id: id, at: int64(id) * p.page}
 	b := make([]byte, p.page)
 	if _, err := p.f.ReadAt(b, g.at); err != nil {
-		return g, fmt.Errorf("page %d: %w", id, cutShort(err))
+		return g, onPage(id, "%w", cutShort(err))
 	}
 	n := binary.NativeEndian
 	g.flags, g.count = n.Uint16(b[8:]), int(n.Uint16(b[10:]))
 	over := int64(n.Uint32(b[12:]))
 	if n.Uint64(b) != id {
-		return g, fmt.Errorf("page %d: it says that it is page %d", id, n.Uint64(b))
+		return g, onPage(id, "it says that it is page %d", n.Uint64(b))
 	}
 	if over > 0 {
 		if int64(id)+over >= p.size/p.page || over*p.page > largestRun {
-			return g, fmt.Errorf("page %d: it says that it is %d pages long", id, over+1)
+			return g, onPage(id, "it says that it is %d pages long", over+1)
 		}
 		b = append(b, make([]byte, over*p.page)...)
 		if _, err := p.f.ReadAt(b[p.page:], g.at+p.page); err != nil {
-			return g, fmt.Errorf("page %d: %w", id, cutShort(err))
+			return g, onPage(id, "%w", cutShort(err))
 		}
 	}
 	g.data = b
@@ -194,7 +194,7 @@ func inspect(path string) (half bool, err error) {
 	}
 	defer p.close()
 	if err := (&inspection{p, map[uint64]bool{}}).all(); err != nil {
-		return p.half, damaged(path, err)
+		return p.half, damaged(inVolume(path), err)
 	}
 	return p.half, nil
 }
@@ -211,12 +211,12 @@ func (in *inspection) all() error {
 		return err
 	}
 	if root.flags != pageLeaf {
-		return fmt.Errorf("page %d: it is not the list of buckets", root.id)
+		return onPage(root.id, "it is not the list of buckets")
 	}
 	for i := range root.count {
 		e, ok := root.element(i)
 		if !ok || e.flags&elementBucket != 0 && len(e.value) < bucketHeader {
-			return fmt.Errorf("page %d: entry %d lies outside", root.id, i)
+			return onPage(root.id, "entry %d lies outside", i)
 		}
 		if e.flags&elementBucket == 0 {
 			continue
@@ -266,7 +266,7 @@ func (in *inspection) tree(root uint64, log bool) error {
 			break
 		}
 		if depth > 8 {
-			return fmt.Errorf("page %d: the tree does not end", id)
+			return onPage(id, "the tree does not end")
 		}
 		e, _ := g.element(g.count - 1)
 		id = e.child
@@ -286,7 +286,7 @@ func (in *inspection) level(id uint64, depth int, log bool) error {
 		return err
 	}
 	if (g.flags == pageLeaf) != (depth == 0) {
-		return fmt.Errorf("page %d: it is of another level", id)
+		return onPage(id, "it is of another level")
 	}
 	for i := range g.count {
 		if depth == 0 {
@@ -304,18 +304,18 @@ func (in *inspection) level(id uint64, depth int, log bool) error {
 // entries, the order of its keys.
 func (g *page) ordered(log bool) error {
 	if g.flags != pageBranch && g.flags != pageLeaf || g.count == 0 && g.flags == pageBranch {
-		return fmt.Errorf("page %d: it is no page of a tree", g.id)
+		return onPage(g.id, "it is no page of a tree")
 	}
 	var before []byte
 	for i := range g.count {
 		e, ok := g.element(i)
 		switch {
 		case !ok:
-			return fmt.Errorf("page %d: entry %d lies outside", g.id, i)
+			return onPage(g.id, "entry %d lies outside", i)
 		case i > 0 && bytes.Compare(before, e.key) >= 0:
-			return fmt.Errorf("page %d: entry %d is out of order", g.id, i)
+			return onPage(g.id, "entry %d is out of order", i)
 		case log && len(e.key) != 8:
-			return fmt.Errorf("page %d: the key of entry %d has not 8 bytes", g.id, i)
+			return onPage(g.id, "the key of entry %d has not 8 bytes", i)
 		}
 		before = e.key
 	}
@@ -332,20 +332,20 @@ func (in *inspection) freelist() error {
 		return err
 	}
 	if g.flags != pageFreelist {
-		return fmt.Errorf("page %d: it is not the list of free pages", g.id)
+		return onPage(g.id, "it is not the list of free pages")
 	}
 	b, n := g.data[pageHeader:], g.count
 	if n == 0xffff {
 		n, b = int(binary.NativeEndian.Uint64(b)), b[8:]
 	}
 	if n < 0 || n > len(b)/8 {
-		return fmt.Errorf("page %d: the list of free pages does not end in it", g.id)
+		return onPage(g.id, "the list of free pages does not end in it")
 	}
 	last := uint64(1)
 	for i := range n {
 		id := binary.NativeEndian.Uint64(b[8*i:])
 		if id <= last || id >= in.head.high || in.used[id] {
-			return fmt.Errorf("page %d: page %d cannot be free", g.id, id)
+			return onPage(g.id, "page %d cannot be free", id)
 		}
 		last = id
 	}

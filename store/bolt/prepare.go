@@ -167,7 +167,7 @@ func (s *Store) weigh(r *ready, d *store.Draft, last uint64) error {
 	}
 	was, err := decodeBody(plain)
 	if err != nil {
-		return damaged(v.where(last), err)
+		return damaged(v.at(last), err)
 	}
 	r.compare(d, &was.entry)
 	return nil
@@ -191,7 +191,7 @@ func (s *Store) sameEntry(seq uint64, d *store.Draft) (bool, error) {
 	}
 	old, err := decodeBody(plain)
 	if err != nil {
-		return false, damaged(v.where(seq), err)
+		return false, damaged(v.at(seq), err)
 	}
 	old.entry.Bytes = h.bytesOr(old.entry.Bytes)
 	now := d.Entry

@@ -34,7 +34,7 @@ func (s *Store) Raw(ctx context.Context, id feed.ItemID, revision int) (store.Do
 			revision = len(seqs)
 		}
 		if revision > len(seqs) {
-			return damaged("catalog", fmt.Errorf("revision %d of item %v is missing", revision, id))
+			return damaged(part("catalog"), fmt.Errorf("revision %d of item %v is missing", revision, id))
 		}
 		seq = seqs[revision-1]
 		return nil
@@ -119,19 +119,19 @@ func (s *Store) document(seq uint64) (doc store.Document, from string, err error
 	}
 	r, err := decodeRaw(plain)
 	if err != nil {
-		return doc, "", damaged(v.where(seq), err)
+		return doc, "", damaged(v.at(seq), err)
 	}
 	doc = *r.doc
 	doc.Source = h.source
 	parts, err := r.inlined(&h)
 	if err != nil {
-		return doc, "", damaged(v.where(seq), err)
+		return doc, "", damaged(v.at(seq), err)
 	}
 	where := make([]uint64, len(h.parts))
 	err = s.viewCatalog(func(c *catalogTx) error {
 		src := c.source(h.source)
 		if src == nil {
-			return damaged("catalog", fmt.Errorf("source %q is missing", h.source))
+			return damaged(part("catalog"), fmt.Errorf("source %q is missing", h.source))
 		}
 		for i, d := range h.parts {
 			p, _ := c.part(src.num, d)
@@ -153,7 +153,7 @@ func (s *Store) document(seq uint64) (doc store.Document, from string, err error
 				if errors.Is(err, errGone) {
 					return doc, "", err
 				}
-				return doc, "", damaged(fmt.Sprintf("record %d, part %d", seq, i), err)
+				return doc, "", damaged(part(fmt.Sprintf("record %d, part %d", seq, i)), err)
 			}
 		}
 	}
@@ -165,20 +165,20 @@ func (s *Store) document(seq uint64) (doc store.Document, from string, err error
 	}
 	size := 0
 	if err := cook(r.recipe, part, func(b []byte) { size += len(b) }); err != nil {
-		return doc, "", damaged(v.where(seq), err)
+		return doc, "", damaged(v.at(seq), err)
 	}
 	doc.Body = make([]byte, 0, size)
 	if err := cook(r.recipe, part, func(b []byte) { doc.Body = append(doc.Body, b...) }); err != nil {
-		return doc, "", damaged(v.where(seq), err)
+		return doc, "", damaged(v.at(seq), err)
 	}
 	if feed.DigestOf(doc.Body) != h.doc {
-		return doc, "", damaged(v.where(seq), errors.New("the document is not what was received"))
+		return doc, "", damaged(v.at(seq), errors.New("the document is not what was received"))
 	}
 	err = r.places(len(doc.Body), func(start, end int) {
 		doc.Parts = append(doc.Parts, store.Part{Start: start, End: end, Digest: feed.DigestOf(doc.Body[start:end])})
 	})
 	if err != nil {
-		return doc, "", damaged(v.where(seq), err)
+		return doc, "", damaged(v.at(seq), err)
 	}
 	return doc, r.from, nil
 }
@@ -297,7 +297,7 @@ func (v *volume) editBody(seq uint64, f framed) (editBody, error) {
 		return b, err
 	}
 	if err := json.Unmarshal(plain, &b); err != nil {
-		return b, damaged(v.where(seq), err)
+		return b, damaged(v.at(seq), err)
 	}
 	return b, nil
 }

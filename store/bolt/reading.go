@@ -31,9 +31,9 @@ func (r reading) get(seq uint64) ([]byte, error) {
 		return b, nil
 	}
 	if _, lost := r.v.lost[seq]; lost { // v.mu is held
-		return nil, fmt.Errorf("%w: %s", store.ErrLost, r.v.where(seq))
+		return nil, r.v.knownLost(seq)
 	}
-	return nil, damaged(r.v.path, fmt.Errorf("record %d is missing", seq))
+	return nil, damaged(r.v.at(seq), errors.New("it is missing"))
 }
 
 // scan calls f for the records up to one, in order from the number in next on, which it
@@ -64,12 +64,12 @@ func (r reading) plain(dst []byte, seq uint64, f framed) ([]byte, error) {
 		}
 		bf, err := unframe(base, b)
 		if err != nil {
-			return nil, damaged(r.v.where(base), err)
+			return nil, damaged(r.v.at(base), err)
 		}
 		return r.plain(nil, base, bf)
 	})
 	if err != nil {
-		return nil, damaged(r.v.where(seq), err)
+		return nil, damaged(r.v.at(seq), err)
 	}
 	return b, nil
 }
@@ -161,7 +161,7 @@ func (v *volume) parse(seq uint64, b []byte) (h header, f framed, err error) {
 		h, err = decodeHeader(seq, f.kind, f.head)
 	}
 	if err != nil {
-		err = damaged(v.where(seq), err)
+		err = damaged(v.at(seq), err)
 	}
 	return h, f, err
 }
@@ -186,7 +186,7 @@ func (v *volume) readHead(seq uint64) (h header, f framed, err error) {
 	return h, f, err
 }
 
-func (v *volume) where(seq uint64) string { return fmt.Sprintf("%s: record %d", v.path, seq) }
+func (v *volume) where(seq uint64) string { return v.at(seq).String() }
 
 // plain unpacks a record's body; nil without error if it has none or it was taken down.
 func (v *volume) plain(seq uint64, f framed) (b []byte, err error) {

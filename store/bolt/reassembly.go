@@ -57,7 +57,7 @@ func newReassembly(c *check) reassembly {
 func (r *reassembly) entry(v *volume, h *header, plain []byte) {
 	own, err := ownBytes(r.held.room(), plain)
 	if err != nil {
-		r.c.fault("%v", damaged(v.where(h.seq), err))
+		r.c.fault("%v", damaged(v.at(h.seq), err))
 		return
 	}
 	sum := feed.DigestOf(own)
@@ -89,7 +89,7 @@ func (r *reassembly) document(v *volume, h *header, plain []byte) {
 	switch {
 	case !r.kept(h):
 	case err != nil:
-		r.c.fault("%v", damaged(v.where(h.seq), err))
+		r.c.fault("%v", damaged(v.at(h.seq), err))
 	case r.ready(h):
 		r.check(d, r.atHand(h))
 	default:
@@ -145,7 +145,7 @@ func (r *reassembly) atHand(h *header) func(i int) ([]byte, error) {
 func (r *reassembly) check(d *rawDocument, part func(i int) ([]byte, error)) {
 	raw, err := decodeRaw(d.plain)
 	if err != nil {
-		r.c.fault("%v", damaged(d.v.where(d.h.seq), err))
+		r.c.fault("%v", damaged(d.v.at(d.h.seq), err))
 		return
 	}
 	r.hash.Reset()
@@ -166,7 +166,7 @@ func (r *reassembly) check(d *rawDocument, part func(i int) ([]byte, error)) {
 	case errors.Is(err, store.ErrLost) || errors.Is(err, errNoBytes) && r.c.report.LostRecords > 0:
 		r.c.affected++
 	case err != nil:
-		r.c.fault("%v", damaged(d.v.where(d.h.seq), err))
+		r.c.fault("%v", damaged(d.v.at(d.h.seq), err))
 	}
 }
 

@@ -74,7 +74,7 @@ func (m *remaking) all(ctx context.Context, last uint64) error {
 
 // add applies the next record. bodiless: it has no body.
 func (m *remaking) add(h *header, head []byte, leaf tlog.Hash, bodiless bool, plain func() ([]byte, error)) (err error) {
-	defer guard("catalog made anew", &err)()
+	defer guard(part("catalog made anew"), &err)()
 	if err := m.begin(); err != nil {
 		return err
 	}
@@ -97,11 +97,11 @@ func (m *remaking) add(h *header, head []byte, leaf tlog.Hash, bodiless bool, pl
 // lost passes over a record that cannot be read, or what it builds on. leaf is the zero one
 // where nobody knows it.
 func (m *remaking) lost(seq uint64, leaf tlog.Hash, why error) (err error) {
-	defer guard("catalog made anew", &err)()
+	defer guard(part("catalog made anew"), &err)()
 	if err := m.begin(); err != nil {
 		return err
 	}
-	if m.s.ofLog(why) {
+	if ofVolume(why) {
 		m.s.noteDamage(why)
 	}
 	if err := m.c.passOver(seq, leaf); err != nil {
@@ -136,7 +136,7 @@ func (m *remaking) next() error {
 
 // commit is made once even where there are no records: an empty log has counts, too.
 func (m *remaking) commit() (err error) {
-	defer guard("catalog made anew", &err)()
+	defer guard(part("catalog made anew"), &err)()
 	if err := m.begin(); err != nil {
 		return err
 	}
@@ -211,7 +211,7 @@ func (m *remaking) finish() error {
 
 // fill calls one for a bucket until it says that there is no more.
 func (m *remaking) fill(bucket []byte, one func(b *bbolt.Bucket) (more bool, err error)) (err error) {
-	defer guard("catalog made anew", &err)()
+	defer guard(part("catalog made anew"), &err)()
 	for more := true; more; {
 		err := m.db.Update(func(tx *bbolt.Tx) (err error) {
 			b := tx.Bucket(bucket)
@@ -233,7 +233,7 @@ func (m *remaking) compare(c *check) error {
 	if err := m.commit(); err != nil {
 		return err
 	}
-	return view(m.db, "catalog made anew", func(tx *bbolt.Tx) error {
+	return view(m.db, part("catalog made anew"), func(tx *bbolt.Tx) error {
 		for n := range catalogBuckets {
 			i := (bParts + n) % bucketCount // parts first: they say when items were seen
 			name := catalogBuckets[i]

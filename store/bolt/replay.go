@@ -34,7 +34,7 @@ var errStale = errors.New("catalog cannot be used")
 
 // checkCatalog reports whether an opened catalog is of this archive and what it has seen.
 func checkCatalog(db *bbolt.DB, archive [16]byte) (end uint64, err error) {
-	err = view(db, "catalog", func(tx *bbolt.Tx) error {
+	err = view(db, part("catalog"), func(tx *bbolt.Tx) error {
 		meta := tx.Bucket(bucketMeta)
 		switch {
 		case meta == nil:
@@ -57,7 +57,7 @@ func checkCatalog(db *bbolt.DB, archive [16]byte) (end uint64, err error) {
 // checkLost looks at the records that a catalog lacks: it can be made whole if they
 // can be read again, else Ping says what is wrong.
 func (s *Store) checkLost(db *bbolt.DB) error {
-	return view(db, "catalog", func(tx *bbolt.Tx) error {
+	return view(db, part("catalog"), func(tx *bbolt.Tx) error {
 		c, err := newCatalogTx(tx, nil)
 		if err != nil {
 			return err
@@ -109,7 +109,7 @@ func (s *Store) openCatalog(ctx context.Context) error {
 	}
 	if why == nil && end > last {
 		_ = db.Close()
-		return damaged("log", fmt.Errorf("it ends with record %d, but the catalog has seen %d: volumes are missing or of an older copy; "+
+		return damaged(part("log"), fmt.Errorf("it ends with record %d, but the catalog has seen %d: volumes are missing or of an older copy; "+
 			"put them back, or remove %s to go on without", last, end, path))
 	}
 	if why == nil && s.opts.ReadOnly && end < last {
@@ -208,7 +208,7 @@ func newMemory() *memory {
 
 func loadMemory(db *bbolt.DB) (*memory, error) {
 	m := newMemory()
-	err := view(db, "catalog", func(tx *bbolt.Tx) error {
+	err := view(db, part("catalog"), func(tx *bbolt.Tx) error {
 		c, err := newCatalogTx(tx, m)
 		if err != nil {
 			return err
@@ -216,13 +216,13 @@ func loadMemory(db *bbolt.DB) (*memory, error) {
 		err = c.b[bSources].ForEach(func(k, v []byte) error {
 			var row storedSource
 			if err := json.Unmarshal(v, &row); err != nil {
-				return damaged(fmt.Sprintf("catalog: source %q", k), err)
+				return damaged(part(fmt.Sprintf("catalog: source %q", k)), err)
 			}
 			s := &known{num: row.Num, source: row.Source, state: noState}
 			if b := c.b[bState].Get(k); b != nil {
 				state, err := decodeState(b)
 				if err != nil {
-					return damaged(fmt.Sprintf("catalog: state of %q", k), err)
+					return damaged(part(fmt.Sprintf("catalog: state of %q", k)), err)
 				}
 				s.state = &state
 			}
@@ -238,7 +238,7 @@ func loadMemory(db *bbolt.DB) (*memory, error) {
 		}
 		return c.b[bTopics].ForEach(func(k, v []byte) error {
 			if len(v) != 2 {
-				return damaged(fmt.Sprintf("catalog: topic %q", k), errShort)
+				return damaged(part(fmt.Sprintf("catalog: topic %q", k)), errShort)
 			}
 			n := binary.BigEndian.Uint16(v)
 			m.topics[feed.TopicID(k)] = n
@@ -264,7 +264,7 @@ func (s *Store) replay(ctx context.Context, db *bbolt.DB, mem *memory, last uint
 					break
 				}
 				err := s.replayOne(c, c.end+1)
-				if errors.Is(err, store.ErrCorrupt) && s.ofLog(err) { // what can be read shall be
+				if ofVolume(err) { // what can be read shall be
 					s.noteDamage(err)
 					var leaf tlog.Hash
 					if leaf, err = s.leafAnyway(c.end + 1); err == nil {
@@ -297,11 +297,11 @@ func (s *Store) replayOne(c *catalogTx, seq uint64) error {
 	}
 	f, err := unframe(seq, b)
 	if err != nil {
-		return damaged(v.where(seq), err)
+		return damaged(v.at(seq), err)
 	}
 	h, err := decodeHeader(seq, f.kind, f.head)
 	if err != nil {
-		return damaged(v.where(seq), err)
+		return damaged(v.at(seq), err)
 	}
 	if err := c.apply(&h, f.head, func() ([]byte, error) { return v.plain(seq, f) }); err != nil {
 		return err
@@ -314,7 +314,7 @@ func (s *Store) replayOne(c *catalogTx, seq uint64) error {
 
 // updateCatalog runs f in a write transaction of a catalog alone.
 func (s *Store) updateCatalog(db *bbolt.DB, mem *memory, f func(c *catalogTx) error) (err error) {
-	defer guard("catalog", &err)()
+	defer guard(part("catalog"), &err)()
 	tx, err := db.Begin(true)
 	if err != nil {
 		return system(err)

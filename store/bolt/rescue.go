@@ -44,7 +44,7 @@ type rescue struct {
 
 // write makes the new file, synced, without giving it its name.
 func (r *rescue) write(to string) (err error) {
-	defer guard(to, &err)()
+	defer guard(part(to), &err)()
 	defer func() {
 		if r.carved != nil {
 			r.carved.close()
@@ -62,7 +62,7 @@ func (r *rescue) write(to string) (err error) {
 	}
 	if err = errors.Join(err, db.Close()); err != nil {
 		_ = os.Remove(to)
-		return fmt.Errorf("%s: %w", to, system(err))
+		return part(to).system(err)
 	}
 	return nil
 }

@@ -136,7 +136,7 @@ func (s *Store) sealWith(v *volume, put func(end seal) error) error {
 
 // putSeal writes the seal into the file.
 func (v *volume) putSeal(end seal) (err error) {
-	defer guard(v.path, &err)()
+	defer guard(inVolume(v.path), &err)()
 	v.mu.RLock()
 	defer v.mu.RUnlock()
 	return system(v.db.Update(func(tx *bbolt.Tx) error { return tx.Bucket(bucketMeta).Put(keySealed, end.encode()) }))

@@ -3,7 +3,6 @@ package bolt
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"os"
 	"slices"
 
@@ -187,7 +186,7 @@ func (v *volume) unreadable(seq uint64, f framed) (bool, error) {
 	}
 	r, err := decodeRaw(plain)
 	if err != nil {
-		return false, damaged(v.where(seq), err)
+		return false, damaged(v.at(seq), err)
 	}
 	return slices.Contains(r.doc.Repairs, store.Unreadable), nil
 }
@@ -205,7 +204,7 @@ func (v *volume) withBody(seqs []uint64) []uint64 {
 // strip takes salt and body out of records, and makes sure that no trace is left in
 // free pages: the volume is written anew beside the old file and put in its place.
 func (s *Store) strip(v *volume, seqs []uint64) (err error) {
-	defer guard(v.path, &err)()
+	defer guard(inVolume(v.path), &err)()
 	gone := make(map[uint64]bool, len(seqs))
 	for _, seq := range seqs {
 		gone[seq] = true
@@ -222,13 +221,13 @@ func (s *Store) strip(v *volume, seqs []uint64) (err error) {
 		}
 		f, err := unframe(seq, b)
 		if err != nil {
-			return nil, damaged(v.where(seq), err)
+			return nil, damaged(v.at(seq), err)
 		}
 		return frame(seq, f.kind, f.head, nil), nil
 	})
 	if err = errors.Join(err, out.Close()); err != nil {
 		_ = os.Remove(tmp)
-		return fmt.Errorf("%s: %w", tmp, system(err))
+		return part(tmp).system(err)
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()

@@ -41,7 +41,7 @@ func (c *catalogTx) growBy(seq uint64, h tlog.Hash, at int64) error {
 			row = append(make([]byte, 0, tileWidth*tlog.HashSize), c.b[bTree].Get(t.key())...)
 		}
 		if len(row) != int(n%tileWidth)*tlog.HashSize {
-			return damaged("catalog: tree", fmt.Errorf("row %d of level %d has %d bytes before record %d", t.n, group*tileLevels, len(row), seq))
+			return damaged(part("catalog: tree"), fmt.Errorf("row %d of level %d has %d bytes before record %d", t.n, group*tileLevels, len(row), seq))
 		}
 		row = append(row, h[:]...)
 		c.tiles[t] = row
@@ -71,7 +71,7 @@ func (c *catalogTx) leaves(first, last uint64, f func(tlog.Hash)) error {
 		row := c.b[bTree].Get(tile{0, n / tileWidth}.key())
 		for i := n % tileWidth; i < tileWidth && n < last; i, n = i+1, n+1 {
 			if len(row) < int(i+1)*tlog.HashSize {
-				return damaged("catalog: tree", fmt.Errorf("the leaf of record %d is missing", n+1))
+				return damaged(part("catalog: tree"), fmt.Errorf("the leaf of record %d is missing", n+1))
 			}
 			f(tlog.Hash(row[i*tlog.HashSize:]))
 		}

@@ -38,7 +38,7 @@ func (s *Store) treeHead(c *catalogTx, size int64) (store.TreeHead, error) {
 	}
 	root, err := tlog.TreeHash(h.Size, c.hashReader())
 	if err != nil {
-		return h, damaged("catalog: tree", err)
+		return h, damaged(part("catalog: tree"), err)
 	}
 	h.Root = root
 	return h, nil
@@ -71,7 +71,7 @@ func (s *Store) Prove(ctx context.Context, id feed.ItemID, revision int) (p stor
 		}
 		path, err := tlog.ProveRecord(p.Head.Size, int64(seq-1), c.hashReader())
 		if err != nil {
-			return damaged("catalog: tree", err)
+			return damaged(part("catalog: tree"), err)
 		}
 		for _, h := range path {
 			p.Path = append(p.Path, h)

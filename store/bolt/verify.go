@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 
 	"go.etcd.io/bbolt"
 	"golang.org/x/mod/sumdb/tlog"
@@ -65,7 +64,7 @@ func (c *check) endRun() {
 		if len(c.report.Lost) < maxFaults {
 			c.report.Lost = append(c.report.Lost, line)
 		}
-	case r.first == r.last && strings.Contains(r.why.Error(), line):
+	case r.first == r.last && damageOf(r.why) != nil && damageOf(r.why).Record == r.first:
 		c.fault("%v", r.why)
 	default:
 		c.fault("%s: %v", line, r.why)
@@ -169,7 +168,7 @@ func (s *Store) snapshot(f func(c *catalogTx) error) error {
 	s.mu.RLock()
 	cat := s.cat
 	s.mu.RUnlock()
-	return view(cat, "catalog", func(tx *bbolt.Tx) error {
+	return view(cat, part("catalog"), func(tx *bbolt.Tx) error {
 		mem := newMemory()
 		c, err := newCatalogTx(tx, mem)
 		if err != nil {
@@ -178,7 +177,7 @@ func (s *Store) snapshot(f func(c *catalogTx) error) error {
 		err = c.b[bSources].ForEach(func(k, v []byte) error {
 			var row storedSource
 			if err := json.Unmarshal(v, &row); err != nil {
-				return damaged(fmt.Sprintf("catalog: source %q", k), err)
+				return damaged(part(fmt.Sprintf("catalog: source %q", k)), err)
 			}
 			mem.sources[feed.SourceID(k)] = &known{num: row.Num, source: row.Source, state: noState}
 			mem.names[row.Num] = feed.SourceID(k)

@@ -160,22 +160,22 @@ func openVolume(path string, readOnly bool) (*volume, error) {
 		return nil, err
 	}
 	v := &volume{path: path, db: db}
-	err = view(db, path, func(tx *bbolt.Tx) (err error) {
+	err = view(db, inVolume(path), func(tx *bbolt.Tx) (err error) {
 		meta := tx.Bucket(bucketMeta)
 		if meta == nil || tx.Bucket(bucketLog) == nil {
-			return damaged(path, errors.New("not a volume of an archive"))
+			return damaged(inVolume(path), errors.New("not a volume of an archive"))
 		}
 		if f := getUint(meta.Get(keyFormat)); f > Format {
 			return fmt.Errorf("%s: %w: %d, this program knows %d", path, store.ErrNewer, f, Format)
 		}
 		if len(meta.Get(keyArchive)) != 16 || len(meta.Get(keyFirst)) != 8 {
-			return damaged(path, errors.New("meta is incomplete"))
+			return damaged(inVolume(path), errors.New("meta is incomplete"))
 		}
 		copy(v.archive[:], meta.Get(keyArchive))
 		v.number = uint32(getUint(meta.Get(keyNumber)))
 		v.first = binary.BigEndian.Uint64(meta.Get(keyFirst))
 		if v.seal, err = decodeSeal(meta.Get(keySealed)); err != nil {
-			return damaged(path, err)
+			return damaged(inVolume(path), err)
 		}
 		v.lost = loadLost(tx)
 		return v.loadDicts(tx)
@@ -206,7 +206,7 @@ func (v *volume) last() (last uint64, err error) {
 	err = v.view(func(tx *bbolt.Tx) error {
 		if k, _ := tx.Bucket(bucketLog).Cursor().Last(); k != nil {
 			if len(k) != 8 {
-				return damaged(v.path, errors.New("a key of the log has not 8 bytes"))
+				return damaged(inVolume(v.path), errors.New("a key of the log has not 8 bytes"))
 			}
 			last = binary.BigEndian.Uint64(k)
 		}
@@ -218,7 +218,7 @@ func (v *volume) last() (last uint64, err error) {
 func (v *volume) view(f func(tx *bbolt.Tx) error) error {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
-	return view(v.db, v.path, f)
+	return view(v.db, inVolume(v.path), f)
 }
 
 // entry is a record to be written.
@@ -229,7 +229,7 @@ type entry struct {
 
 // write adds records, in one commit. dict, if not nil, becomes the volume's dictionary with it.
 func (v *volume) write(recs []entry, dict []byte) (err error) {
-	defer guard(v.path, &err)()
+	defer guard(inVolume(v.path), &err)()
 	v.mu.RLock()
 	defer v.mu.RUnlock()
 	err = v.db.Update(func(tx *bbolt.Tx) error {
@@ -246,7 +246,7 @@ func (v *volume) write(recs []entry, dict []byte) (err error) {
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("%s: %w", v.path, system(err))
+		return inVolume(v.path).system(err)
 	}
 	return nil
 }

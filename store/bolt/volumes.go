@@ -24,7 +24,7 @@ func (s *Store) openVolumes(ctx context.Context) error {
 	half := false      // of the newest
 	for i, name := range names {
 		if name != volumePath(s.dir, uint32(i+1)) {
-			return damaged(volumePath(s.dir, uint32(i+1)), errors.New("the volume is missing"))
+			return damaged(inVolume(volumePath(s.dir, uint32(i+1))), errors.New("the volume is missing"))
 		}
 		v, fault, h, err := openSound(name)
 		if err != nil {
@@ -35,7 +35,7 @@ func (s *Store) openVolumes(ctx context.Context) error {
 		}
 		s.vols, faults, half = append(s.vols, v), append(faults, fault), h
 		if v.number != uint32(i+1) {
-			return damaged(name, fmt.Errorf("says that it is volume %d", v.number))
+			return damaged(inVolume(name), fmt.Errorf("says that it is volume %d", v.number))
 		}
 	}
 	if err := s.checkFaults(ctx, faults, half); err != nil {
@@ -108,7 +108,7 @@ func (v *volume) needless() error {
 	}
 	for _, n := range spoiled {
 		if v.sealedAs().records == 0 || v.spared(n) {
-			return damaged(v.path, fmt.Errorf("dictionary %d is not what was stored", n))
+			return damaged(inVolume(v.path), fmt.Errorf("dictionary %d is not what was stored", n))
 		}
 	}
 	return nil
@@ -118,14 +118,14 @@ func (v *volume) needless() error {
 func (s *Store) checkOrder(ctx context.Context) error {
 	for i, v := range s.vols {
 		if v.archive != s.vols[0].archive {
-			return damaged(v.path, errors.New("belongs to another archive"))
+			return damaged(inVolume(v.path), errors.New("belongs to another archive"))
 		}
 		if err := v.plausible(); err != nil {
 			return err
 		}
 		if i == 0 {
 			if v.first != 1 {
-				return damaged(v.path, fmt.Errorf("begins with record %d, and there is no volume before it", v.first))
+				return damaged(inVolume(v.path), fmt.Errorf("begins with record %d, and there is no volume before it", v.first))
 			}
 			continue
 		}
@@ -148,7 +148,7 @@ func (s *Store) checkOrder(ctx context.Context) error {
 			}
 			return nil
 		}
-		return damaged(v.path, fmt.Errorf("begins with record %d, the volume before ends with %d", v.first, last))
+		return damaged(inVolume(v.path), fmt.Errorf("begins with record %d, the volume before ends with %d", v.first, last))
 	}
 	return nil
 }
@@ -169,7 +169,7 @@ func (v *volume) plausible() error {
 		return system(err)
 	}
 	if last >= v.first && last-v.first >= uint64(size)/leastRecord {
-		return damaged(v.path, fmt.Errorf("says that it has records %d to %d, for which its file is too small", v.first, last))
+		return damaged(inVolume(v.path), fmt.Errorf("says that it has records %d to %d, for which its file is too small", v.first, last))
 	}
 	return nil
 }

@@ -213,7 +213,7 @@ func (s *Store) upToDate(group []*job) error {
 
 // transact runs the jobs of a group and commits. An error means that none is done.
 func (s *Store) transact(group []*job) (err error) {
-	defer guard("archive", &err)()
+	defer guard(part("archive"), &err)()
 	s.dropAnchor()
 	tx, err := s.cat.Begin(true)
 	if err != nil {
