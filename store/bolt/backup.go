@@ -206,7 +206,7 @@ func Restore(ctx context.Context, r io.Reader, dir string) (rep store.Report, er
 	if err := unpackBackup(ctx, r, tmp); err != nil {
 		return rep, err
 	}
-	s, err := Open(ctx, tmp, Options{Command: "restore"})
+	s, err := Open(ctx, tmp, Options{Command: "restore", restoring: true})
 	if err != nil {
 		return rep, err
 	}

@@ -50,6 +50,8 @@ type Options struct {
 	ItemsPerDay, RevisionsPerDay int
 	// NoDocuments keeps no documents from now on: items and their versions only.
 	NoDocuments bool
+
+	restoring bool // the files are those of a backup, which is whole
 }
 
 // Store is an open archive.
@@ -135,7 +137,7 @@ func Open(ctx context.Context, dir string, o Options) (_ *Store, err error) {
 	}
 	s.SetQuotas(o.ItemsPerDay, o.RevisionsPerDay)
 	if o.ReadOnly {
-		if _, err := os.Stat(volumePath(dir, 1)); err != nil {
+		if !anyVolume(dir) {
 			if err := lostVolumes(dir); err != nil {
 				return nil, err
 			}
@@ -327,22 +329,16 @@ func (s *Store) volume(seq uint64) (*volume, error) {
 	if s.closed {
 		return nil, store.ErrClosed
 	}
-	i, ok := slices.BinarySearchFunc(s.vols, seq, func(v *volume, seq uint64) int {
-		switch {
-		case v.first < seq:
+	i, _ := slices.BinarySearchFunc(s.vols, seq, func(v *volume, seq uint64) int { // the first behind it
+		if v.first <= seq { // one without records may begin where the next does
 			return -1
-		case v.first > seq:
-			return 1
 		}
-		return 0
+		return 1
 	})
-	if !ok {
-		i--
-	}
-	if i < 0 {
+	if i == 0 {
 		return nil, damaged(part("log"), fmt.Errorf("no volume has record %d", seq))
 	}
-	return s.vols[i], nil
+	return s.vols[i-1], nil
 }
 
 // viewCatalog runs f in a read transaction of the catalog, with the part of it that

@@ -113,6 +113,7 @@ type catalogTx struct {
 	tiles     map[tile][]byte // rows of the tree that grew
 	aside     *aside          // nil: all rows are written here; else those of asideBuckets go there
 	gaps      bool            // the log lacks records: see gaps.go
+	lost      []uint64        // records that this transaction passed over
 	// isLost, if not nil, reports whether a record is lost.
 	isLost func(seq uint64) bool
 }
@@ -160,6 +161,15 @@ func (c *catalogTx) finish() error {
 		return err
 	}
 	meta := c.tx.Bucket(bucketMeta)
+	if len(c.lost) > 0 {
+		lost, err := decodeRecords(meta.Get(keyLost))
+		if err == nil {
+			err = meta.Put(keyLost, encodeRecords(append(lost, c.lost...)))
+		}
+		if err != nil {
+			return err
+		}
+	}
 	if err := errors.Join(meta.Put(keyEnd, be64(c.end)), meta.Put(keyCounts, c.counts.encode())); err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"go.etcd.io/bbolt"
 	"golang.org/x/mod/sumdb/tlog"
@@ -14,8 +15,12 @@ import (
 )
 
 // keyLost, in the meta of a catalog: the records that could not be read when it was
-// made, as header field 25 has them.
-var keyLost = []byte("lost")
+// made, as header field 25 has them. keyUnapplied: those of them that can be read, and from
+// which nothing could be derived all the same.
+var (
+	keyLost      = []byte("lost")
+	keyUnapplied = []byte("unapplied")
+)
 
 // partial is damage of the log: single records, while all else is served.
 type partial struct{ error }
@@ -67,14 +72,7 @@ func (s *Store) passing(err error) error {
 // on. All others are read. Where nobody knows its leaf hash it is the zero one, and no
 // head of the tree can be given.
 func (c *catalogTx) passOver(seq uint64, leaf tlog.Hash) error {
-	meta := c.tx.Bucket(bucketMeta)
-	lost, err := decodeRecords(meta.Get(keyLost))
-	if err != nil {
-		return err
-	}
-	if err := meta.Put(keyLost, encodeRecords(append(lost, seq))); err != nil {
-		return err
-	}
+	c.lost = append(c.lost, seq)
 	c.gaps = true
 	return c.growBy(seq, leaf, c.counts.Last)
 }
@@ -117,51 +115,51 @@ func (c *catalogTx) whole() error {
 	return partial{damaged(part("log"), fmt.Errorf("record %d cannot be read, and %d in all: no head of the tree is true until the volume is put back from a backup", least, n))}
 }
 
-// mended reports whether records that were lost can be read again.
-func (s *Store) mended(lost []uint64) bool {
-	for _, seq := range lost {
-		v, err := s.volume(seq)
-		if err != nil {
-			return false
-		}
-		_, f, err := v.read(seq)
-		if err != nil {
-			return false
-		}
-		if _, err := v.plain(seq, f); err != nil {
-			return false
-		}
-	}
-	return len(lost) > 0
+// mended reports whether records that a catalog lacks can be read again.
+func (s *Store) mended(tx *bbolt.Tx) bool {
+	can := s.readable(lostIn(tx))
+	tried, _ := decodeRecords(tx.Bucket(bucketMeta).Get(keyUnapplied)) // our own writing
+	return slices.ContainsFunc(can, func(seq uint64) bool {
+		_, ok := slices.BinarySearch(tried, seq)
+		return !ok
+	})
 }
 
-// checkFaults writes anew, at opening, the volumes that inspect found damaged.
-func (s *Store) checkFaults(ctx context.Context, faults []error, half bool) error {
-	if len(s.vols) == 0 {
-		return nil
-	}
-	live := s.vols[len(s.vols)-1]
+// checkFaults takes over the volumes as they were found. Those with a fault are written
+// anew, but for what is to be read only.
+func (s *Store) checkFaults(ctx context.Context, all []foundVolume, half bool) error {
+	live := &all[len(all)-1]
 	var old oldCatalog
 	defer old.close()
-	anyFault := false
-	for _, err := range faults {
-		anyFault = anyFault || err != nil
-	}
-	if anyFault || half {
+	if half || slices.ContainsFunc(all, func(f foundVolume) bool { return f.fault != nil }) {
 		old = s.peek()
 	}
-	if fault := &faults[len(faults)-1]; half && *fault == nil && old.db != nil && old.archive == live.archive {
+	if half && live.fault == nil && old.db != nil && old.archive == live.v.archive {
 		// The newer head of the file is the damaged one: the older lacks the last commit,
 		// which the catalog has seen.
-		if last, err := live.last(); err == nil && live.sealedAs().records == 0 && old.end > last {
-			*fault = damaged(inVolume(live.path), fmt.Errorf("one of its heads cannot be used, and the other ends with record %d of %d", last, old.end))
+		if last, err := live.v.last(); err == nil && live.v.sealedAs().records == 0 && old.end > last {
+			live.fault = damaged(inVolume(live.v.path), fmt.Errorf("one of its heads cannot be used, and the other ends with record %d of %d", last, old.end))
 		}
 	}
-	for i, fault := range faults {
-		if fault == nil {
+	defer func() {
+		for _, f := range all {
+			if f.carved != nil {
+				f.carved.close()
+			}
+		}
+	}()
+	all, err := s.withoutGone(all, &old)
+	if err != nil {
+		return err
+	}
+	for _, f := range all {
+		s.vols = append(s.vols, f.v)
+	}
+	for i := range all {
+		if all[i].fault == nil {
 			continue
 		}
-		if err := s.rescueAt(ctx, i, fault, &old); err != nil {
+		if err := s.rescueAt(ctx, i, &all[i], &old); err != nil {
 			return err
 		}
 	}
@@ -169,25 +167,18 @@ func (s *Store) checkFaults(ctx context.Context, faults []error, half bool) erro
 }
 
 // rescueAt writes a volume anew, at opening, in which a fault was found.
-func (s *Store) rescueAt(ctx context.Context, i int, fault error, old *oldCatalog) error {
-	v := s.vols[i]
-	r := &rescue{v: v, file: v.path, leaf: old.leaf, closed: true, first: v.first, archive: v.archive}
-	if v.db == nil {
-		if err := s.describeCarved(i, r, fault); err != nil {
+func (s *Store) rescueAt(ctx context.Context, i int, f *foundVolume, old *oldCatalog) error {
+	v := f.v
+	r := &rescue{v: v, file: v.path, carved: f.carved, gone: f.gone, leaf: old.leaf, closed: true, first: v.first, archive: v.archive}
+	f.carved = nil // r closes it
+	if r.first == 0 {
+		first, err := firstAt(s.vols, i) // the one before was written anew, if it had to be
+		if r.first = first; err != nil {
 			return err
 		}
 	}
-	for _, other := range s.vols {
-		switch {
-		case other.db == nil || other == v:
-		case r.archive == [16]byte{}:
-			r.archive = other.archive
-		case r.archive != other.archive:
-			return damaged(inVolume(v.path), errors.New("belongs to another archive"))
-		}
-	}
 	if r.archive == [16]byte{} {
-		r.archive = old.archive
+		r.archive = archiveOf(s.vols, old)
 	}
 	if old.db != nil && old.archive != r.archive { // it knows nothing of this one
 		old.close()
@@ -199,7 +190,8 @@ func (s *Store) rescueAt(ctx context.Context, i int, fault error, old *oldCatalo
 	case i < len(s.vols)-1 && s.vols[i+1].first > 0:
 		r.end = s.vols[i+1].first - 1
 	case i < len(s.vols)-1:
-		return fault
+		s.readOnly(fmt.Errorf("%w; where it ended is not known", f.fault), putBack)
+		r.end, r.closed = r.found(), false
 	case err == nil:
 		if r.end = last; old.db != nil {
 			r.end = max(last, old.end)
@@ -207,48 +199,25 @@ func (s *Store) rescueAt(ctx context.Context, i int, fault error, old *oldCatalo
 	case old.db != nil && old.end+1 >= r.first:
 		r.end = old.end
 	default:
-		s.readOnly(fmt.Errorf("%w; where the log ended is not known, as the catalog cannot be used either", fault))
+		s.readOnly(fmt.Errorf("%w; where the log ended is not known, as the catalog cannot be used either", f.fault), takeOver)
 		r.end, r.closed = r.found(), false
 	}
-	return s.replaceAt(ctx, i, r, fault)
+	return s.replaceAt(ctx, i, r, f.fault)
 }
 
-// describeCarved finds out, from the pages that are left, what volume a file is that
-// bbolt cannot open. The error is the fault if it is some other file.
-func (s *Store) describeCarved(i int, r *rescue, fault error) (err error) {
-	v := r.v
-	if r.carved, err = carve(v.path); err != nil {
-		return fmt.Errorf("%s: %w", v.path, err)
-	}
-	meta := r.carved.meta
-	switch {
-	case meta == nil && len(r.carved.recs) == 0:
-		err = fault
-	case meta == nil && i == 0:
-		r.first = 1
-	case meta == nil:
-		last, lerr := s.vols[i-1].last() // written anew before, if it had to be
-		r.first, err = last+1, lerr
-	default:
-		r.first = r.carved.first()
-		copy(r.archive[:], meta[string(keyArchive)])
-		if f := getUint(meta[string(keyFormat)]); f > Format {
-			err = fmt.Errorf("%s: %w: %d, this program knows %d", v.path, store.ErrNewer, f, Format)
-		} else if n := getUint(meta[string(keyNumber)]); n != uint64(v.number) {
-			err = damaged(inVolume(v.path), fmt.Errorf("says that it is volume %d", n))
-		} else {
-			v.seal, err = decodeSeal(meta[string(keySealed)])
+// archiveOf is the id of the archive that volumes are of, as far as they can be read.
+func archiveOf(vols []*volume, old *oldCatalog) [16]byte {
+	for _, v := range vols {
+		if v.archive != ([16]byte{}) {
+			return v.archive
 		}
 	}
-	if err != nil {
-		r.carved.close()
-	}
-	return err
+	return old.archive
 }
 
 // lastIf is last where there is a database.
 func (v *volume) lastIf() (uint64, error) {
-	if v.db == nil {
+	if v.db == nil && v.sealedAs().records == 0 {
 		return 0, errCut
 	}
 	return v.last()
@@ -296,7 +265,10 @@ func (s *Store) replaceAt(ctx context.Context, i int, r *rescue, fault error) (e
 	}
 	aside := ""
 	if !s.opts.ReadOnly {
-		if aside, err = putAside(v.path); err == nil {
+		if _, serr := os.Lstat(v.path); serr == nil {
+			aside, err = putAside(v.path)
+		}
+		if err == nil {
 			err = system(intoPlace(to, v.path))
 		}
 		if err != nil {
@@ -323,6 +295,17 @@ func (s *Store) tellRescued(ctx context.Context, r *rescue, fault error, aside s
 	if r.beyond > 0 { // of a commit that was never acknowledged
 		attrs = append(attrs, "unacknowledged", r.beyond)
 	}
+	if r.gone {
+		what := "a volume is missing: its records are lost until it is back"
+		if !s.opts.ReadOnly {
+			what = "a volume is missing: a stand-in without its records was put in its place"
+		}
+		if aside != "" {
+			attrs = append(attrs, "put_aside", aside)
+		}
+		s.log.ErrorContext(ctx, what, attrs...)
+		return
+	}
 	if aside == "" { // the copy is for this opening; no file of the archive was touched
 		s.log.ErrorContext(ctx, "a volume is damaged: what can be read of it is read", attrs...)
 		return
@@ -330,10 +313,19 @@ func (s *Store) tellRescued(ctx context.Context, r *rescue, fault error, aside s
 	s.log.ErrorContext(ctx, "a volume is damaged: what can be read of it was written anew", append(attrs, "put_aside", aside)...)
 }
 
+// What to do about an archive that is only read.
+const (
+	takeOver = `"chancery restore" puts a backup in place elsewhere, and "export" takes over what can be read here`
+	putBack  = `put the file back and start again; to go on without it, "chancery backup", and "restore" that elsewhere`
+)
+
 // readOnly ends all writing for as long as the archive is open.
-func (s *Store) readOnly(why error) {
+func (s *Store) readOnly(why error, do string) {
 	s.opts.ReadOnly = true
-	s.refusal = fmt.Errorf("%w: %w; \"chancery restore\" puts a backup in place elsewhere, and \"export\" takes over what can be read here", store.ErrReadOnly, why)
+	if s.refusal != nil { // the first counts
+		return
+	}
+	s.refusal = fmt.Errorf("%w: %w; %s", store.ErrReadOnly, why, do)
 	told := error(partial{s.refusal})
 	s.damage.Store(&told)
 }

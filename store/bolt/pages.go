@@ -88,7 +88,11 @@ func openPages(path string) (*pageFile, error) {
 	return p, nil
 }
 
-func (p *pageFile) close() { _ = p.f.Close() }
+func (p *pageFile) close() {
+	if p != nil && p.f != nil {
+		_ = p.f.Close()
+	}
+}
 
 // headAt reads a meta page; false if it is none, or damaged.
 func (p *pageFile) headAt(at int64) (h pageHead, ok bool) {

@@ -110,6 +110,19 @@ func (m *remaking) lost(seq uint64, leaf tlog.Hash, why error) (err error) {
 	return m.next()
 }
 
+// noteUnapplied notes the records that were passed over and can be read: to make the
+// catalog anew for them once more would be in vain.
+func (m *remaking) noteUnapplied() (err error) {
+	defer guard(part("catalog made anew"), &err)()
+	return system(m.db.Update(func(tx *bbolt.Tx) error {
+		can := m.s.readable(lostIn(tx))
+		if len(can) == 0 {
+			return nil
+		}
+		return tx.Bucket(bucketMeta).Put(keyUnapplied, encodeRecords(can))
+	}))
+}
+
 func (m *remaking) begin() error {
 	if m.c != nil {
 		return nil

@@ -62,7 +62,7 @@ func (s *Store) checkLost(db *bbolt.DB) error {
 		if err != nil {
 			return err
 		}
-		if s.mended(lostIn(tx)) {
+		if s.mended(tx) {
 			return fmt.Errorf("%w: it lacks records that can be read", errStale)
 		}
 		if err := c.whole(); err != nil {
@@ -101,6 +101,11 @@ func (s *Store) openCatalog(ctx context.Context) error {
 			s.mem, why = loadMemory(db)
 		}
 	}
+	if why != nil && !s.opts.restoring {
+		if fault := s.nextIsMissing(); fault != nil {
+			s.readOnly(fault, putBack)
+		}
+	}
 	if why != nil && !errors.Is(why, errStale) && !errors.Is(why, store.ErrCorrupt) {
 		if db != nil {
 			_ = db.Close()
@@ -108,9 +113,16 @@ func (s *Store) openCatalog(ctx context.Context) error {
 		return why
 	}
 	if why == nil && end > last {
-		_ = db.Close()
-		return damaged(part("log"), fmt.Errorf("it ends with record %d, but the catalog has seen %d: volumes are missing or of an older copy; "+
-			"put them back, or remove %s to go on without", last, end, path))
+		if err := s.lackEnd(ctx, db, last, end); err != nil {
+			return errors.Join(err, db.Close())
+		}
+		last, s.end = end, end
+		if err := db.Close(); err != nil {
+			return err
+		}
+		if db, err = openCatalogDB(path, true); err != nil {
+			return err
+		}
 	}
 	if why == nil && s.opts.ReadOnly && end < last {
 		why = fmt.Errorf("%w: it has not seen the last records", errStale)
@@ -187,6 +199,9 @@ func (s *Store) rebuild(ctx context.Context, path string, last uint64) (*bbolt.D
 	err = m.all(ctx, last)
 	if err == nil {
 		err = m.finish()
+	}
+	if err == nil {
+		err = m.noteUnapplied()
 	}
 	err = errors.Join(err, m.close())
 	if err == nil {

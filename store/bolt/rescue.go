@@ -32,6 +32,7 @@ type rescue struct {
 	first, end uint64  // its records
 	archive    [16]byte
 	closed     bool // it will not grow
+	gone       bool // nothing of it is there
 	// leaf is the hash of a record in the Merkle tree, as the catalog has it.
 	leaf func(seq uint64) (tlog.Hash, bool)
 
@@ -361,7 +362,9 @@ func (s *Store) lostError() error {
 func (s *Store) tellLost() {
 	if lost := s.lostError(); lost != nil {
 		s.lacks.Store(true)
-		s.damage.Store(&lost)
+		if s.refusal == nil { // that says more
+			s.damage.Store(&lost)
+		}
 	}
 }
 

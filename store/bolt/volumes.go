@@ -12,36 +12,93 @@ import (
 	"chancery/store"
 )
 
-// openVolumes opens all volumes of an archive, in order. One that is missing between
-// others, or is not of this archive, is an error that names it. What can be read of a
-// damaged one is written anew, and a damaged newest one is followed by another.
+// openVolumes opens all volumes of an archive, in order. One that is not of this archive
+// is an error that names it. What can be read of a damaged one is written anew, and a
+// damaged newest one is followed by another; for one that is missing see missing.go.
 func (s *Store) openVolumes(ctx context.Context) error {
 	names, err := s.volumeFiles(ctx)
-	if err != nil {
+	if err != nil || len(names) == 0 {
 		return err
 	}
-	var faults []error // of each volume, or nil
-	half := false      // of the newest
-	for i, name := range names {
-		if name != volumePath(s.dir, uint32(i+1)) {
-			return damaged(inVolume(volumePath(s.dir, uint32(i+1))), errors.New("the volume is missing"))
+	var all []foundVolume
+	half := false // of the newest
+	for n := uint32(1); n <= numberOf(names[len(names)-1]); n++ {
+		path := volumePath(s.dir, n)
+		if !slices.Contains(names, path) {
+			all = append(all, missing(path, n))
+			continue
 		}
-		v, fault, h, err := openSound(name)
-		if err != nil {
+		var f foundVolume
+		if f, half, err = findVolume(path, n); err != nil {
 			return err
 		}
-		if v.number == 0 {
-			v.number = uint32(i + 1)
-		}
-		s.vols, faults, half = append(s.vols, v), append(faults, fault), h
-		if v.number != uint32(i+1) {
-			return damaged(inVolume(name), fmt.Errorf("says that it is volume %d", v.number))
-		}
+		all = append(all, f)
 	}
-	if err := s.checkFaults(ctx, faults, half); err != nil {
+	if err := s.checkFaults(ctx, all, half); err != nil {
 		return err
 	}
 	return s.checkOrder(ctx)
+}
+
+// foundVolume is a volume as it is found at opening.
+type foundVolume struct {
+	v      *volume // its db is nil where bbolt cannot read it
+	fault  error   // what is wrong with it, or nil
+	carved *carved // what lies in it, where bbolt cannot read it
+	gone   bool    // it is missing, or nothing of a volume is in it
+	more   uint32  // how many after it are gone, too
+}
+
+// findVolume opens a volume, or looks for what is left of it. half: see inspect.
+func findVolume(path string, number uint32) (f foundVolume, half bool, err error) {
+	f.v, f.fault, half, err = openSound(path)
+	if err != nil {
+		return f, half, err
+	}
+	if f.v.db == nil {
+		if f.carved, err = carve(path); err != nil {
+			return f, half, fmt.Errorf("%s: %w", path, err)
+		}
+		if err := f.describe(); err != nil {
+			f.carved.close()
+			return f, half, err
+		}
+	}
+	if f.v.number == 0 {
+		f.v.number = number
+	}
+	if f.v.number != number {
+		return f, half, damaged(inVolume(path), fmt.Errorf("says that it is volume %d", f.v.number))
+	}
+	return f, half, nil
+}
+
+// describe finds out, from the pages that are left, what volume a file is that bbolt
+// cannot open.
+func (f *foundVolume) describe() (err error) {
+	meta := f.carved.meta
+	if meta == nil {
+		if f.gone = len(f.carved.recs) == 0; f.gone {
+			f.carved.close()
+			f.carved = &carved{}
+		}
+		return nil
+	}
+	if n := getUint(meta[string(keyFormat)]); n > Format {
+		return fmt.Errorf("%s: %w: %d, this program knows %d", f.v.path, store.ErrNewer, n, Format)
+	}
+	f.v.first, f.v.number = f.carved.first(), uint32(getUint(meta[string(keyNumber)]))
+	copy(f.v.archive[:], meta[string(keyArchive)])
+	f.v.seal, err = decodeSeal(meta[string(keySealed)])
+	return err
+}
+
+// numberOf is the number in the name of a volume's file, 0 if that is none.
+func numberOf(path string) (n uint32) {
+	if _, err := fmt.Sscanf(filepath.Base(path), "v%06d.bolt", &n); err != nil || filepath.Base(path) != filepath.Base(volumePath("", n)) {
+		return 0
+	}
+	return n
 }
 
 // volumeFiles lists the files of volumes, and removes those that were not finished.
@@ -68,8 +125,7 @@ func (s *Store) volumeFiles(ctx context.Context) (names []string, err error) {
 				return nil, system(err)
 			}
 			names = append(names, base)
-		case aside:
-		default:
+		case numberOf(name) > 0:
 			names = append(names, name)
 		}
 	}
