@@ -10,6 +10,7 @@ import (
 	"chancery/cmd/chancery/control"
 	"chancery/feed"
 	"chancery/store"
+	"chancery/store/bolt"
 )
 
 // need is something that only a person can mend.
@@ -187,6 +188,9 @@ func archiveNeed(err error) need {
 	switch hint := hintFor(err); {
 	case errors.Is(err, store.ErrFull):
 		n.Text, n.Do = "nothing new can be kept: "+err.Error(), "make room on the disk; what was not stored is fetched again"
+	case ledgerDamaged(err):
+		n.Text = "the ids of feeds, subscriptions and tokens cannot be read in full, and new ones are not kept: " + err.Error()
+		n.Do = "stop the daemon, put ledger.bolt back from a backup (\"tar -xf BACKUP ledger.bolt\"), start it; posts are kept and served meanwhile"
 	case errors.Is(err, store.ErrReadOnly) && errors.Is(err, store.ErrCorrupt):
 		n.Text, n.Do = "the archive is only read: "+err.Error(), "docs/operating.md, \"When something is damaged\"; feeds are served meanwhile, nothing is polled"
 	case errors.Is(err, store.ErrLost):
@@ -197,4 +201,11 @@ func archiveNeed(err error) need {
 		n.Do = hint
 	}
 	return n
+}
+
+// ledgerDamaged reports whether an error is of the ledger, on which nothing of the log
+// depends: the archive is written on without it.
+func ledgerDamaged(err error) bool {
+	d, ok := errors.AsType[*bolt.Damage](err)
+	return ok && filepath.Base(d.File) == "ledger.bolt"
 }

@@ -152,7 +152,9 @@ func (e *Env) status(ctx context.Context, now time.Time) (statusReport, error) {
 	if err != nil {
 		return r, err
 	}
-	r.Stale, err = e.stale(ctx, set)
+	if r.Stale, err = e.stale(ctx, set); ledgerDamaged(err) { // that is among the needs
+		err = nil
+	}
 	return r, err
 }
 

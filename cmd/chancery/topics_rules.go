@@ -121,6 +121,18 @@ func (e *Env) stale(ctx context.Context, set *topic.Set) ([]feed.TopicID, error)
 // items tagged by others. From then on items come in by the new rules, so going
 // back to the old ones does not make the archive right.
 func (e *Env) takeRules(ctx context.Context, set *topic.Set) error {
+	err := e.Archive.LedgerWrite(ctx, nil)
+	if err == nil {
+		err = e.recordRules(ctx, set)
+	}
+	if ledgerDamaged(err) {
+		e.Log.WarnContext(ctx, "it cannot be recorded by which rules new posts are tagged", "error", err)
+		return nil
+	}
+	return err
+}
+
+func (e *Env) recordRules(ctx context.Context, set *topic.Set) error {
 	digest := set.Digest().String()
 	was, err := e.Archive.LedgerGet(ctx, configSpace, rulesetKey)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
@@ -176,6 +188,9 @@ func digestsOf(set *topic.Set) map[feed.TopicID]string {
 // warnStale tells the log what a person may want to do about changed rules.
 func (e *Env) warnStale(ctx context.Context, set *topic.Set) error {
 	stale, err := e.stale(ctx, set)
+	if ledgerDamaged(err) { // nobody knows, and it was said
+		return nil
+	}
 	if err == nil && len(stale) > 0 {
 		e.Log.WarnContext(ctx, "the archive is tagged by older rules", "topics", joinIDs(stale), "todo", retagAdvice)
 	}

@@ -320,14 +320,20 @@ func (h *Hub) over() bool {
 // begins by reading the subscriptions: of two hubs on one ledger, as there are for the
 // moment of a reload, the second runs when the first has ended.
 func (h *Hub) Run(ctx context.Context) error {
-	if err := h.recall(ctx); err != nil {
-		return err
-	}
-	defer func() {
+	end := func() {
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		h.ended = true
-	}()
+	}
+	if err := h.recall(ctx); errors.Is(err, store.ErrCorrupt) { // feeds are served without it
+		h.log.ErrorContext(ctx, "the hub does not work: its subscriptions cannot be read", "error", err)
+		end()
+		<-ctx.Done()
+		return context.Cause(ctx)
+	} else if err != nil {
+		return err
+	}
+	defer end()
 	var wg sync.WaitGroup
 	for range workers {
 		wg.Go(func() { h.verifyAll(ctx) })

@@ -100,6 +100,9 @@ func (b *backup) volume(s *Store, v *volume) error {
 
 // ledger copies the ledger, if there is one. A compaction does not swap it meanwhile.
 func (b *backup) ledger(s *Store) error {
+	if err := s.ledgerRefused(); err != nil { // restored it would give all feeds new ids
+		return err
+	}
 	s.snapshots.RLock()
 	defer s.snapshots.RUnlock()
 	s.mu.RLock()
@@ -108,7 +111,7 @@ func (b *backup) ledger(s *Store) error {
 	if led == nil {
 		return nil
 	}
-	return view(led, part("ledger"), func(tx *bbolt.Tx) error { return b.file("ledger.bolt", tx) })
+	return view(led, part(s.ledgerPath()), func(tx *bbolt.Tx) error { return b.file("ledger.bolt", tx) })
 }
 
 // file copies a database as a transaction sees it.

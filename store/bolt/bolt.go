@@ -65,6 +65,8 @@ type Store struct {
 	temp string // directory of what was made for reading only
 	// refusal, if not nil, is why an archive that was opened for writing is not written.
 	refusal error
+	// ledFault, if not nil, is why the ledger is not written, and read as far as it can be.
+	ledFault atomic.Pointer[error]
 
 	jobs    chan *job
 	linger  time.Duration // see gather
@@ -223,24 +225,6 @@ func lostVolumes(dir string) error {
 		}
 	}
 	return nil
-}
-
-func (s *Store) openLedger() (err error) {
-	path := s.ledgerPath()
-	defer guard(part(path), &err)()
-	if _, serr := os.Stat(path); s.opts.ReadOnly && serr != nil {
-		return nil
-	}
-	if !s.opts.ReadOnly {
-		_ = os.Remove(path + ".new") // of a compaction that was interrupted
-		if err := createLedger(path); err != nil {
-			return err
-		}
-	}
-	if s.led, err = openLedgerDB(path, s.opts.ReadOnly); errors.Is(err, store.ErrCorrupt) {
-		return fmt.Errorf("%w; take it out of a backup, or move it away and go on without its ids of feeds, subscriptions and tokens", err)
-	}
-	return err
 }
 
 // createLedger makes an empty ledger where there is none, whole or not at all.

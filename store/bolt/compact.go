@@ -527,6 +527,9 @@ func (s *Store) compactLedger() error {
 	defer s.snapshots.Unlock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if err := s.ledgerRefused(); err != nil {
+		return err
+	}
 	path := s.ledgerPath()
 	tmp := path + ".new"
 	defer func() { _ = os.Remove(tmp) }()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 
@@ -11,6 +12,57 @@ import (
 
 	"chancery/store"
 )
+
+// openLedger opens the ledger, or makes one. One that is damaged is read, as far as it can
+// be, and not written: what cannot be read is not the same as what is not there.
+func (s *Store) openLedger() error {
+	path := s.ledgerPath()
+	if s.opts.ReadOnly && !exists(path) {
+		return nil
+	}
+	if !s.opts.ReadOnly {
+		_ = os.Remove(path + ".new") // of a compaction that was interrupted
+		if err := createLedger(path); err != nil {
+			return err
+		}
+	}
+	err := inspectLedger(path)
+	if err == nil {
+		s.led, err = openLedgerDB(path, s.opts.ReadOnly)
+	}
+	if !errors.Is(err, store.ErrCorrupt) {
+		return err
+	}
+	_ = s.ledgerFault(damaged(part(path), err)) // for who uses it
+	if s.led, err = openLedgerDB(path, true); err != nil {
+		s.led = nil
+	}
+	return nil
+}
+
+// ledgerFault notes damage of the ledger, and gives the error of whoever wants to use it:
+// as of one that is only read, since what cannot be read must not be made anew.
+func (s *Store) ledgerFault(err error) error {
+	fault := fmt.Errorf("%w: %w; take it out of a backup, or move it away and go on without its ids of feeds, subscriptions and tokens", store.ErrReadOnly, err)
+	if !s.ledFault.CompareAndSwap(nil, &fault) {
+		return fault
+	}
+	s.log.Error("the ledger is damaged: it is read as far as it can be, and not written", "error", err.Error())
+	told := error(partial{fault})
+	if d := s.damage.Load(); d != nil {
+		told = partial{fmt.Errorf("%w; %w", fault, *d)}
+	}
+	s.damage.Store(&told)
+	return fault
+}
+
+// ledgerRefused is why the ledger is not written, or nil.
+func (s *Store) ledgerRefused() error {
+	if p := s.ledFault.Load(); p != nil {
+		return *p
+	}
+	return nil
+}
 
 // viewLedger runs f in a read transaction of the ledger.
 func (s *Store) viewLedger(ctx context.Context, f func(tx *bbolt.Tx) error) error {
@@ -23,9 +75,13 @@ func (s *Store) viewLedger(ctx context.Context, f func(tx *bbolt.Tx) error) erro
 		return store.ErrClosed
 	}
 	if s.led == nil { // opened for reading, and there is none
-		return nil
+		return s.ledgerRefused()
 	}
-	return view(s.led, part("ledger"), f)
+	err := view(s.led, part(s.ledgerPath()), f)
+	if errors.Is(err, store.ErrCorrupt) {
+		err = s.ledgerFault(err)
+	}
+	return err
 }
 
 // LedgerGet implements store.Ledger.
@@ -84,6 +140,9 @@ func (s *Store) LedgerWrite(ctx context.Context, writes []store.LedgerEntry) (er
 	if s.opts.ReadOnly {
 		return s.refused()
 	}
+	if err := s.ledgerRefused(); err != nil {
+		return err
+	}
 	if len(writes) == 0 {
 		return nil
 	}
@@ -92,7 +151,12 @@ func (s *Store) LedgerWrite(ctx context.Context, writes []store.LedgerEntry) (er
 	if s.closed {
 		return store.ErrClosed
 	}
-	defer guard(part("ledger"), &err)()
+	defer func() {
+		if errors.Is(err, store.ErrCorrupt) {
+			err = s.ledgerFault(err)
+		}
+	}()
+	defer guard(part(s.ledgerPath()), &err)()
 	return system(s.led.Update(func(tx *bbolt.Tx) error {
 		for _, w := range writes {
 			if !w.Create {

@@ -135,13 +135,14 @@ func (s *Store) lackEnd(ctx context.Context, cat *bbolt.DB, last, end uint64) er
 }
 
 // nextIsMissing is an error if another volume must have followed the newest one that is there:
-// it is made before one is sealed. Without a catalog nobody knows what was in it.
+// it is made before one is sealed. What was in it may have been acknowledged before the
+// catalog had it on the disk.
 func (s *Store) nextIsMissing() error {
 	live := s.vols[len(s.vols)-1]
 	if live.sealedAs().records == 0 {
 		return nil
 	}
-	return damaged(inVolume(volumePath(s.dir, live.number+1)), fmt.Errorf("%w, and no catalog knows what was in it", errMissing))
+	return damaged(inVolume(volumePath(s.dir, live.number+1)), fmt.Errorf("%w, and how far the log went is not known", errMissing))
 }
 
 func exists(path string) bool {

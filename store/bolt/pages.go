@@ -185,6 +185,7 @@ func (g *page) inlined(e *element) (page, bool) {
 type inspection struct {
 	*pageFile
 	used map[uint64]bool
+	flat bool // no leaf is looked at
 }
 
 // inspect looks for damage that would keep bbolt from finding records, or lead it to
@@ -197,10 +198,27 @@ func inspect(path string) (half bool, err error) {
 		return false, err
 	}
 	defer p.close()
-	if err := (&inspection{p, map[uint64]bool{}}).all(); err != nil {
+	if err := (&inspection{pageFile: p, used: map[uint64]bool{}}).all(); err != nil {
 		return p.half, damaged(inVolume(path), err)
 	}
 	return p.half, nil
+}
+
+// inspectLedger is inspect for the ledger: of what is damaged in a leaf the others do not
+// suffer.
+func inspectLedger(path string) error {
+	p, err := openPages(path)
+	if err != nil {
+		return system(err)
+	}
+	defer p.close()
+	if p.size == 0 {
+		return damaged(part(path), errCut) // bbolt would begin it anew
+	}
+	if err := (&inspection{pageFile: p, used: map[uint64]bool{}, flat: true}).all(); err != nil {
+		return damaged(part(path), err)
+	}
+	return nil
 }
 
 func (in *inspection) all() error {
@@ -279,7 +297,7 @@ func (in *inspection) tree(root uint64, log bool) error {
 }
 
 func (in *inspection) level(id uint64, depth int, log bool) error {
-	if depth == 0 && log {
+	if depth == 0 && (log || in.flat) {
 		return in.claim(id) // a leaf of records: each has its own checksum
 	}
 	g, err := in.take(id)

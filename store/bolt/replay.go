@@ -101,11 +101,6 @@ func (s *Store) openCatalog(ctx context.Context) error {
 			s.mem, why = loadMemory(db)
 		}
 	}
-	if why != nil && !s.opts.restoring {
-		if fault := s.nextIsMissing(); fault != nil {
-			s.readOnly(fault, putBack)
-		}
-	}
 	if why != nil && !errors.Is(why, errStale) && !errors.Is(why, store.ErrCorrupt) {
 		if db != nil {
 			_ = db.Close()
@@ -123,6 +118,9 @@ func (s *Store) openCatalog(ctx context.Context) error {
 		if db, err = openCatalogDB(path, true); err != nil {
 			return err
 		}
+	}
+	if fault := s.nextIsMissing(); fault != nil && !s.opts.restoring {
+		s.readOnly(fault, putBack)
 	}
 	if why == nil && s.opts.ReadOnly && end < last {
 		why = fmt.Errorf("%w: it has not seen the last records", errStale)

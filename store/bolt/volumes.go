@@ -220,7 +220,7 @@ func (v *volume) plausible() error {
 	if err != nil {
 		return err
 	}
-	size, err := fileSize(v.path)
+	size, err := fileSize(v.db.Path()) // what is read of one that is damaged may be elsewhere
 	if err != nil {
 		return system(err)
 	}
