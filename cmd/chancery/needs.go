@@ -129,7 +129,10 @@ func (s *survey) damage() *need {
 	switch {
 	case s.Stats.Lost > 0:
 		n.Worst = true
-		n.Text = fmt.Sprintf("%s of the archive cannot be read; all others are served, and new ones are kept", plural(s.Stats.Lost, "record"))
+		n.Text = plural(s.Stats.Lost, "record") + " of the archive cannot be read; all others are served"
+		if !s.OnlyRead {
+			n.Text += ", and new ones are kept"
+		}
 		if aside != "" {
 			n.Text += "; the damaged files are kept as " + aside
 		}
@@ -192,7 +195,7 @@ func archiveNeed(err error) need {
 		n.Text = "the ids of feeds, subscriptions and tokens cannot be read in full, and new ones are not kept: " + err.Error()
 		n.Do = "stop the daemon, put ledger.bolt back from a backup (\"tar -xf BACKUP ledger.bolt\"), start it; posts are kept and served meanwhile"
 	case errors.Is(err, store.ErrReadOnly) && errors.Is(err, store.ErrCorrupt):
-		n.Text, n.Do = "the archive is only read: "+err.Error(), "docs/operating.md, \"When something is damaged\"; feeds are served meanwhile, nothing is polled"
+		n.Text, n.Do = "the archive is only read: "+strings.TrimPrefix(err.Error(), store.ErrReadOnly.Error()+": "), "docs/operating.md, \"When something is damaged\"; feeds are served meanwhile, nothing is polled"
 	case errors.Is(err, store.ErrLost):
 		n.Text, n.Do = "a part of the archive cannot be read; all else is served: "+err.Error(), damageAdvice
 	case errors.Is(err, store.ErrReadOnly):

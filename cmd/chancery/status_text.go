@@ -63,7 +63,7 @@ func (w *statusText) headline(r statusReport) {
 		text, color = "nothing needs you; "+plural(n, "source")+" failing for now", "33"
 	}
 	if r.Daemon == nil && r.Health == "ok" {
-		text, color = "no daemon runs; the archive is sound as far as can be seen at a glance", "33"
+		text, color = `no daemon runs; no damage of the archive is known ("chancery verify" looks at every record)`, "33"
 	}
 	if w.e.Terminal.Color {
 		text = "\x1b[" + color + "m" + text + "\x1b[0m"

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -25,6 +26,8 @@ type survey struct {
 	States  map[string]int // sources by state, as SourceState.Word says
 	Disk    diskSpace
 	Aside   []string // damaged files of the log that were put aside
+	// OnlyRead: the archive is too damaged to be written.
+	OnlyRead bool
 
 	Polled  int           // sources that are polled at all
 	Due     int           // of them, those whose poll is due
@@ -60,6 +63,8 @@ func diskOf(dir string) diskSpace {
 func surveyOf(ctx context.Context, archive store.Store, dir string, now time.Time) (*survey, error) {
 	s := &survey{At: now, States: map[string]int{}, Disk: diskOf(dir)}
 	s.Aside, _ = filepath.Glob(filepath.Join(dir, "archive", "v*.damaged*"))
+	ping := archive.Ping(ctx)
+	s.OnlyRead = errors.Is(ping, store.ErrReadOnly) && errors.Is(ping, store.ErrCorrupt) && !ledgerDamaged(ping)
 	var err error
 	if s.Stats, err = archive.Stats(ctx); err != nil {
 		return nil, err

@@ -295,6 +295,10 @@ func (s *Store) tellRescued(ctx context.Context, r *rescue, fault error, aside s
 	if r.beyond > 0 { // of a commit that was never acknowledged
 		attrs = append(attrs, "unacknowledged", r.beyond)
 	}
+	if aside == "" && !r.gone || s.opts.ReadOnly { // nothing was mended
+		told := error(partial{fault})
+		s.damage.CompareAndSwap(nil, &told)
+	}
 	if r.gone {
 		what := "a volume is missing: its records are lost until it is back"
 		if !s.opts.ReadOnly {

@@ -1,6 +1,7 @@
 package bolt_test
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"os"
@@ -129,6 +130,28 @@ func followed(t *testing.T, s *bolt.Store, end store.Cursor) (n int) {
 		at = next
 	}
 	return n
+}
+
+// Who reads the log up to its end gets there also where the last records are lost.
+func TestFollowToLostEnd(t *testing.T) {
+	dir, s, _ := stuffed(t, bolt.Options{})
+	end, _ := s.End(t.Context())
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	turn(t, volumeOne(dir), uint64(end))
+	for range 2 { // as it is met, and when it is known
+		s = open(t, dir, bolt.Options{})
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		records, at, err := s.Follow(ctx, end-1, store.AllKinds, 10)
+		cancel()
+		if err != nil || at != end || len(records) > 0 {
+			t.Errorf("%d records, cursor %d of %d, %v", len(records), at, end, err)
+		}
+		if err := errors.Join(s.Change(t.Context(), nil), s.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // Where all volumes are gone an archive is not begun anew in their place.

@@ -175,7 +175,7 @@ func (s *Store) Records(ctx context.Context, after store.Cursor, kinds store.Kin
 				return f.out, store.Cursor(seq - 1), ctxErr(ctx)
 			}
 			err := f.take(seq)
-			if errors.Is(err, store.ErrCorrupt) && s.ofLog(err) {
+			if ofVolume(err) {
 				s.noteDamage(err)
 				continue
 			}
