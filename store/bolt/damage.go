@@ -300,14 +300,14 @@ func (s *Store) tellRescued(ctx context.Context, r *rescue, fault error, aside s
 		s.damage.CompareAndSwap(nil, &told)
 	}
 	if r.gone {
-		what := "a volume is missing: its records are lost until it is back"
-		if !s.opts.ReadOnly {
-			what = "a volume is missing: a stand-in without its records was put in its place"
+		if s.opts.ReadOnly {
+			s.log.ErrorContext(ctx, "a volume is missing: its records are lost until it is back", attrs...)
+			return
 		}
 		if aside != "" {
 			attrs = append(attrs, "put_aside", aside)
 		}
-		s.log.ErrorContext(ctx, what, attrs...)
+		s.log.ErrorContext(ctx, "a volume is missing: a stand-in without its records was put in its place", attrs...)
 		return
 	}
 	if aside == "" { // the copy is for this opening; no file of the archive was touched
