@@ -58,8 +58,13 @@ func (s *Store) Backup(ctx context.Context, w io.Writer) error {
 		if v == nil {
 			break
 		}
-		if err := b.volume(s, v); err != nil {
+		newest := s.volumeAt(i+1) == nil
+		sealed, err := b.volume(s, v)
+		if err != nil {
 			return fmt.Errorf("backup of %s: %w", v.path, err)
+		}
+		if newest && !sealed { // it may have grown since, and the next one would not follow the copy
+			break
 		}
 	}
 	if err := b.ledger(s); err != nil {
@@ -85,17 +90,20 @@ type backup struct {
 	m   manifest
 }
 
-func (b *backup) volume(s *Store, v *volume) error {
+// volume copies a volume, and reports whether it is sealed in the copy.
+func (b *backup) volume(s *Store, v *volume) (sealed bool, err error) {
 	if err := s.healBefore(b.ctx, v); err != nil {
-		return err
+		return false, err
 	}
-	return v.view(func(tx *bbolt.Tx) error {
+	err = v.view(func(tx *bbolt.Tx) error {
+		sealed = tx.Bucket(bucketMeta).Get(keySealed) != nil
 		if k, _ := tx.Bucket(bucketLog).Cursor().Last(); k != nil {
 			b.m.Records = getSeq(k)
 		}
 		b.m.Records = max(b.m.Records, v.seal.last) // v.mu is held
 		return b.file("archive/"+filepath.Base(v.path), tx)
 	})
+	return sealed, err
 }
 
 // ledger copies the ledger, if there is one. A compaction does not swap it meanwhile.
