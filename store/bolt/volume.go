@@ -131,7 +131,10 @@ func intoPlace(tmp, path string) error {
 
 // makeDir makes a directory, and those above it, to stay.
 func makeDir(dir string) error {
-	if _, err := os.Stat(dir); err == nil || !errors.Is(err, fs.ErrNotExist) {
+	switch fi, err := os.Stat(dir); {
+	case err == nil && !fi.IsDir():
+		return &fs.PathError{Op: "mkdir", Path: dir, Err: syscall.ENOTDIR}
+	case err == nil || !errors.Is(err, fs.ErrNotExist):
 		return err
 	}
 	parent := filepath.Dir(dir)
