@@ -248,7 +248,7 @@ func (sc *Script) pick(source feed.SourceID) *post {
 		return p
 	}
 	n := len(sc.posts)
-	p := post{source: source, guid: fmt.Sprintf("%s-%d%s", source, n, string(make([]byte, 0))), url: fmt.Sprintf("https://%s.example/%d", source, n)}
+	p := post{source: source, guid: fmt.Sprintf("%s-%d", source, n), url: fmt.Sprintf("https://%s.example/%d", source, n)}
 	p.text = fmt.Sprintf("post %d about something that happened and %*d", n, n%9+1, n)
 	if n > 0 && sc.r.IntN(4) == 0 { // a copy of another
 		o := sc.posts[sc.r.IntN(n)]

@@ -95,6 +95,9 @@ func appendTo(t testing.TB, s store.Store, source feed.SourceID, at time.Time, d
 
 func wantStates(t testing.TB, out []store.Outcome, want ...store.State) {
 	t.Helper()
+	if len(out) != len(want) {
+		t.Fatalf("%d outcomes, want %d", len(out), len(want))
+	}
 	for i, o := range out {
 		if o.State != want[i] {
 			t.Errorf("draft %d is %v, want %v", i, o.State, want[i])
