@@ -22,10 +22,20 @@ import (
 // is on the disk for sure, kept beside it in catalog.anchor. A read transaction pins that
 // state: bbolt does not write to its pages again until a later one is anchored. Opening
 // after anything but a close goes back to the anchor and replays what came since.
-var (
+const (
 	anchorAfter = time.Second
 	anchorAt    = 256 << 10 // bytes of records; a commit of so many syncs what it wrote, so that its pages can be used again
 )
+
+// pace is how far what is on the disk may be behind, and the room before it; tests have
+// others.
+type pace struct {
+	anchorAfter time.Duration
+	anchorAt    int
+	room        int64 // see makeRoom
+}
+
+var usualPace = pace{anchorAfter, anchorAt, volumeRoom}
 
 // anchorSlot is how far apart the two places of an anchor's file are, which are written
 // by turns: a write that is torn leaves the other.
@@ -330,14 +340,14 @@ func (s *Store) drift(size int) {
 	if a == nil {
 		return
 	}
-	if size >= anchorAt {
+	if size >= s.opts.pace.anchorAt {
 		a.dirty = true
 		a.wait()
 		a.move()
 		a.wait()
 	} else if !a.dirty {
 		a.dirty = true
-		s.anchorTimer.Reset(anchorAfter)
+		s.anchorTimer.Reset(s.opts.pace.anchorAfter)
 	}
 	s.tellAnchor()
 }
@@ -350,7 +360,7 @@ func (s *Store) moveAnchor() {
 	}
 	a.move()
 	if a.dirty && !s.tellAnchor() { // it was at it
-		s.anchorTimer.Reset(anchorAfter)
+		s.anchorTimer.Reset(s.opts.pace.anchorAfter)
 	}
 }
 

@@ -20,10 +20,7 @@ import (
 // last n of the posts behind it.
 func anchored(t *testing.T, dir string, before, behind int) *Store {
 	t.Helper()
-	after, at := anchorAfter, anchorAt
-	t.Cleanup(func() { anchorAfter, anchorAt = after, at })
-	anchorAfter = time.Hour
-	s, err := Open(t.Context(), dir, Options{})
+	s, err := Open(t.Context(), dir, Options{pace: pace{time.Hour, 1, volumeRoom}}) // each commit moves it
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,9 +29,14 @@ func anchored(t *testing.T, dir string, before, behind int) *Store {
 		t.Fatal(err)
 	}
 	for i := range before + behind {
-		anchorAt = 1 // each commit moves it
-		if i >= before {
-			anchorAt = 1 << 30
+		if i == before {
+			err := s.submit(t.Context(), &job{care: func() error {
+				s.opts.pace.anchorAt = 1 << 30
+				return nil
+			}})
+			if err != nil {
+				t.Fatal(err)
+			}
 		}
 		name := fmt.Sprint("post ", i)
 		d := store.Draft{Entry: feed.Entry{ID: name, Content: feed.Text{Value: strings.Repeat(name, 100)}}, Native: name, Version: feed.DigestOf([]byte(name))}

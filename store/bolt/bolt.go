@@ -52,6 +52,7 @@ type Options struct {
 	NoDocuments bool
 
 	restoring bool // the files are those of a backup, which is whole
+	pace      pace // the zero value is usualPace
 }
 
 // Store is an open archive.
@@ -119,6 +120,9 @@ var _ store.Store = (*Store)(nil)
 func Open(ctx context.Context, dir string, o Options) (_ *Store, err error) {
 	if o.VolumeSize <= 0 {
 		o.VolumeSize = 1 << 30
+	}
+	if o.pace == (pace{}) {
+		o.pace = usualPace
 	}
 	if o.Command == "" {
 		o.Command = filepath.Base(os.Args[0])

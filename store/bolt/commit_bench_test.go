@@ -27,10 +27,8 @@ func BenchmarkCommit(b *testing.B) {
 		{name: "synced", synced: true, room: 1 << 40},
 		{name: "now", room: 8 << 20},
 	}
-	defer bolt.MakeRoom(8 << 20)
 	take := func(i, posts int) time.Duration {
 		d := &sides[i]
-		bolt.MakeRoom(d.room)
 		doc := madeDoc(d.r, feed.SourceID(fmt.Sprint("s", d.r.IntN(50))), posts)
 		start := time.Now()
 		if _, err := d.s.Append(b.Context(), doc); err != nil {
@@ -42,7 +40,7 @@ func BenchmarkCommit(b *testing.B) {
 		d := &sides[i]
 		d.r = rand.New(rand.NewPCG(1, 2))
 		var err error
-		if d.s, err = bolt.Open(b.Context(), b.TempDir(), bolt.Options{}); err != nil {
+		if d.s, err = bolt.Open(b.Context(), b.TempDir(), bolt.Paced(bolt.Options{}, time.Second, 256<<10, d.room)); err != nil {
 			b.Fatal(err)
 		}
 		defer func() { _ = d.s.Close() }()

@@ -6,12 +6,12 @@ import (
 	"time"
 )
 
-// MakeRoom says how much room a volume gets.
-func MakeRoom(n int64) { volumeRoom = n }
-
-// MoveAnchor says how long the catalog's anchor stays behind, and after how many bytes of
-// records it moves at once.
-func MoveAnchor(after time.Duration, at int) { anchorAfter, anchorAt = after, at }
+// Paced are options by which the catalog's anchor stays behind so long, and moves at once
+// after so many bytes of records, and a volume gets so much room.
+func Paced(o Options, after time.Duration, at int, room int64) Options {
+	o.pace = pace{after, at, room}
+	return o
+}
 
 // PageSize is that of a volume's file.
 func PageSize(t *testing.T, path string) int64 {

@@ -40,7 +40,7 @@ const unwanted = "Zanzibar-8831-secret"
 // work does everything that writes to an archive: it makes one, adds sources, takes in
 // posts and documents, polls, versions and edits, seals volumes, writes the ledger,
 // takes down, compacts and closes. It goes on after a step that failed.
-func work(dir string) (w worked) {
+func work(dir string, o bolt.Options) (w worked) {
 	ctx := context.Background()
 	w = worked{items: map[feed.ItemID]string{}, ledger: map[string]string{}}
 	step := func(what string, err error) bool {
@@ -49,7 +49,7 @@ func work(dir string) (w worked) {
 		}
 		return err == nil
 	}
-	s, err := bolt.Open(ctx, dir, bolt.Options{VolumeSize: 1 << 20})
+	s, err := bolt.Open(ctx, dir, o)
 	if !step("open", err) {
 		return w
 	}
@@ -198,7 +198,8 @@ func faultWriter(root string) int {
 	seed, _ := strconv.ParseUint(os.Getenv("CHANCERY_FAULT_SEED"), 10, 64)
 	r := rand.New(rand.NewPCG(seed, 0))
 	f.arm(0, 0, false, false)
-	w := work(filepath.Join(root, "sound"))
+	o := bolt.Options{VolumeSize: 1 << 20}
+	w := work(filepath.Join(root, "sound"), o)
 	calls, _, _ := f.disarm(r)
 	if len(w.failed) > 0 {
 		fmt.Println("without a fault:", w.failed)
@@ -213,14 +214,12 @@ func faultWriter(root string) int {
 		for at := 1 + k%every; at <= calls; at += every {
 			dir := filepath.Join(root, fmt.Sprintf("%d-%d", k, at))
 			if at%2 == 0 { // in the background and between commits, or not before the end
-				bolt.MoveAnchor(time.Millisecond, 4<<10)
-				bolt.MakeRoom(64 << 10)
+				o = bolt.Paced(o, time.Millisecond, 4<<10, 64<<10)
 			} else {
-				bolt.MoveAnchor(time.Second, 256<<10)
-				bolt.MakeRoom(8 << 20)
+				o = bolt.Paced(o, time.Second, 256<<10, 8<<20)
 			}
 			f.arm(at, kind.errno, kind.torn, kind.power)
-			w := work(dir)
+			w := work(dir, o)
 			_, named, err := f.disarm(r)
 			if err == nil {
 				err = w.holds(dir)

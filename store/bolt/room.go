@@ -10,7 +10,7 @@ import (
 // are written and synced beforehand. A commit then writes where blocks are allocated
 // already: its sync waits for its own pages and not for the file system's journal, in
 // which everybody else's changes are, too. A close and a seal give the room back.
-var volumeRoom int64 = 8 << 20
+const volumeRoom = 8 << 20
 
 // high is where what is in a volume's file ends.
 func (v *volume) high() (n int64, err error) {
@@ -23,8 +23,8 @@ func (v *volume) high() (n int64, err error) {
 
 // makeRoom lengthens the file of a volume whose room is half used up. Nobody needs it: a
 // commit that finds none makes the file longer itself, at its leisure.
-func (v *volume) makeRoom(high, most int64) {
-	if most < 16*volumeRoom { // a volume as small as that is one of a test
+func (v *volume) makeRoom(high, most, room int64) {
+	if most < 16*room { // a volume as small as that is one of a test
 		return
 	}
 	if v.roomy != nil {
@@ -35,15 +35,15 @@ func (v *volume) makeRoom(high, most int64) {
 		}
 	}
 	size, err := fileSize(v.path)
-	if err != nil || size-high > volumeRoom/2 {
+	if err != nil || size-high > room/2 {
 		return
 	}
 	f, err := os.OpenFile(v.path, os.O_WRONLY, 0)
 	if err != nil {
 		return
 	}
-	zeros := make([]byte, min(volumeRoom, 1<<20))
-	for at := max(size, high); at < high+volumeRoom && err == nil; at += int64(len(zeros)) {
+	zeros := make([]byte, min(room, 1<<20))
+	for at := max(size, high); at < high+room && err == nil; at += int64(len(zeros)) {
 		_, err = f.WriteAt(zeros, at)
 	}
 	v.roomy = make(chan struct{})

@@ -370,7 +370,7 @@ func (s *Store) grow() {
 		return
 	}
 	if min(size, high+2*allocSize) < s.opts.VolumeSize { // room does not count
-		live.makeRoom(high, s.opts.VolumeSize)
+		live.makeRoom(high, s.opts.VolumeSize, s.opts.pace.room)
 		return
 	}
 	if err := s.seal(live); err != nil {
