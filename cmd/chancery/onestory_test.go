@@ -207,6 +207,7 @@ var scripts = map[string]struct {
 	"Arabic":   {"ابتدرسعفقلمنهويك", " "},
 	"Persian":  {"ابپتدرسعفگلمنهویک", " "},
 	"Han":      {"的一是不了人我在有他这中大来上国个到说们为子和你地出道也时年得就那要下以生会自着去之过家学对可她里后小么心多天而能好都然没日于起还发成事只作当想看文无开手十用主行方又如前所本见经头面公同三已老从动两长知民样现分将外但身些与高意进把法此实回二理美点月明其种声全工己话儿者向情部正名定女问力机给等几很业最间新什打便位因重被走电四第门相次东政海口使教西再平真听世气信北少关并内加化由却代军产入先山五太水万市眼体别处总才场师书比住员九笑性通目华报立马命张活难神数件安表原车白应路期叫死常提感金何更反合放做系计或司利受光王果亲界及今京务制解各任至清物台象记边共风战干接它许八特觉望直服毛林题建南度统色字请交爱让认算论百吃义科怎元社术结六功指思非流每青管夫连远资队跟带花快条院变联言权往展该领传近留红治决周保达办运武半候七必城父强步完革深区即求品士转量空甚众技轻程告江语英基派满式李息写呢识极令黄德收脸钱党倒未持取设始版双历越史商千片容研像找友孩站广改议形委早房音火际则首单据导影失拿网香似斯专石若兵弟谁校读志飞观争究包组造落视济喜离虽坏兴切装", ""},
+	"Hebrew":   {"אבגדהוזחטיכלמנסעפצקרשת", " "},
 	"Thai":     {"กขคงจชซดตทนบปพมยรลวสหอะาิีุูเแโไ", ""},
 }
 
@@ -490,6 +491,50 @@ var storyCases = []storyCase{
 		b.poll("a", entry{guid: "1", body: one}, entry{guid: "2", body: two}, entry{guid: "3", body: three})
 		b.poll("a/news", entry{guid: "1", body: one}, entry{guid: "2", body: two})
 	}},
+	{"reports by one form, of two places", "", func(b *blogosphere) {
+		p := write("Latin", 25)
+		form := strings.Fields(p.words(110))
+		for _, blog := range []string{"a", "b"} {
+			var all []entry
+			for day := range 8 {
+				words := slices.Clone(form)
+				for i := 7; i < len(words); i += 16 {
+					words[i] = fmt.Sprint(p.r.IntN(900))
+				}
+				all = append(all, entry{guid: fmt.Sprint(day), title: "Report of the day", at: blogDay.AddDate(0, 0, day), body: paragraphs(strings.Join(words, " "))})
+			}
+			b.poll(blog, all...)
+		}
+	}},
+	{"a copy between advertisements, with another list of related posts", "a/1 b/1", func(b *blogosphere) {
+		p := write("Latin", 26)
+		post := p.paragraphs(60, 80, 70, 60)
+		b.poll("a", entry{guid: "1", body: paragraphs(post, p.words(25))})
+		var with []string
+		for _, s := range post {
+			with = append(with, s, p.words(6))
+		}
+		b.poll("b", entry{guid: "1", body: paragraphs(with, p.words(30))})
+	}},
+	{"a speech that two reports have at length", "", func(b *blogosphere) {
+		p := write("Latin", 27)
+		speech := p.words(150)
+		b.poll("a", entry{guid: "1", body: paragraphs(p.words(90), speech, p.words(80))})
+		b.poll("b", entry{guid: "1", body: paragraphs(p.words(100), speech, p.words(90))})
+	}},
+	{"one post in the full feed and the feed of excerpts of a blog, and its copy", "a-short/1 a/1 b/1", func(b *blogosphere) {
+		p := write("Latin", 28)
+		post := p.paragraphs(60, 80, 70, 60)
+		b.poll("a/short", entry{guid: "1", body: post[0][:200] + " [...]"})
+		b.poll("a", entry{guid: "1", body: paragraphs(post)})
+		b.poll("b", entry{guid: "1", body: paragraphs("From a.", post)})
+	}},
+	{"Hebrew: with and without points, in two ways of writing", "a/1 b/1", copied("Hebrew", func(s string) string {
+		return strings.NewReplacer("ב", "בּ", "א", "אָ", "ש", "שׁ", " ", " \u200f").Replace(s)
+	})},
+	{"Latin: ligatures, curly marks, soft hyphens, full width", "a/1 b/1", copied("Latin", func(s string) string {
+		return strings.NewReplacer("fi", "ﬁ", "a", "á", "o", "o\u00ad", ". ", "! ", "t", "ｔ").Replace(s)
+	})},
 	{"Cyrillic: a copy with another line before it", "a/1 b/1", copied("Cyrillic", nil)},
 	{"Han: a copy with another line before it", "a/1 b/1", copied("Han", nil)},
 	{"Thai: a copy with another line before it", "a/1 b/1", copied("Thai", nil)},

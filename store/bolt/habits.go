@@ -46,8 +46,19 @@ type habits struct {
 // habit is how many posts of a source have each value in each place of their sketches.
 type habit struct {
 	posts  []habitPost
-	groups int // of posts that are versions of one
+	groups []*said // posts, each with its versions: what these say; nil if there is one
 	counts [128][256]uint8
+}
+
+// said are the values that the versions of a post have, by place.
+type said [128][4]uint64
+
+// add reports whether a value was not among them.
+func (s *said) add(at int, v uint8) bool {
+	word, bit := &s[at][v/64], uint64(1)<<(v%64)
+	isNew := *word&bit == 0
+	*word |= bit
+	return isNew
 }
 
 // habitPost is a post that was counted.
@@ -59,27 +70,36 @@ type habitPost struct {
 
 // add counts a post. What another version of it said is not counted a second time.
 func (h *habit) add(values *[128]uint8, words int) {
-	p := habitPost{*values, words, h.groups}
+	p := habitPost{*values, words, len(h.groups)}
 	for i := range h.posts {
-		if q := &h.posts[i]; p.values == q.values {
+		q := &h.posts[i]
+		if p.values == q.values {
 			return
-		} else if p.group == h.groups && p.versionOf(q) {
-			p.group = q.group
+		}
+		if p.group < len(h.groups) || !p.versionOf(q) {
+			continue
+		}
+		if p.group = q.group; h.groups[p.group] == nil {
+			h.groups[p.group] = &said{}
+			for at, v := range q.values {
+				h.groups[p.group].add(at, v)
+			}
 		}
 	}
+	if p.group == len(h.groups) {
+		h.groups = append(h.groups, nil)
+	}
+	versions := h.groups[p.group]
 	for at, v := range p.values {
-		if p.group == h.groups || !h.said(p.group, at, v) {
+		if versions == nil || versions.add(at, v) {
 			h.counts[at][v]++
 		}
-	}
-	if p.group == h.groups {
-		h.groups++
 	}
 	h.posts = append(h.posts, p)
 }
 
 // full reports whether enough posts were counted.
-func (h *habit) full() bool { return h.groups >= habitPosts || len(h.posts) >= habitMost }
+func (h *habit) full() bool { return len(h.groups) >= habitPosts || len(h.posts) >= habitMost }
 
 // versionOf reports whether two posts of a source are one that was given out anew.
 func (p *habitPost) versionOf(q *habitPost) bool {
@@ -92,16 +112,6 @@ func (p *habitPost) versionOf(q *habitPost) bool {
 	}
 	j := float64(same) / float64(len(p.values))
 	return j/(1+j)*float64(p.words+q.words) >= habitSame
-}
-
-// said reports whether a version of a post has a value.
-func (h *habit) said(group, at int, v uint8) bool {
-	for i := range h.posts {
-		if q := &h.posts[i]; q.group == group && q.values[at] == v {
-			return true
-		}
-	}
-	return false
 }
 
 // knows reports whether a post with these values was counted.
@@ -168,7 +178,7 @@ func (u *habits) source(num uint32) (*habit, error) {
 			break
 		}
 	}
-	if h.groups >= habitFew {
+	if len(h.groups) >= habitFew {
 		return h, nil
 	}
 	far, err := u.t.sketches(u.t.beyond(num, u.center, habitFew))
