@@ -88,6 +88,36 @@ func FirstItemID(prefix string) (ItemID, error) {
 	return ParseItemID(prefix + strings.Repeat("0", letters-len(prefix)))
 }
 
+// MinItemPrefix is how many letters of an id name an item at least, where the beginning of
+// an id may stand for it: six are about the day on which it came.
+const MinItemPrefix = 6
+
+// BeginsWith reports whether the first letters of an id's text, at most 26, are those of
+// another's.
+func (id ItemID) BeginsWith(other ItemID, letters int) bool {
+	bits := min(5*letters, 8*len(id))
+	whole := bits / 8
+	if [16]byte(id) == [16]byte(other) || bits == 0 {
+		return true
+	}
+	for i := range whole {
+		if id[i] != other[i] {
+			return false
+		}
+	}
+	return whole == len(id) || id[whole]>>(8-bits%8) == other[whole]>>(8-bits%8)
+}
+
+// ItemPrefix reads an id or the beginning of one, of at least MinItemPrefix letters, in
+// either case: the least id that begins so.
+func ItemPrefix(s string) (first ItemID, letters int, err error) {
+	if len(s) < MinItemPrefix {
+		return first, 0, fmt.Errorf("%w: %.40q has %d characters, want %d to 26", ErrBadID, s, len(s), MinItemPrefix)
+	}
+	first, err = FirstItemID(s)
+	return first, len(s), err
+}
+
 // Before is the id before this one in the order of ids; false if this is the first.
 func (id ItemID) Before() (ItemID, bool) {
 	for i := len(id) - 1; i >= 0; i-- {

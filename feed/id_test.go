@@ -35,3 +35,29 @@ func TestFirstItemID(t *testing.T) {
 		}
 	}
 }
+
+// BeginsWith says of bits what strings.HasPrefix says of the texts.
+func TestBeginsWith(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	for range 5000 {
+		var a, b ItemID
+		for i := range a {
+			a[i] = byte(r.Uint32())
+		}
+		if b = a; r.IntN(4) > 0 {
+			b[r.IntN(16)] ^= 1 << r.IntN(8)
+		}
+		n := r.IntN(27)
+		if got, want := a.BeginsWith(b, n), strings.HasPrefix(a.String(), b.String()[:n]); got != want {
+			t.Fatalf("%v begins with %d letters of %v: %v", a, n, b, got)
+		}
+	}
+	if first, n, err := ItemPrefix("01JB00"); err != nil || n != 6 || first.String() != "01jb0000000000000000000000" {
+		t.Errorf("%v, %d, %v", first, n, err)
+	}
+	for _, bad := range []string{"", "01jb0", "01jb0l", strings.Repeat("0", 27)} {
+		if _, _, err := ItemPrefix(bad); err == nil {
+			t.Errorf("%q is the beginning of an id", bad)
+		}
+	}
+}

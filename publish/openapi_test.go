@@ -86,12 +86,13 @@ func TestOpenAPI(t *testing.T) {
 
 	// Requests that between them answer every member.
 	edited, down, none := ids["edited"].String(), ids["down"].String(), "00000000000000000000000000"
+	capitals, beginning := strings.ToUpper(edited), edited[:20]
 	requests := map[string][]string{
 		"/items":                {"", "limit=2", "source=two", "topic=mek", "from=2026-03-01&to=2026-03-01", "by=arrival&order=oldest", "content=false"},
-		"/items/{id}":           {edited, edited + "?revision=1", edited + "?content=false", ids["copy"].String(), ids["withdrawn"].String(), ids["short"].String(), down, none},
-		"/items/{id}/revisions": {edited, edited + "?content=true&limit=1", down, none},
-		"/items/{id}/diff":      {edited + "?from=1&to=2", edited + "?from=2&to=1", edited + "?from=1&to=9", down + "?from=1&to=1"},
-		"/items/{id}/proof":     {edited, ids["short"].String(), none},
+		"/items/{id}":           {edited, edited + "?revision=1", edited + "?content=false", ids["copy"].String(), ids["withdrawn"].String(), ids["short"].String(), down, none, capitals, beginning},
+		"/items/{id}/revisions": {edited, edited + "?content=true&limit=1", down, none, capitals, beginning},
+		"/items/{id}/diff":      {edited + "?from=1&to=2", edited + "?from=2&to=1", edited + "?from=1&to=9", down + "?from=1&to=1", capitals, beginning},
+		"/items/{id}/proof":     {edited, ids["short"].String(), none, capitals, beginning},
 		"/search": {
 			"q=", "q=needle", "q=ashraf&facets=true&fold=true&order=relevance", "q=tehran&limit=1&content=true", "q=camp&as_of=2026-03-01&all_versions=true",
 			"q=(", "q=" + strings.Repeat("a+", 70), "q=day&order=oldest&snippets=false&limit=0",
@@ -118,7 +119,9 @@ func TestOpenAPI(t *testing.T) {
 			}
 			rec := w.get(target)
 			code := strconv.Itoa(rec.Code)
-			codes[code] = true
+			if codes[code] = true; rec.Code/100 == 3 { // to the same at another address
+				continue
+			}
 			schema, typ := resultOf(op.Responses, doc, code)
 			if schema == "" {
 				t.Errorf("%s: %s is not in the document", target, code)

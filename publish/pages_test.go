@@ -296,9 +296,19 @@ func TestBuilderKnowsWhatIsHere(t *testing.T) {
 	w, _ := rich(t, testConfig())
 	for path, want := range map[string]string{
 		"/?topic=iran&source=nothing": "There is no source", "/?topic=nothing": "There is no topic", "/?not=nothing": "There is no topic", "/?lang=tlh": "There is nothing in the language",
+		"/?topic=iran&not=iran": "is asked for and left out at once", "/?words=(": "expected", "/?words=" + strings.Repeat("a+", 70): "terms; a search takes at most 64",
 		"/?topic=iran&not=mek&source=one&lang=en": "",
 	} {
-		body, text := w.page(path, http.StatusOK)
+		// The status is that of what was asked for; the page with the form helps all the same.
+		code := http.StatusNotFound
+		switch {
+		case want == "":
+			code = http.StatusOK
+		case strings.Contains(path, "words=") || strings.Contains(path, "not=iran"):
+			code = http.StatusBadRequest
+		}
+		body, text := w.page(path, code)
+		has(t, path, body, `name="topic"`, `name="words"`)
 		if want != "" && !strings.Contains(text, want) {
 			t.Errorf("%s does not say %q", path, want)
 		}

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -13,9 +14,6 @@ import (
 	"chancery/publish/render"
 	"chancery/store"
 )
-
-// minPrefix is how much of an id must be typed at least.
-const minPrefix = 6
 
 // namingItems says in a command's help how it may be told which item is meant.
 const namingItems = `
@@ -36,7 +34,7 @@ func (e *Env) itemID(ctx context.Context, name string) (feed.ItemID, error) {
 	case likeItemID(name):
 		return e.itemBeginning(ctx, name)
 	}
-	return id, dataError("%q is no id of an item, nor the beginning of one (%d letters or more), an address, or the id of an entry in a feed", name, minPrefix)
+	return id, dataError("%q is no id of an item, nor the beginning of one (%d letters or more), an address, or the id of an entry in a feed", name, feed.MinItemPrefix)
 }
 
 // plainID reports whether all bytes can stand in an id.
@@ -52,30 +50,21 @@ func plainID(s string) bool {
 
 // likeItemID reports whether a text can be an id of an item or the beginning of one.
 func likeItemID(name string) bool {
-	return len(name) >= minPrefix && len(name) <= len(feed.ItemID{}.String()) && plainID(name)
+	return len(name) >= feed.MinItemPrefix && len(name) <= len(feed.ItemID{}.String()) && plainID(name)
 }
 
 // maxNamed is how many of the items that a beginning fits are named.
 const maxNamed = 10
 
-// itemBeginning finds the one item whose id begins so. Ids sort as their texts do,
-// so those that begin alike stand together.
+// itemBeginning finds the one item whose id begins so.
 func (e *Env) itemBeginning(ctx context.Context, begin string) (feed.ItemID, error) {
 	begin = strings.ToLower(begin)
-	first, err := feed.FirstItemID(begin)
-	if err != nil {
-		return first, failWith(exitData, err)
+	heads, err := store.Beginning(ctx, e.Archive.Heads, begin, maxNamed+1)
+	if errors.Is(err, feed.ErrBadID) {
+		return feed.ItemID{}, failWith(exitData, err)
 	}
-	q := store.HeadQuery{ByArrival: true, Ascending: true, Limit: maxNamed + 2}
-	if before, ok := first.Before(); ok {
-		q.After = &store.Head{ID: before}
-	}
-	heads, err := e.Archive.Heads(ctx, q)
 	if err != nil {
 		return feed.ItemID{}, err
-	}
-	if i := slices.IndexFunc(heads, func(h store.Head) bool { return !strings.HasPrefix(h.ID.String(), begin) }); i >= 0 {
-		heads = heads[:i]
 	}
 	switch len(heads) {
 	case 0:

@@ -136,8 +136,12 @@ const (
 // Is matches items with a property.
 type Is struct{ Property Property }
 
-// ID matches the item with this id.
-type ID struct{ ID feed.ItemID }
+// ID matches items of which the id begins with so many letters of this one: all 26 of
+// them, and it is one item.
+type ID struct {
+	ID      feed.ItemID
+	Letters int
+}
 
 func (*And) node()      {}
 func (*Or) node()       {}

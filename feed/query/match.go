@@ -220,7 +220,7 @@ func (e *evaluation) match(n Node) verdict {
 		}
 		return truth(e.d.Facts.Enclosure)
 	case *ID:
-		return truth(e.d.Facts.ID == n.ID)
+		return truth(e.d.Facts.ID.BeginsWith(n.ID, n.Letters))
 	}
 	return no
 }

@@ -142,7 +142,12 @@ func TestMatch(t *testing.T) {
 		{`is:duplicate`, true},
 		{`has:enclosure`, true},
 		{`-is:revised`, false},
-		{`id:0410600000000000000000000`, false},
+		{`id:0410600000000000000000000`, true}, // its beginning
+		{`id:041060`, true},
+		{`id:041060 iraq`, true},
+		{`id:041061`, false},
+		{`id:0410600000000000000000001`, false},
+		{`id:04106`, false}, // too little
 		{`iraq^3 OR iran^2`, true},
 		{`camp iran^-2`, true},
 		{`iran OR iraq^-2`, false},

@@ -401,11 +401,11 @@ func condition(name, value string) (n Node, want string) {
 		}
 		return nil, "has:enclosure"
 	case "id":
-		id, err := feed.ParseItemID(value)
+		id, letters, err := feed.ItemPrefix(value)
 		if err != nil {
-			return nil, "the 26 letters of an item's id after id:"
+			return nil, "the 26 letters of an item's id after id:, or its first 6 or more"
 		}
-		return &ID{id}, ""
+		return &ID{id, letters}, ""
 	}
 	return nil, "one of the fields " + fieldList + "; quote the word if it is none"
 }

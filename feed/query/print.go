@@ -77,7 +77,7 @@ func write(b *strings.Builder, n Node) {
 	case *Is:
 		b.WriteString(string(n.Property))
 	case *ID:
-		b.WriteString("id:" + n.ID.String())
+		b.WriteString("id:" + n.ID.String()[:n.Letters])
 	}
 }
 

@@ -183,7 +183,7 @@ func (p *param) check(v string) error {
 		}
 	case anItem:
 		if _, err := feed.ParseItemID(v); err != nil {
-			return fmt.Errorf("%s is not an item's id: it has 26 letters and digits", quoted(v))
+			return fmt.Errorf("%s is not an item's id: it has 26 letters and digits; the first 6 or more lead to it", quoted(v))
 		}
 	case aText:
 		if len(p.choices) > 0 && !slices.Contains(p.choices, v) {
@@ -214,7 +214,7 @@ var (
 	limitParam    = param{name: "limit", kind: aNumber, least: 1, most: maxPage, standard: "50", text: "How many there are on a page, at most."}
 	cursorParam   = param{name: "cursor", kind: aText, most: 512, text: "Where to go on: `next` of the page before, asked with the same other parameters. It is opaque."}
 	revisionParam = param{name: "revision", kind: aNumber, least: 0, most: 1 << 20, standard: "0", text: "Which version, from 1; 0 is the newest."}
-	itemParam     = param{name: "id", kind: anItem, required: true, text: "The item's id, 26 letters and digits.", example: "01hxyz0000ra30dtfhtm5w0x2e"}
+	itemParam     = param{name: "id", kind: anItem, required: true, text: "The item's id, 26 letters and digits. Its first letters, 6 or more, lead to it if they fit one item.", example: "01hxyz0000ra30dtfhtm5w0x2e"}
 )
 
 // maxPage is the most items of a page: at ten KB each that is two megabytes.

@@ -51,6 +51,7 @@ type built struct {
 	Preview []post
 	Fault   *fault
 	Problem string // what is wrong, in a sentence
+	Code    int    // the status of a page that says what is wrong; 0: nothing is
 }
 
 // address is a feed's in one format.
@@ -132,18 +133,19 @@ func (s *Server) build(r *http.Request, b *builder) error {
 	langs, langNames := chosen(b.Langs, func(c choice) bool { return c.With })
 	out := &built{}
 	b.Result = out
-	if out.Problem = b.Unknown; out.Problem != "" {
+	if b.Unknown != "" {
+		out.wrong(http.StatusNotFound, b.Unknown)
 		return nil
 	}
 	for _, id := range without {
 		if i := slices.Index(with, id); i >= 0 {
-			out.Problem = fmt.Sprintf("%q is asked for and left out at once: take one of the two ticks away.", withNames[i])
+			out.wrong(http.StatusBadRequest, fmt.Sprintf("%q is asked for and left out at once: take one of the two ticks away.", withNames[i]))
 			return nil
 		}
 	}
 	words, err := parseQuery(b.Words)
 	if err != nil {
-		out.Fault = faultOf(b.Words, nil, err)
+		out.Fault, out.Code = faultOf(b.Words, nil, err), http.StatusBadRequest
 		return nil
 	}
 	out.Title = titleOf(withNames, b.Any, withoutNames, sourceNames, langNames, b.Words)
@@ -157,11 +159,14 @@ func (s *Server) build(r *http.Request, b *builder) error {
 	if err := s.tally(r.Context(), out, q); err != nil {
 		return err
 	}
-	if out.Fault != nil || !out.Chosen {
+	if out.Code != 0 || out.Fault != nil || !out.Chosen {
 		return nil
 	}
 	return s.preview(r, out, name, q)
 }
+
+// wrong says what is wrong with what was asked for.
+func (b *built) wrong(code int, sentence string) { b.Code, b.Problem = code, sentence }
 
 // titleOf puts what a feed carries into words.
 func titleOf(with []string, anyOf bool, without, sources, langs []string, words string) string {
@@ -312,11 +317,17 @@ func (s *Server) tally(ctx context.Context, out *built, q string) error {
 	if err != nil {
 		return fmt.Errorf("the query of the builder: %w", err)
 	}
+	if parsed != nil && len(parsed.Terms()) > MaxQueryTerms { // as the feed itself would say
+		out.wrong(http.StatusBadRequest, fmt.Sprintf("The feed would search for %s terms; a search takes at most %d.", grouped(len(parsed.Terms())), MaxQueryTerms))
+		return nil
+	}
 	page, err := s.lib.Search(ctx, parsed, store.SearchOptions{Limit: -1, FoldStories: true})
 	switch {
 	case err == nil:
 	case notCounted(err):
-		out.Fault = faultOf(q, parsed, err)
+		if out.Fault = faultOf(q, parsed, err); out.Fault != nil {
+			out.Code = http.StatusUnprocessableEntity
+		}
 		return nil
 	default:
 		return err
@@ -335,14 +346,14 @@ func (s *Server) preview(r *http.Request, out *built, name, q string) error {
 	if name != "" {
 		posts, err := s.posts(r, name, previewPosts)
 		if errors.Is(err, ErrNotFound) {
-			out.Problem = "There is no such feed any more."
+			out.wrong(http.StatusNotFound, "There is no such feed any more.")
 			return nil
 		}
 		out.Preview = posts
 		return err
 	}
 	if !out.Counted {
-		out.Problem = "This feed is made by a search, and the archive cannot be searched now."
+		out.wrong(http.StatusServiceUnavailable, "This feed is made by a search, and the archive cannot be searched now.")
 		return nil
 	}
 	parsed, err := parseQuery(q)

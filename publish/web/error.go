@@ -44,7 +44,7 @@ func adviceFor(path string) string {
 	if strings.HasPrefix(path, "/feeds/") {
 		return "The address of a feed is /feeds/, the id of a topic or several with + , or ! between, and .atom, .rss or .json. The front page makes such addresses."
 	}
-	return "An address may have a letter too many. Ids of posts have 26 letters and digits. The search finds what is here."
+	return "An address may have a letter too many. Ids of posts have 26 letters and digits; the first 6 or more lead to the post. The search finds what is here."
 }
 
 // goneAdvice says why nothing is any more where something was.

@@ -76,6 +76,9 @@ func (s *Server) home(w http.ResponseWriter, r *http.Request) {
 	}
 	fr.JSON = s.lib.Base() + apiRoot + "/topics"
 	fr.Wide, fr.Script = true, true
-	fr.Body = p
+	fr.Body, fr.Code = p, p.Builder.Result.Code
+	if fr.Code == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", "30")
+	}
 	s.show(w, r, "home", fr)
 }

@@ -110,6 +110,10 @@ func (s *Server) describe(op *operation) object {
 		},
 		"304": object{"description": "It has not changed since the answer whose ETag was sent in If-None-Match."},
 	}
+	if slices.ContainsFunc(op.params, func(p param) bool { return p.kind == anItem }) {
+		answers["301"] = object{"description": "The id was written with capitals; Location has it without."}
+		answers["302"] = object{"description": "It was the beginning of one item's id; Location has the id."}
+	}
 	for _, code := range op.failures(s.lib.Private()) {
 		answers[strconv.Itoa(code)] = object{"$ref": "#/components/responses/" + strconv.Itoa(code)}
 	}
@@ -172,7 +176,7 @@ func (p *param) schema() object {
 	case anID:
 		o["pattern"] = "^[a-z0-9][a-z0-9-]{0,63}$"
 	case anItem:
-		o["pattern"] = "^[0-9a-hjkmnp-tv-zA-HJKMNP-TV-Z]{26}$"
+		o["pattern"] = "^[0-9a-hjkmnp-tv-zA-HJKMNP-TV-Z]{6,26}$"
 	case aText:
 		if p.most > 0 {
 			o["maxLength"] = p.most

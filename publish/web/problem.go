@@ -65,6 +65,7 @@ const (
 	takenDown    = "taken-down"
 	noSearch     = "no-search"
 	withheld     = "withheld"
+	severalItems = "several-items"
 	// missingVersion is of an item that is there.
 	missingVersion = "no-version"
 )
@@ -78,6 +79,7 @@ var problemKinds = []problemKind{
 	{queryCost, "The query would take more time or memory than a search may have; `query.part` is what costs it."},
 	{badCursor, "The cursor is not one of this list, search and order. Ask without it, from the start."},
 	{takenDown, "The item was here and its content was removed for good; `item` is what is known of it."},
+	{severalItems, "The ids of several items begin with what was given; `detail` says of how many. More letters tell them apart."},
 	{missingVersion, "The item is here, and has no version of that number; `detail` says how many it has."},
 	{noSearch, "There is no index to search here, or it is damaged and a new one has not begun to grow."},
 	{withheld, "The full text of this item may not be republished here, so neither may its proof, which holds it."},

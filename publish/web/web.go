@@ -252,6 +252,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("X-Content-Type-Options", "nosniff")
+	if s.namedItem(w, r) {
+		return
+	}
 	s.mux.ServeHTTP(w, r)
 }
 

@@ -209,7 +209,7 @@ func (s *search) condition(n query.Node) set {
 		})
 	case *query.ID:
 		s.scan(func(v uint32, fx *fixed) {
-			if fx.id == n.ID {
+			if fx.id.BeginsWith(n.ID, n.Letters) {
 				out.add(v)
 			}
 		})

@@ -40,10 +40,11 @@ function live(form) {
     url.search = data.toString();
     try {
       const answer = await fetch(url, { signal: running.signal });
-      if (!answer.ok) return;
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      const found = page.getElementById(result.id); // also of a page that says what is wrong
+      if (!found) return;
       const open = result.querySelector("details[open]") !== null;
-      result.replaceChildren(...page.getElementById(result.id).childNodes);
+      result.replaceChildren(...found.childNodes);
       if (open) result.querySelector("details")?.setAttribute("open", "");
       copiers(result);
       say(result.querySelector("h3, .note")?.textContent ?? "");
