@@ -78,7 +78,7 @@ func (t *txn) strangers(d *store.Draft, first *row, mine, theirs int) (bool, err
 		if err != nil {
 			return false, err
 		}
-		h, _, err := vol.read(first.last)
+		h, _, err := vol.readHead(first.last)
 		if err := t.s.passing(err); err != nil {
 			return false, err
 		}

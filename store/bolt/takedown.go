@@ -152,7 +152,7 @@ func (s *Store) recordsOf(items map[feed.ItemID]bool) ([]uint64, error) {
 		if err != nil {
 			return nil, err
 		}
-		h, f, err := v.read(seq)
+		h, f, err := v.readHead(seq)
 		if err != nil {
 			if err := s.passing(err); err != nil {
 				return nil, err
@@ -161,7 +161,7 @@ func (s *Store) recordsOf(items map[feed.ItemID]bool) ([]uint64, error) {
 		}
 		unreadable := false
 		if len(h.parts) == 0 && !came[seq] && f.pack != nil {
-			if unreadable, err = v.unreadable(seq, f); err != nil {
+			if unreadable, err = v.unreadable(seq); err != nil {
 				if err := s.passing(err); err != nil {
 					return nil, err
 				}
@@ -179,7 +179,11 @@ func (s *Store) recordsOf(items map[feed.ItemID]bool) ([]uint64, error) {
 }
 
 // unreadable reports whether a raw record is of a document that no parser could read.
-func (v *volume) unreadable(seq uint64, f framed) (bool, error) {
+func (v *volume) unreadable(seq uint64) (bool, error) {
+	_, f, err := v.read(seq)
+	if err != nil {
+		return false, err
+	}
 	plain, err := v.plain(seq, f)
 	if err != nil {
 		return false, err

@@ -90,6 +90,6 @@ func (t *txn) firstWith(k store.Key) (id feed.ItemID, ok bool, err error) {
 	if err != nil {
 		return id, false, err
 	}
-	h, _, err := v.read(seq)
+	h, _, err := v.readHead(seq)
 	return h.item, err == nil, t.s.passing(err)
 }
