@@ -247,7 +247,8 @@ func (s *Store) item(l *located, seq uint64, want store.Fields) (feed.Item, erro
 	if seq == l.row.last {
 		it.Changed = instant(l.row.revised)
 	}
-	it.Topics, it.Story, it.Original, it.Withdrawn, it.TakenDown = slices.Clone(l.topics), l.row.story, l.row.original, l.row.withdrawn, l.row.takenDown
+	it.Topics, it.Story, it.Original, it.Withdrawn = slices.Clone(l.topics), l.row.story, l.row.original, l.row.withdrawn
+	it.TakenDown = it.TakenDown || l.row.takenDown // it may have been meanwhile
 	if want&store.WithContent == 0 {
 		it.Summary, it.Content, it.Extensions = feed.Text{}, feed.Text{}, nil
 	}

@@ -66,6 +66,9 @@ func (r reading) plain(dst []byte, seq uint64, f framed) ([]byte, error) {
 		if err != nil {
 			return nil, damaged(r.v.at(base), err)
 		}
+		if bf.pack == nil {
+			return nil, errGone
+		}
 		return r.plain(nil, base, bf)
 	})
 	if err != nil {
@@ -197,5 +200,8 @@ func (v *volume) plain(seq uint64, f framed) (b []byte, err error) {
 		b, err = r.plain(nil, seq, f)
 		return err
 	})
+	if errors.Is(err, errGone) { // taken down since the record was read, with what it builds on
+		return nil, nil
+	}
 	return b, err
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"testing"
 
 	"chancery/feed"
@@ -114,5 +115,36 @@ func TestTakedownIsDoneOnce(t *testing.T) {
 		if left := asideOf(path); len(left) > 0 {
 			t.Errorf("left: %v", left)
 		}
+	}
+}
+
+// Who has read a version that is the difference to another, and unpacks it when both were
+// taken down, finds what was taken down, and no damage.
+func TestTakedownWhileAVersionIsRead(t *testing.T) {
+	s, _ := closing(t)
+	defer s.Close()
+	ctx := t.Context()
+	var id feed.ItemID
+	for i := range 2 {
+		out, err := s.Append(ctx, store.Batch{Source: "alpha", Drafts: []store.Draft{storetest.Draft("guid", fmt.Sprint(strings.Repeat("the same text ", 100), i))}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		id = out[0].ID
+	}
+	end, err := s.End(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := s.live()
+	_, f, err := v.read(uint64(end))
+	if err != nil || f.pack.codec != codecDelta {
+		t.Fatalf("the version is packed as %v, %v", f.pack.codec, err)
+	}
+	if err := s.Change(ctx, []store.Edit{{Kind: store.KindTakedown, Items: []feed.ItemID{id}, Reason: "a court"}}); err != nil {
+		t.Fatal(err)
+	}
+	if plain, err := v.plain(uint64(end), f); plain != nil || err != nil {
+		t.Errorf("unpacked it is %d bytes, %v; want nothing", len(plain), err)
 	}
 }
