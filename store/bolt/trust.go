@@ -92,8 +92,9 @@ func (s *Store) Prove(ctx context.Context, id feed.ItemID, revision int) (p stor
 	p.Index = int64(seq - 1)
 	p.Leaf = append(binary.BigEndian.AppendUint64([]byte{framing, byte(f.kind)}, seq), f.head...)
 	if f.pack != nil {
-		p.Salt = append([]byte{}, f.pack.salt[:]...)
-		p.Content, err = v.plain(seq, f)
+		if p.Content, err = v.plain(seq, f); p.Content != nil { // else it was taken down meanwhile
+			p.Salt = append([]byte{}, f.pack.salt[:]...)
+		}
 	}
 	return p, err
 }
