@@ -143,6 +143,13 @@ func (f *file) load() error {
 	if err != nil {
 		return err
 	}
+	last, _, err := f.w.number("SELECT max(n)+1 FROM versions") // none: NULL
+	if err != nil {
+		return err
+	}
+	if meta["versions"] != last || last < 0 || last > maxVersions {
+		return damaged("%d versions, not %d", last, meta["versions"])
+	}
 	f.ids, f.seen, f.numbers, f.lists = idTable{}, hashSet{}, map[string]uint32{}, map[string]uint32{"": 0}
 	f.recent = [1 << recentBits]uint64{}
 	d := (&view{stories: make([]feed.ItemID, 1), langs: []string{""}, byLang: []set{nil}}).draft(int(meta["versions"]), f.lists)
@@ -165,6 +172,9 @@ func (f *file) load() error {
 		return damaged("%d versions, not %d", d.n, meta["versions"])
 	}
 	for n := range uint32(d.n) {
+		if !d.inOrder(n) {
+			return damaged("row of version %d", n)
+		}
 		d.refresh(n)
 	}
 	f.cursor.Store(uint64(meta["cursor"]))
@@ -232,6 +242,9 @@ func (f *file) loadNames(d *draft) error {
 		return nil
 	})
 }
+
+// maxVersions is how many an index may have: as many as postings can tell apart.
+const maxVersions = 1 << 31
 
 // rowSize is of a version's row, without its tags.
 const rowSize = 16 + 8*3 + 4*3 + 2 + 2 + 1 + 4*3
@@ -314,6 +327,17 @@ func (f *file) loadVersion(d *draft, b []byte) error {
 		f.ids.set(d, fx.id, n)
 	}
 	return nil
+}
+
+// inOrder reports whether the versions before and after one are of the same item, and
+// before and after it: whoever goes from one to the next comes to an end.
+func (d *draft) inOrder(n uint32) bool {
+	fx, s := d.fixed(n), d.state(n)
+	follows := func(a, b uint32) bool { // the versions' numbers + 1; 0: none
+		return a == 0 || b == 0 || a <= uint32(d.n) && b <= uint32(d.n) &&
+			d.fixed(a-1).id == fx.id && d.fixed(b-1).id == fx.id && d.fixed(a-1).revision < d.fixed(b-1).revision
+	}
+	return follows(s.older, n+1) && follows(n+1, s.newer)
 }
 
 // idTable finds the newest version of an item, dead or not. It is keyed by the

@@ -194,6 +194,18 @@ func TestUnusableIsRebuilt(t *testing.T) {
 		"pages spoilt": func(t *testing.T, path string) {
 			edit(t, path, "UPDATE words_data SET block=x'FFFFFFFFFFFF' WHERE id>10")
 		},
+		"versions no end": func(t *testing.T, path string) {
+			edit(t, path, "UPDATE meta SET value=1<<45 WHERE key='versions'")
+		},
+		"versions below none": func(t *testing.T, path string) {
+			edit(t, path, "UPDATE meta SET value=-5 WHERE key='versions'")
+		},
+		"older than itself": func(t *testing.T, path string) { // bytes 61 to 64 of a row; see encodeVersion
+			edit(t, path, "UPDATE versions SET data=CAST(substr(data,1,61)||x'08000000'||substr(data,66) AS BLOB) WHERE n=7")
+		},
+		"newer than itself": func(t *testing.T, path string) {
+			edit(t, path, "UPDATE versions SET data=CAST(substr(data,1,65)||x'08000000'||substr(data,70) AS BLOB) WHERE n=7")
+		},
 		"ahead of the archive": func(t *testing.T, path string) {
 			edit(t, path, "UPDATE meta SET value=100000 WHERE key='cursor'")
 		},

@@ -85,7 +85,9 @@ func parseStructure(b []byte) ([]segment, error) {
 	read := 0
 	var out []segment
 	for range levels {
-		next()
+		if next(); bad {
+			break
+		}
 		for range next() {
 			s := segment{next(), next(), next()}
 			if v2 {
@@ -173,7 +175,7 @@ func (p *page) each(yield func(term []byte, l list) bool) error {
 		keep := uint64(0)
 		if i > 0 {
 			k, n := varint(p.b[at:p.end])
-			if n == 0 || int(k) > len(term) {
+			if n == 0 || k > uint64(len(term)) {
 				return damaged("a term")
 			}
 			keep, at = k, at+n
@@ -394,7 +396,7 @@ func (p *postings) next() (bool, error) {
 		return false, damaged("a list on page %d of segment %d: version %d", p.at, p.seg.id, id)
 	}
 	length := int(size >> 1)
-	if p.i+length <= len(p.b) {
+	if length <= len(p.b)-p.i {
 		p.pos = p.b[p.i : p.i+length]
 		p.i += length
 		return true, nil

@@ -1,7 +1,9 @@
 package index
 
 import (
+	"bytes"
 	"database/sql/driver"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -214,5 +216,37 @@ func TestFields(t *testing.T) {
 		if err != nil || p.Total != want {
 			t.Errorf("%s: %d hits, %v, want %d", text, p.Total, err, want)
 		}
+	}
+}
+
+// A damaged list of segments is an error at once, however many it says that there are.
+func TestDamagedListOfSegments(t *testing.T) {
+	for name, b := range map[string][]byte{
+		"short":           {0, 0, 0, 1},
+		"levels no end":   {0, 0, 0, 1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f, 1, 1},
+		"segments no end": {0, 0, 0, 1, 1, 1, 1, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f},
+		"fewer":           {0, 0, 0, 1, 1, 2, 1, 0, 1, 1, 1, 3},
+	} {
+		if _, err := parseStructure(b); !errors.Is(err, errDamaged) {
+			t.Errorf("%s: %v, want an error of damage", name, err)
+		}
+	}
+}
+
+// Numbers of a damaged page are not taken for more than they are.
+func TestDamagedNumbers(t *testing.T) {
+	far := bytes.Repeat([]byte{0xff}, 9)
+	// One term, "a" behind its index's byte; the next shares far more with it than there is.
+	b := slices.Concat([]byte{0, 0, 0, 0}, []byte{2, '0', 'a'}, far, []byte{1, 'b'})
+	p := page{b: b, end: len(b), terms: []int{4, 7}}
+	if err := p.each(func([]byte, list) bool { return true }); !errors.Is(err, errDamaged) {
+		t.Errorf("each: %v, want an error of damage", err)
+	}
+	if _, _, err := p.find("b"); !errors.Is(err, errDamaged) {
+		t.Errorf("find: %v, want an error of damage", err)
+	}
+	l := &postings{b: slices.Concat([]byte{1}, far, []byte{1, 2, 3}), first: true}
+	if _, err := l.next(); !errors.Is(err, errDamaged) {
+		t.Errorf("a list: %v, want an error of damage", err)
 	}
 }
