@@ -166,3 +166,20 @@ func TestForgedOrigin(t *testing.T) {
 	}
 	b.sound()
 }
+
+// P-70, SEC-31: the original of a story is the post of the site whose address it has, also
+// when a copy came first; without an address in common it is the one that came first.
+func TestOriginalOfStory(t *testing.T) {
+	b := newBlogosphere(t)
+	p := write("Latin", 91)
+	one, two := paragraphs(p.paragraphs(60, 60)), paragraphs(p.paragraphs(60, 60))
+	b.poll("planet", entry{guid: "1", link: "https://blog.example/1", body: one}, entry{guid: "2", link: "https://planet.example/2", body: two})
+	b.poll("blog", entry{guid: "1", link: "https://blog.example/1", body: one}, entry{guid: "2", link: "https://blog.example/2", body: two})
+	for _, it := range b.items() {
+		name := string(it.Source) + "/" + it.Entry.ID
+		if isCopy := name == "planet/1" || name == "blog/2"; it.IsCopy() != isCopy || len(it.AlsoIn) != 1 {
+			t.Errorf("%s is a copy: %v, also in %d", name, it.IsCopy(), len(it.AlsoIn))
+		}
+	}
+	b.sound()
+}

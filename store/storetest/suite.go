@@ -421,6 +421,14 @@ func movedAlone(t *testing.T, s store.Store) {
 		}
 	}
 	wantStates(t, appendTo(t, s, "b", at(3), draft("1f", "the text", 50)), store.Duplicate)
+	// What was taken down does not come back by another id.
+	if err := s.Change(t.Context(), []store.Edit{{Kind: store.KindTakedown, Items: []feed.ItemID{first[0].ID}, Reason: "asked"}}); err != nil {
+		t.Fatal(err)
+	}
+	again := appendTo(t, s, "a", at(4), draft("1g", "the text", 50))
+	if again[0].ID != first[0].ID || again[0].State != store.Same {
+		t.Errorf("a post that was taken down, under another id: %+v", again[0])
+	}
 }
 
 // CONFORMANCE P-70: a post of two sources is one story, and both are kept.
