@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"regexp"
 	"slices"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 
@@ -15,6 +16,7 @@ import (
 // readers need not be told (RFC 4287 §4.2.15: a change that is not significant). Both
 // versions are kept all the same. It is trivial when nothing differs but
 //
+//   - whether the feed carries the beginning of the text beside it;
 //   - typography: case, punctuation, quotation marks, hyphens, diacritics, how words
 //     are joined; markup; categories;
 //   - numbers of comments, views, likes and shares, and ages, which make no version by
@@ -32,7 +34,32 @@ func Trivial(was, is *feed.Entry) bool {
 	}
 	a, b := PlainOf(was), PlainOf(is)
 	typos := maxTypos
-	return alike(a.Title, b.Title, &typos) && alike(a.Summary, b.Summary, &typos) && alike(a.Content, b.Content, &typos)
+	return alike(a.Title, b.Title, &typos) && alike(a.Body(), b.Body(), &typos) && sameBeside(a, b, &typos)
+}
+
+// sameBeside compares what stands beside the bodies. A beginning of the body says nothing
+// by itself: feeds begin to carry one, or cease to.
+func sameBeside(a, b Plain, typos *int) bool {
+	was, is := a.beside(), b.beside()
+	return beginsWith(a.Body(), was) && beginsWith(b.Body(), is) || alike(was, is, typos)
+}
+
+// beside is the shorter of summary and content.
+func (p Plain) beside() string {
+	if len(p.Summary) > len(p.Content) {
+		return p.Content
+	}
+	return p.Summary
+}
+
+// beginsWith reports whether a text begins with the words of another.
+func beginsWith(body, excerpt string) bool {
+	words := text.Fold(withoutBehind(excerpt))
+	if words == "" {
+		return true
+	}
+	rest, ok := strings.CutPrefix(text.Fold(body[:min(len(body), 2*len(excerpt)+100)]), words)
+	return ok && (rest == "" || rest[0] == ' ')
 }
 
 // maxTypos is how many words may have been corrected.

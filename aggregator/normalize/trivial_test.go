@@ -60,6 +60,30 @@ func TestTrivial(t *testing.T) {
 	if !Trivial(a, b) {
 		t.Error("another category is not trivial")
 	}
+	// The same text, with its beginning beside it, in another place, and with something else.
+	text := "One two three four. Five six seven."
+	summed := func(summary, content string) *feed.Entry {
+		e := post("t", content)
+		e.Summary.Value = summary
+		return e
+	}
+	for name, c := range map[string]struct {
+		was, is *feed.Entry
+		want    bool
+	}{
+		"a beginning beside it":  {summed("", text), summed("One two three […]", text), true},
+		"in the other place":     {summed(text, ""), summed("", text), true},
+		"in both":                {summed(text, ""), summed(text, text), true},
+		"another summary":        {summed("In short", text), summed("In other words", text), false},
+		"a summary of its own":   {summed("", text), summed("In short", text), false},
+		"the beginning alone":    {summed("", text), summed("One two three […]", ""), false},
+		"no whole word":          {summed("", text), summed("One two thr", text), false},
+		"another text behind it": {summed("One two", text), summed("One two", text+" Eight."), false},
+	} {
+		if got := Trivial(c.was, c.is); got != c.want {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
+	}
 	// Hostile sizes cost little.
 	long := strings.Repeat("The post ", 200_000)
 	if Trivial(post("t", long+"a"), post("t", long+"b")) {
