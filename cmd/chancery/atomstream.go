@@ -38,7 +38,7 @@ type atomWriter struct {
 const atomBatch = 100
 
 func (a *atomWriter) item(found hit) error {
-	if found.item.TakenDown { // there is nothing to read
+	if a.f.leaves(&found.item) {
 		return nil
 	}
 	a.f.feed.Entries = append(a.f.feed.Entries, a.f.entry(&found.item))
@@ -76,6 +76,7 @@ func (a *atomWriter) flush() error {
 }
 
 func (a *atomWriter) end() error {
+	a.f.sayLeft()
 	if len(a.f.feed.Entries) > 0 || !a.begun {
 		if err := a.flush(); err != nil {
 			return err

@@ -23,7 +23,8 @@ func (p *program) exportCommand() *cobra.Command {
 		Short: "Write out everything, or what a query selects",
 		Long: `Writes items in the order in which they arrived: as JSON Lines, CSV (without
 content; an apostrophe stands before what a spreadsheet would take for a formula:
-= + - @), an Atom document, or the subscriptions as OPML.
+= + - @), an Atom document (without what was withdrawn), or the subscriptions as
+OPML.
 
 JSON Lines are what "chancery import" takes back, under the same ids. A line is an
 item as the API shows it (docs/api.md), its HTML as published, and beside that its

@@ -113,6 +113,11 @@ func (p *program) decideCommand(d decision) *cobra.Command {
 			if dry {
 				return e.sayTakedown(ctx, ids, lost)
 			}
+			if text, err := e.unchanged(ctx, d.kind, ids, undo); err != nil {
+				return err
+			} else if text != "" {
+				return e.printf("%s; nothing was recorded\n", text)
+			}
 			edit := store.Edit{Kind: d.kind, Items: ids, Reason: reason, By: "command", Undo: undo}
 			if err := e.Archive.Change(ctx, []store.Edit{edit}); err != nil {
 				return err
@@ -147,6 +152,40 @@ func (p *program) decideCommand(d decision) *cobra.Command {
 		c.Flags().BoolVar(&dry, "dry-run", false, "name what would go, and remove nothing")
 	}
 	return c
+}
+
+// unchanged says that a decision would change nothing, where that is so.
+func (e *Env) unchanged(ctx context.Context, kind store.Kind, ids []feed.ItemID, undo bool) (string, error) {
+	if len(ids) > 1000 {
+		return "", nil
+	}
+	items, err := e.Archive.Items(ctx, ids, store.WithStory)
+	if err != nil || len(items) < len(ids) {
+		return "", err
+	}
+	all := func(has func(*feed.Item) bool) bool {
+		return !slices.ContainsFunc(items, func(it feed.Item) bool { return !has(&it) })
+	}
+	words := func(one, many string) string {
+		if len(ids) == 1 {
+			return "1 item " + one
+		}
+		return fmt.Sprintf("%d items %s", len(ids), many)
+	}
+	oneStory := all(func(it *feed.Item) bool { return it.Story == items[0].Story && it.Original.IsZero() })
+	switch {
+	case kind == store.KindTakedown && all(func(it *feed.Item) bool { return it.TakenDown }):
+		return words("is taken down already", "are taken down already"), nil
+	case kind == store.KindWithdrawn && undo && all(func(it *feed.Item) bool { return !it.Withdrawn }):
+		return words("is not withdrawn", "are not withdrawn"), nil
+	case kind == store.KindWithdrawn && !undo && all(func(it *feed.Item) bool { return it.Withdrawn }):
+		return words("is withdrawn already", "are withdrawn already"), nil
+	case kind == store.KindMerge && oneStory:
+		return words("", "are one story already"), nil
+	case kind == store.KindSplit && oneStory && len(items[0].AlsoIn) == len(ids)-1:
+		return words("is a story of its own already", "are one story of their own already"), nil
+	}
+	return "", nil
 }
 
 // rehearse has the command line itself say what it would do, on standard error.

@@ -73,7 +73,7 @@ type csvWriter struct {
 
 var csvColumns = []string{
 	"id", "source", "source_title", "title", "url", "authors", "language",
-	"published", "updated", "first_seen", "topics", "categories", "revisions", "guid",
+	"published", "updated", "first_seen", "topics", "categories", "revisions", "guid", "state",
 }
 
 func (c *csvWriter) item(found hit) error {
@@ -99,12 +99,23 @@ func (c *csvWriter) item(found hit) error {
 	row := []string{
 		it.ID.String(), string(it.Source), c.titles[it.Source], oneLine(html.Plain(it.Title), 0), it.URL,
 		strings.Join(authors, "; "), it.Language, instant(it.Published.Time), instant(it.Updated.Time), instant(it.FirstSeen),
-		strings.Join(topics, " "), strings.Join(categories, "; "), itoa(it.Revisions), it.Native,
+		strings.Join(topics, " "), strings.Join(categories, "; "), itoa(it.Revisions), it.Native, stateOf(it),
 	}
 	for i, cell := range row {
 		row[i] = harmless(cell)
 	}
 	return c.csv.Write(row)
+}
+
+// stateOf says in words what was decided about an item as a whole; empty is nothing.
+func stateOf(it *feed.Item) string {
+	switch {
+	case it.TakenDown:
+		return "taken down"
+	case it.Withdrawn:
+		return "withdrawn"
+	}
+	return ""
 }
 
 // harmless keeps spreadsheets from taking a text from the web for a formula: an

@@ -25,6 +25,7 @@ type showOptions struct {
 	revision  int
 	diff      string
 	raw, cite bool
+	decisions bool
 }
 
 func (p *program) showCommand() *cobra.Command {
@@ -34,7 +35,8 @@ func (p *program) showCommand() *cobra.Command {
 		Short: "Show an item, its versions, the difference of two, or the bytes it came in",
 		Long: `Shows an item as text, as the JSON object of search, export and the API, or as a
 page; one of its versions; what changed between two; the document it came in, byte
-for byte; or a citation.` + namingItems,
+for byte; a citation; or what was decided about it (--decisions: tags by hand,
+withdrawals, takedowns, merges and splits, with their reasons).` + namingItems,
 		Args: exactly("ID"),
 	}
 	c.RunE = p.archive(reads, func(ctx context.Context, e *Env, args []string) error {
@@ -51,7 +53,10 @@ for byte; or a citation.` + namingItems,
 	c.Flags().StringVar(&o.diff, "diff", "", "what changed between two versions (`A..B`)")
 	c.Flags().BoolVar(&o.raw, "raw", false, "the document as received")
 	c.Flags().BoolVar(&o.cite, "cite", false, "a citation")
-	c.MarkFlagsMutuallyExclusive("diff", "raw", "cite")
+	c.Flags().BoolVar(&o.decisions, "decisions", false, "what was decided about it, with times and reasons")
+	c.MarkFlagsMutuallyExclusive("diff", "raw", "cite", "decisions")
+	c.MarkFlagsMutuallyExclusive("decisions", "revision")
+	c.MarkFlagsMutuallyExclusive("decisions", "format")
 	c.MarkFlagsMutuallyExclusive("diff", "revision")
 	return c
 }
@@ -69,15 +74,25 @@ func (e *Env) show(ctx context.Context, name string, o showOptions) error {
 		return err
 	}
 	if o.raw {
-		if _, err := e.revision(ctx, id, o.revision); err != nil {
+		it, err := e.revision(ctx, id, o.revision)
+		if err != nil {
 			return err
 		}
 		doc, err := e.Archive.Raw(ctx, id, o.revision)
+		if errors.Is(err, store.ErrNotFound) && it.TakenDown {
+			return failWith(exitFailed, fmt.Errorf("item %s was taken down, with the bytes it came in", id))
+		}
 		if err != nil {
-			return noItem(err, "document of item "+name)
+			return noItem(err, "document of item "+id.String())
 		}
 		_, err = e.Out.Write(doc.Body)
 		return err
+	}
+	if o.decisions {
+		if _, err := e.revision(ctx, id, 0); err != nil {
+			return err
+		}
+		return e.showDecisions(ctx, id)
 	}
 	if o.diff != "" {
 		return e.showDiff(ctx, id, o.diff, o.format)
