@@ -247,6 +247,9 @@ func (s *Store) item(l *located, seq uint64, want store.Fields) (feed.Item, erro
 	if seq == l.row.last {
 		it.Changed = instant(l.row.revised)
 	}
+	if l.row.takenDown && !it.TakenDown { // in a file that was put back, and of which it was not removed yet
+		it.Entry = feed.Entry{Published: feed.Date{Time: instant(h.effective)}, Language: h.language}
+	}
 	it.Topics, it.Story, it.Original, it.Withdrawn = slices.Clone(l.topics), l.row.story, l.row.original, l.row.withdrawn
 	it.TakenDown = it.TakenDown || l.row.takenDown // it may have been meanwhile
 	if want&store.WithContent == 0 {

@@ -80,6 +80,9 @@ func (a *arrival) begin() error {
 // ids, or zero.
 func (a *arrival) draft(i int, relink feed.ItemID) (store.Outcome, error) {
 	d := &a.in.batch.Drafts[i]
+	if a.takenUnseen(d.ID) {
+		return store.Outcome{ID: d.ID, State: store.Same, Story: d.ID}, nil
+	}
 	sg, err := a.find(a.num, d)
 	if err == nil && sg.id.IsZero() && !relink.IsZero() {
 		sg, err = a.sight(relink, d)

@@ -38,7 +38,7 @@ func (c *catalogTx) checkEdit(e *store.Edit) error {
 	for _, id := range e.Items {
 		if _, ok, err := c.row(id); err != nil {
 			return err
-		} else if !ok {
+		} else if !ok && (e.Kind != store.KindTakedown || !c.gaps) { // its records may be among those that are lost, and come back
 			return fmt.Errorf("item %v: %w", id, store.ErrNotFound)
 		}
 	}
@@ -72,6 +72,9 @@ func (c *catalogTx) applyEdit(h *header, e *editBody) error {
 	case store.KindExpired:
 		return c.applyExpired(h)
 	case store.KindTakedown:
+		if err := c.noteUnseen(h); err != nil {
+			return err
+		}
 		for _, id := range c.there(h.items) {
 			r, err := c.mustRow(id)
 			if err != nil {

@@ -63,3 +63,34 @@ func (c *catalogTx) strippedOf(h *header, bodiless bool) error {
 	r.takenDown = true
 	return c.putRow(h.item, &r)
 }
+
+// keyTaken, before an item's id in the meta of a catalog with gaps: no record of the item
+// can be read, and it was taken down by the record whose number is the value.
+var keyTaken = []byte("taken")
+
+func takenKey(id feed.ItemID) []byte { return append(slices.Clone(keyTaken), id[:]...) }
+
+// noteUnseen notes the items of a takedown of which no record can be read.
+func (c *catalogTx) noteUnseen(h *header) error {
+	if !c.gaps {
+		return nil
+	}
+	for _, id := range h.items {
+		if _, ok, err := c.row(id); ok || err != nil {
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		if err := c.tx.Bucket(bucketMeta).Put(takenKey(id), be64(h.seq)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// takenUnseen reports whether an item was taken down of which no record can be read: it
+// does not come in again under its id.
+func (c *catalogTx) takenUnseen(id feed.ItemID) bool {
+	return c.gaps && !id.IsZero() && c.tx.Bucket(bucketMeta).Get(takenKey(id)) != nil
+}

@@ -135,7 +135,7 @@ func (s *Store) swap(v *volume, tmp string) (aside string, err error) {
 		return aside, err
 	}
 	old := v.db
-	v.db, v.seal, v.lost = n.db, n.seal, n.lost
+	v.db, v.seal, v.lost, v.stripped = n.db, n.seal, n.lost, n.stripped
 	for number, c := range n.dicts {
 		if v.dicts == nil {
 			v.dicts = map[uint64]*coders{}

@@ -174,7 +174,7 @@ func (r *rescue) describe(tx *bbolt.Tx) error {
 	meta := tx.Bucket(bucketMeta)
 	old := r.meta()
 	for k, v := range old {
-		if k == string(keyFormat) || strings.HasPrefix(k, "dict") || k == string(keySealed) || k == string(keyCompact) {
+		if k == string(keyFormat) || strings.HasPrefix(k, "dict") || k == string(keySealed) || k == string(keyCompact) || k == string(keyStripped) {
 			if err := meta.Put([]byte(k), v); err != nil {
 				return err
 			}

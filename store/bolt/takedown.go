@@ -12,22 +12,58 @@ import (
 	"chancery/store"
 )
 
+// keyStripped, in the meta of a volume: the last decision by which content was taken out of
+// it; and, with the volume's number behind it, in the meta of the catalog: what it was when
+// the catalog saw it. A file that has less is an older copy, which was put back.
+var keyStripped = []byte("stripped")
+
+func strippedKey(number uint32) []byte { return append(slices.Clone(keyStripped), num4(number)...) }
+
+// putBack gives the volumes that are there in a copy that has content that was removed,
+// by number, with the decision by which that was done last.
+func (s *Store) putBack() (older map[uint32]uint64, err error) {
+	older = map[uint32]uint64{}
+	err = s.viewCatalog(func(c *catalogTx) error {
+		meta := c.tx.Bucket(bucketMeta)
+		for _, v := range s.vols {
+			if b := meta.Get(strippedKey(v.number)); len(b) == 8 && getSeq(b) > v.stripped {
+				older[v.number] = getSeq(b)
+			}
+		}
+		return nil
+	})
+	return older, err
+}
+
 // finishTakedowns removes the content of items whose takedown is recorded, and of
 // documents that are recorded as not kept any more. It is
-// the writer's, or Open's, and may be done again: what is gone stays gone.
+// the writer's, or Open's, and may be done again: what is gone stays gone. What is lost is
+// left pending: its file may be put back, and then the content goes before anything else.
 func (s *Store) finishTakedowns() error {
 	var todo []uint64
+	lost := be64(s.lostRecords())
 	err := s.viewCatalog(func(c *catalogTx) error {
-		return c.b[bPending].ForEach(func(k, _ []byte) error {
-			todo = append(todo, getSeq(k))
+		return c.b[bPending].ForEach(func(k, v []byte) error {
+			if !bytes.Equal(v, lost) { // else all was done, but for what is lost now as it was then
+				todo = append(todo, getSeq(k))
+			}
 			return nil
 		})
 	})
-	if err != nil || len(todo) == 0 {
+	if err != nil {
+		return err
+	}
+	older, err := s.putBack()
+	if err != nil || len(todo) == 0 && len(older) == 0 {
 		return err
 	}
 	defer s.recent.forget()
 	items := map[feed.ItemID]bool{}
+	if len(older) > 0 {
+		if err := s.allTakenDown(items); err != nil {
+			return err
+		}
+	}
 	var expired []uint64
 	for _, seq := range todo {
 		v, err := s.volume(seq)
@@ -49,11 +85,17 @@ func (s *Store) finishTakedowns() error {
 		}
 		expired = append(expired, h.records...)
 	}
-	gone, err := s.recordsOf(items)
+	gone, unseen, err := s.recordsOf(items)
 	if err != nil {
 		return err
 	}
 	gone = append(gone, expired...)
+	left := unseen || slices.ContainsFunc(gone, s.isLost)
+	if unseen { // whatever is lost may be what they were
+		if err := s.removeAside(func(v *volume) bool { return v.lostCount() > 0 }); err != nil {
+			return err
+		}
+	}
 	for _, v := range s.vols {
 		var seqs []uint64
 		for _, seq := range gone {
@@ -62,10 +104,14 @@ func (s *Store) finishTakedowns() error {
 			}
 		}
 		aside := len(seqs) > 0 && len(asideOf(v.path)) > 0
+		mark := max(v.stripped, older[v.number])
+		for _, seq := range todo {
+			mark = max(mark, seq)
+		}
 		if seqs = v.withBody(seqs); len(seqs) > 0 || aside {
-			err := s.strip(v, seqs)
+			err := s.strip(v, seqs, mark)
 			if err != nil && s.healFor(err) { // what cannot be read is not in the new file
-				err = s.strip(v, seqs)
+				err = s.strip(v, seqs, mark)
 			}
 			if err != nil {
 				return err
@@ -73,13 +119,57 @@ func (s *Store) finishTakedowns() error {
 		}
 	}
 	return s.updateCatalog(s.cat, s.mem, func(c *catalogTx) error {
+		for _, v := range s.vols {
+			if err := c.noteStripped(v); err != nil {
+				return err
+			}
+		}
 		for _, seq := range todo {
-			if err := c.b[bPending].Delete(be64(seq)); err != nil {
+			err := error(nil)
+			if left {
+				err = c.b[bPending].Put(be64(seq), lost)
+			} else {
+				err = c.b[bPending].Delete(be64(seq))
+			}
+			if err != nil {
 				return err
 			}
 		}
 		return nil
 	})
+}
+
+// noteStripped notes what was taken out of a volume's file.
+func (c *catalogTx) noteStripped(v *volume) error {
+	meta, key := c.tx.Bucket(bucketMeta), strippedKey(v.number)
+	if v.stripped == 0 {
+		return meta.Delete(key)
+	}
+	return meta.Put(key, be64(v.stripped))
+}
+
+// lostRecords is how many records are lost.
+func (s *Store) lostRecords() (n uint64) {
+	for _, v := range s.vols {
+		n += uint64(v.lostCount())
+	}
+	return n
+}
+
+// removeAside removes the damaged files that were put aside for volumes: content is in them
+// that was to be removed.
+func (s *Store) removeAside(of func(v *volume) bool) error {
+	var err error
+	for _, v := range s.vols {
+		if !of(v) {
+			continue
+		}
+		for _, aside := range asideOf(v.path) {
+			s.log.Warn("removed a damaged file that was put aside: it has content that was to be removed", "file", aside)
+			err = errors.Join(err, os.Remove(aside))
+		}
+	}
+	return system(err)
 }
 
 // allTakenDown adds all items that are taken down.
@@ -97,17 +187,19 @@ func (s *Store) allTakenDown(items map[feed.ItemID]bool) error {
 
 // recordsOf finds the records that hold content of items: their revisions, the
 // documents that carry bytes of theirs themselves, those whose entries could not
-// be told apart, and those of their sources that could not be read.
-func (s *Store) recordsOf(items map[feed.ItemID]bool) ([]uint64, error) {
-	var seqs, docs []uint64
+// be told apart, and those of their sources that could not be read. Those that are lost
+// are among them; unseen says that all of an item are, or a document is of its source.
+func (s *Store) recordsOf(items map[feed.ItemID]bool) (seqs []uint64, unseen bool, err error) {
+	var docs []uint64
 	parts := map[feed.SourceID]map[short]bool{}
-	err := s.viewCatalog(func(c *catalogTx) error {
+	err = s.viewCatalog(func(c *catalogTx) error {
 		for id := range items {
 			r, ok, err := c.row(id)
 			if err != nil {
 				return err
 			}
 			if !ok { // its records are lost
+				unseen = true
 				continue
 			}
 			seqs = append(seqs, c.revisions(id, &r)...)
@@ -132,17 +224,17 @@ func (s *Store) recordsOf(items map[feed.ItemID]bool) ([]uint64, error) {
 		})
 	})
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	came := map[uint64]bool{} // documents that revisions of the items came in
 	for _, seq := range seqs {
 		v, err := s.volume(seq)
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		h, _, err := v.read(seq)
 		if err := s.passing(err); err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		came[h.raw] = true
 	}
@@ -150,20 +242,21 @@ func (s *Store) recordsOf(items map[feed.ItemID]bool) ([]uint64, error) {
 	for _, seq := range docs {
 		v, err := s.volume(seq)
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		h, f, err := v.readHead(seq)
 		if err != nil {
 			if err := s.passing(err); err != nil {
-				return nil, err
+				return nil, false, err
 			}
+			unseen = true
 			continue
 		}
 		unreadable := false
 		if len(h.parts) == 0 && !came[seq] && f.pack != nil {
 			if unreadable, err = v.unreadable(seq); err != nil {
 				if err := s.passing(err); err != nil {
-					return nil, err
+					return nil, false, err
 				}
 				unreadable = true // nobody knows what is in it
 			}
@@ -175,7 +268,7 @@ func (s *Store) recordsOf(items map[feed.ItemID]bool) ([]uint64, error) {
 		}
 	}
 	slices.Sort(seqs)
-	return slices.Compact(seqs), nil
+	return slices.Compact(seqs), unseen, nil
 }
 
 // unreadable reports whether a raw record is of a document that no parser could read.
@@ -207,7 +300,7 @@ func (v *volume) withBody(seqs []uint64) []uint64 {
 
 // strip takes salt and body out of records, and makes sure that no trace is left in
 // free pages: the volume is written anew beside the old file and put in its place.
-func (s *Store) strip(v *volume, seqs []uint64) (err error) {
+func (s *Store) strip(v *volume, seqs []uint64, mark uint64) (err error) {
 	defer guard(inVolume(v.path), &err)()
 	gone := make(map[uint64]bool, len(seqs))
 	for _, seq := range seqs {
@@ -229,6 +322,9 @@ func (s *Store) strip(v *volume, seqs []uint64) (err error) {
 		}
 		return frame(seq, f.kind, f.head, nil), nil
 	})
+	if err == nil {
+		err = out.Update(func(tx *bbolt.Tx) error { return tx.Bucket(bucketMeta).Put(keyStripped, be64(mark)) })
+	}
 	if err = errors.Join(err, out.Close()); err != nil {
 		_ = os.Remove(tmp)
 		return part(tmp).system(err)
@@ -239,11 +335,8 @@ func (s *Store) strip(v *volume, seqs []uint64) (err error) {
 		_ = os.Remove(tmp) // not there if it is in place
 		return err
 	}
-	for _, aside := range asideOf(v.path) { // the content is in there, too
-		s.log.Warn("removed a damaged file that was put aside: it has content that was to be removed", "file", aside)
-		err = errors.Join(err, os.Remove(aside))
-	}
-	return system(err)
+	v.stripped = mark
+	return s.removeAside(func(o *volume) bool { return o == v })
 }
 
 // copyVolume writes the records of a volume, as change gives them, into an empty file.

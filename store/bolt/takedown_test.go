@@ -26,8 +26,8 @@ func TestRecordsOfUnknownItems(t *testing.T) {
 		items[out[0].ID] = true
 	}
 	items[feed.ItemID{1, 2, 3}] = true
-	seqs, err := s.recordsOf(items)
-	if err != nil || len(seqs) != 64 {
+	seqs, unseen, err := s.recordsOf(items)
+	if err != nil || len(seqs) != 64 || !unseen {
 		t.Errorf("%d records, %v; want those of the 64 that are there", len(seqs), err)
 	}
 }

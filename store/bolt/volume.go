@@ -48,6 +48,8 @@ type volume struct {
 	// stays while records read before a rewrite may still be unpacked.
 	dicts  map[uint64]*coders
 	newest uint64 // number of the dictionary for new records; 0: none yet
+	// stripped is the last decision by which content was taken out of the file; 0: none.
+	stripped uint64
 
 	roomy    chan struct{} // closed when the room that was made last is on the disk; nil: there is none. The writer's
 	heals    int           // how often it was looked at because of damage; the writer's
@@ -179,6 +181,9 @@ func openVolume(path string, readOnly bool) (*volume, error) {
 		v.first = binary.BigEndian.Uint64(meta.Get(keyFirst))
 		if v.seal, err = decodeSeal(meta.Get(keySealed)); err != nil {
 			return damaged(inVolume(path), err)
+		}
+		if b := meta.Get(keyStripped); len(b) == 8 {
+			v.stripped = getSeq(b)
 		}
 		v.lost = loadLost(tx)
 		return v.loadDicts(tx)
