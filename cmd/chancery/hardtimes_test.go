@@ -35,8 +35,9 @@ func limited(ts *testscript.TestScript, neg bool, args []string) {
 	exits(ts, neg, args)
 }
 
-// damage VOLUME: turns a bit of the second record, wherever it stands. damage VOLUME last:
-// fills the pages in which the last record stands with noise.
+// damage VOLUME: turns a bit of the second record, wherever it stands. damage VOLUME item:
+// of the first item. damage VOLUME last: fills the pages in which the last record stands
+// with noise.
 func damage(ts *testscript.TestScript, _ bool, args []string) {
 	path := ts.MkAbs(args[0])
 	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: time.Second, ReadOnly: true})
@@ -44,7 +45,18 @@ func damage(ts *testscript.TestScript, _ bool, args []string) {
 	var record []byte
 	ts.Check(db.View(func(tx *bbolt.Tx) error {
 		b := tx.Bucket([]byte("log"))
-		if record = bytes.Clone(b.Get(binary.BigEndian.AppendUint64(nil, 2))); len(args) > 1 {
+		switch {
+		case len(args) == 1:
+			record = bytes.Clone(b.Get(binary.BigEndian.AppendUint64(nil, 2)))
+		case args[1] == "item":
+			const kindItem = 1 // of docs/archive-format.md
+			return b.ForEach(func(_, v []byte) error {
+				if v[1] == kindItem && record == nil {
+					record = bytes.Clone(v)
+				}
+				return nil
+			})
+		default:
 			_, v := b.Cursor().Last()
 			record = bytes.Clone(v)
 		}
@@ -61,7 +73,7 @@ func damage(ts *testscript.TestScript, _ bool, args []string) {
 			break
 		}
 		at += i
-		if len(args) > 1 {
+		if len(args) > 1 && args[1] == "last" {
 			for j := at / page * page; j < (at+len(record)+page-1)/page*page; j++ {
 				file[j] = byte(j*7 + 13)
 			}

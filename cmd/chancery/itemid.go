@@ -92,8 +92,13 @@ func (e *Env) itemLines(ctx context.Context, ids []feed.ItemID) ([]string, error
 	var lines []string
 	for part := range slices.Chunk(ids, 1000) {
 		items, err := e.Archive.Items(ctx, part, 0)
-		if err != nil {
+		if err != nil && !errors.Is(err, store.ErrCorrupt) {
 			return nil, err
+		}
+		for _, id := range part {
+			if !slices.ContainsFunc(items, func(it feed.Item) bool { return it.ID == id }) {
+				lines = append(lines, fmt.Sprintf("  %s  (cannot be read)", id))
+			}
 		}
 		for i := range items {
 			it := &items[i]

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -95,7 +96,7 @@ func (p *program) decideCommand(d decision) *cobra.Command {
 			return p.confirm(fmt.Sprintf("This removes the content of %s from the archive for good.", plural(len(args), "item")))
 		},
 		RunE: p.archive(changes, func(ctx context.Context, e *Env, args []string) error {
-			ids, err := e.itemIDs(ctx, args)
+			ids, err := e.itemIDs(ctx, args, takedown)
 			if err != nil {
 				return err
 			}
@@ -120,6 +121,9 @@ func (p *program) decideCommand(d decision) *cobra.Command {
 			}
 			edit := store.Edit{Kind: d.kind, Items: ids, Reason: reason, By: "command", Undo: undo}
 			if err := e.Archive.Change(ctx, []store.Edit{edit}); err != nil {
+				if errors.Is(err, store.ErrNotFound) {
+					return failWith(exitData, err)
+				}
 				return err
 			}
 			if takedown {
@@ -220,6 +224,9 @@ const maxNeighbors = 20_000
 // are taken down: those whose newest version came in the same bytes.
 func (e *Env) rawLost(ctx context.Context, ids []feed.ItemID) (int, error) {
 	items, err := e.Archive.Items(ctx, ids[:min(len(ids), 1000)], 0)
+	if errors.Is(err, store.ErrCorrupt) { // the only one, and it cannot be read
+		return 0, nil
+	}
 	if err != nil {
 		return 0, err
 	}
@@ -264,8 +271,9 @@ func (e *Env) rawLost(ctx context.Context, ids []feed.ItemID) (int, error) {
 	return lost, nil
 }
 
-// itemIDs reads ids from a command line and checks that the items exist.
-func (e *Env) itemIDs(ctx context.Context, args []string) ([]feed.ItemID, error) {
+// itemIDs reads ids from a command line and checks that the items exist. lost: one that is
+// given in full may also be among what is lost.
+func (e *Env) itemIDs(ctx context.Context, args []string, lost bool) ([]feed.ItemID, error) {
 	ids := make([]feed.ItemID, len(args))
 	for i, a := range args {
 		id, err := e.itemID(ctx, a)
@@ -274,20 +282,31 @@ func (e *Env) itemIDs(ctx context.Context, args []string) ([]feed.ItemID, error)
 		}
 		ids[i] = id
 	}
-	for part := range slices.Chunk(ids, 1000) {
-		have, err := e.Archive.Items(ctx, part, 0)
+	for _, id := range ids {
+		known, err := e.knowsItem(ctx, id)
 		if err != nil {
 			return nil, err
 		}
-		known := make(map[feed.ItemID]bool, len(have))
-		for i := range have {
-			known[have[i].ID] = true
-		}
-		for _, id := range part {
-			if !known[id] {
-				return nil, dataError("no item %s in the archive", id)
-			}
+		if !known && !(lost && e.someLost(ctx)) {
+			return nil, dataError("no item %s in the archive", id)
 		}
 	}
 	return ids, nil
+}
+
+// knowsItem reports whether an item is in the archive, also where it cannot be read.
+func (e *Env) knowsItem(ctx context.Context, id feed.ItemID) (bool, error) {
+	q := store.HeadQuery{ByArrival: true, Ascending: true, Limit: 1}
+	if before, ok := id.Before(); ok {
+		q.After = &store.Head{ID: before}
+	}
+	heads, err := e.Archive.Heads(ctx, q)
+	return err == nil && len(heads) > 0 && heads[0].ID == id, err
+}
+
+// someLost reports whether records of the archive are lost: then an item may be in it that
+// it does not know.
+func (e *Env) someLost(ctx context.Context) bool {
+	st, err := e.Archive.Stats(ctx)
+	return err == nil && st.Lost > 0
 }

@@ -98,7 +98,7 @@ func (e *Env) knownTopic(topic feed.TopicID) error {
 // tag records what a person decided on one topic of an item. Its other topics
 // stay as they are.
 func (e *Env) tag(ctx context.Context, name string, topic feed.TopicID, is, about bool, reason string) error {
-	ids, err := e.itemIDs(ctx, []string{name})
+	ids, err := e.itemIDs(ctx, []string{name}, false)
 	if err != nil {
 		return err
 	}
