@@ -127,19 +127,14 @@ func (s *Store) mended(tx *bbolt.Tx) bool {
 
 // checkFaults takes over the volumes as they were found. Those with a fault are written
 // anew, but for what is to be read only.
-func (s *Store) checkFaults(ctx context.Context, all []foundVolume, half bool) error {
-	live := &all[len(all)-1]
+func (s *Store) checkFaults(ctx context.Context, all []foundVolume) error {
 	var old oldCatalog
 	defer old.close()
-	if half || slices.ContainsFunc(all, func(f foundVolume) bool { return f.fault != nil }) {
+	if slices.ContainsFunc(all, func(f foundVolume) bool { return f.half || f.fault != nil }) {
 		old = s.peek()
 	}
-	if half && live.fault == nil && old.db != nil && old.archive == live.v.archive {
-		// The newer head of the file is the damaged one: the older lacks the last commit,
-		// which the catalog has seen.
-		if last, err := live.v.last(); err == nil && live.v.sealedAs().records == 0 && old.end > last {
-			live.fault = damaged(inVolume(live.v.path), fmt.Errorf("one of its heads cannot be used, and the other ends with record %d of %d", last, old.end))
-		}
+	if err := s.checkHeads(ctx, all, &old); err != nil {
+		return err
 	}
 	defer func() {
 		for _, f := range all {

@@ -81,3 +81,17 @@ func Inspect(path string) error {
 	_, err := inspect(path)
 	return err
 }
+
+// OlderHead is the page of the head that is not of the last commit.
+func OlderHead(t *testing.T, path string) int64 {
+	t.Helper()
+	p, err := openPages(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.close()
+	if first, ok := p.headAt(0); ok && first.tx == p.head.tx {
+		return 1
+	}
+	return 0
+}

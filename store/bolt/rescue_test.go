@@ -367,6 +367,50 @@ func TestBackupOfDamaged(t *testing.T) {
 	}
 }
 
+// OPS-26: one of the two heads of a sealed volume that is damaged is named, by whoever only
+// reads, too; when the archive is opened for writing it is made of the other one, or, where
+// that is of before it was sealed, the volume is written anew. No record is lost.
+func TestDamagedHeadOfSealed(t *testing.T) {
+	dir, files, ids, was, signed := severalVolumes(t)
+	for page := range int64(2) {
+		to := t.TempDir()
+		if err := os.CopyFS(to, os.DirFS(dir)); err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(to, "archive", filepath.Base(files[1]))
+		scribble(t, path, page*bolt.PageSize(t, path), 4096)
+		s := open(t, to, bolt.Options{ReadOnly: true})
+		rep, err := s.Verify(t.Context(), false, nil)
+		told := s.Ping(t.Context()) // as opening saw it
+		if err != nil || told == nil && (len(rep.Faults) != 1 || !strings.Contains(rep.Faults[0], path+": one of its two heads")) || told != nil && !strings.Contains(told.Error(), path+": one of its heads") {
+			t.Errorf("page %d: %v, %v, ping: %v; want that it is named", page, rep.Faults, err, told)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		s = open(t, to, bolt.Options{})
+		asBefore(t, s, ids, was, signed)
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		s = open(t, to, bolt.Options{ReadOnly: true})
+		asBefore(t, s, ids, was, signed)
+	}
+}
+
+// Verify names a head of the newest volume that was damaged while the archive is open.
+func TestVerifyNamesAHead(t *testing.T) {
+	dir, s, _ := stuffed(t, bolt.Options{})
+	page := bolt.OlderHead(t, volumeOne(dir))
+	scribble(t, volumeOne(dir), page*bolt.PageSize(t, volumeOne(dir)), 4096)
+	rep, err := s.Verify(t.Context(), false, nil)
+	if err != nil || len(rep.Faults) != 1 || !strings.Contains(rep.Faults[0], "one of its two heads cannot be used") {
+		t.Errorf("%v, %v", rep.Faults, err)
+	}
+	appends(t, s, "new") // which writes it
+	sound(t, s)
+}
+
 // A head of the file that is damaged where the catalog has seen the commit that it was of
 // is damage; where the catalog has not, a commit was not finished.
 func TestDamagedHead(t *testing.T) {

@@ -215,6 +215,9 @@ func (c *check) records(ctx context.Context, progress func(done, total int64)) e
 			return nil
 		}
 		c.sealing = leafDigest{of: v}
+		if err := c.heads(v); err != nil {
+			return err
+		}
 		return c.dictionaries(v)
 	}}
 	err := rr.read(c.s, 1, c.ct.end)

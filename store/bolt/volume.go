@@ -36,6 +36,7 @@ var (
 // volume is one file of the log.
 type volume struct {
 	path    string
+	file    string // that is read: of a damaged one that must not be written it is another
 	number  uint32
 	first   uint64
 	archive [16]byte
@@ -164,7 +165,7 @@ func openVolume(path string, readOnly bool) (*volume, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := &volume{path: path, db: db}
+	v := &volume{path: path, file: path, db: db}
 	err = view(db, inVolume(path), func(tx *bbolt.Tx) (err error) {
 		meta := tx.Bucket(bucketMeta)
 		if meta == nil || tx.Bucket(bucketLog) == nil {

@@ -21,20 +21,19 @@ func (s *Store) openVolumes(ctx context.Context) error {
 		return err
 	}
 	var all []foundVolume
-	half := false // of the newest
 	for n := uint32(1); n <= numberOf(names[len(names)-1]); n++ {
 		path := volumePath(s.dir, n)
 		if !slices.Contains(names, path) {
 			all = append(all, missing(path, n))
 			continue
 		}
-		var f foundVolume
-		if f, half, err = findVolume(path, n); err != nil {
+		f, err := findVolume(path, n)
+		if err != nil {
 			return err
 		}
 		all = append(all, f)
 	}
-	if err := s.checkFaults(ctx, all, half); err != nil {
+	if err := s.checkFaults(ctx, all); err != nil {
 		return err
 	}
 	return s.checkOrder(ctx)
@@ -44,33 +43,34 @@ func (s *Store) openVolumes(ctx context.Context) error {
 type foundVolume struct {
 	v      *volume // its db is nil where bbolt cannot read it
 	fault  error   // what is wrong with it, or nil
+	half   bool    // one of its heads cannot be used
 	carved *carved // what lies in it, where bbolt cannot read it
 	gone   bool    // it is missing, or nothing of a volume is in it
 	more   uint32  // how many after it are gone, too
 }
 
-// findVolume opens a volume, or looks for what is left of it. half: see inspect.
-func findVolume(path string, number uint32) (f foundVolume, half bool, err error) {
-	f.v, f.fault, half, err = openSound(path)
+// findVolume opens a volume, or looks for what is left of it.
+func findVolume(path string, number uint32) (f foundVolume, err error) {
+	f.v, f.fault, f.half, err = openSound(path)
 	if err != nil {
-		return f, half, err
+		return f, err
 	}
 	if f.v.db == nil {
 		if f.carved, err = carve(path); err != nil {
-			return f, half, fmt.Errorf("%s: %w", path, err)
+			return f, fmt.Errorf("%s: %w", path, err)
 		}
 		if err := f.describe(); err != nil {
 			f.carved.close()
-			return f, half, err
+			return f, err
 		}
 	}
 	if f.v.number == 0 {
 		f.v.number = number
 	}
 	if f.v.number != number {
-		return f, half, damaged(inVolume(path), fmt.Errorf("says that it is volume %d", f.v.number))
+		return f, damaged(inVolume(path), fmt.Errorf("says that it is volume %d", f.v.number))
 	}
-	return f, half, nil
+	return f, nil
 }
 
 // describe finds out, from the pages that are left, what volume a file is that bbolt
@@ -220,7 +220,7 @@ func (v *volume) plausible() error {
 	if err != nil {
 		return err
 	}
-	size, err := fileSize(v.db.Path()) // what is read of one that is damaged may be elsewhere
+	size, err := fileSize(v.filePath())
 	if err != nil {
 		return system(err)
 	}
