@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"math"
 	"os"
 	"runtime"
 	"runtime/debug"
@@ -17,12 +16,13 @@ const heapFloor = 64 << 20
 
 // softLimit is what the runtime shall hold at most while no more than three quarters of it live:
 // then it collects a little earlier than at twice what lives. A round over a thousand
-// feeds that are all new peaks a quarter lower with it.
+// feeds that are all new peaks a quarter lower with it. Where more lives, the limit is a
+// third above that: most of what lives in a large archive are columns of numbers, which a
+// collection does not look into.
 const softLimit = 116 << 20
 
 // keepHeapFloor fits the collector's pace to heapFloor after each collection, from
-// now on. A larger heap is collected as by default, and within softLimit if it fits
-// well. If the operator set GOGC, it does nothing, and with GOMEMLIMIT=off there is no
+// now on. A larger heap is collected as by default, and within its bound. If the operator set GOGC, it does nothing, and with GOMEMLIMIT=off there is no
 // softLimit; another GOMEMLIMIT holds for the larger heap.
 func keepHeapFloor() {
 	if os.Getenv("GOGC") != "" {
@@ -68,13 +68,12 @@ func pace(live uint64) int {
 	return int(heapFloor*100/live) - 100
 }
 
-// bound is the soft limit of memory for a heap of which so many bytes live: none from
-// where keeping it would take collection after collection.
+// bound is the soft limit of memory for a heap of which so many bytes live: as much again
+// as a third of them, in steps, where that is more than softLimit. Less would take
+// collection after collection.
 func bound(live uint64) int64 {
-	if live > softLimit*3/4 {
-		return math.MaxInt64
-	}
-	return softLimit
+	const step = 4 << 20
+	return max(softLimit, int64(live+live/3+step-1)/step*step)
 }
 
 const (

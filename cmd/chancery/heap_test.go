@@ -1,7 +1,6 @@
 package main
 
 import (
-	"math"
 	"runtime/debug"
 	"testing"
 )
@@ -18,7 +17,7 @@ func TestHeapPace(t *testing.T) {
 	for _, x := range []struct {
 		live uint64
 		want int64
-	}{{0, softLimit}, {60 << 20, softLimit}, {100 << 20, math.MaxInt64}} {
+	}{{0, softLimit}, {60 << 20, softLimit}, {87 << 20, softLimit}, {90 << 20, 120 << 20}, {91 << 20, 124 << 20}, {150 << 20, 200 << 20}, {3 << 30, 4 << 30}} {
 		if got := bound(x.live); got != x.want {
 			t.Errorf("%d bytes live: a limit of %d, want %d", x.live, got, x.want)
 		}
