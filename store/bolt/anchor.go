@@ -24,7 +24,11 @@ import (
 // after anything but a close goes back to the anchor and replays what came since.
 const (
 	anchorAfter = time.Second
-	anchorAt    = 256 << 10 // bytes of records; a commit of so many syncs what it wrote, so that its pages can be used again
+	// A commit of so many bytes of records ends the anchor, and for so long none is
+	// dropped again: where much comes at a time a sync is little of it, and pages that are
+	// pinned make the file longer.
+	anchorAt    = 256 << 10
+	anchorLater = 10 * time.Second
 )
 
 // pace is how far what is on the disk may be behind, and the room before it; tests have
@@ -32,10 +36,11 @@ const (
 type pace struct {
 	anchorAfter time.Duration
 	anchorAt    int
+	anchorLater time.Duration
 	room        int64 // see makeRoom
 }
 
-var usualPace = pace{anchorAfter, anchorAt, volumeRoom}
+var usualPace = pace{anchorAfter, anchorAt, anchorLater, volumeRoom}
 
 // anchorSlot is how far apart the two places of an anchor's file are, which are written
 // by turns: a write that is torn leaves the other.
@@ -221,7 +226,7 @@ func headOf(catalog string, tx *bbolt.Tx) (head [pageHeader + metaSize]byte, err
 // dropAnchor gives the catalog its anchor, if it has none yet; what was committed before is
 // synced. When that fails, commits go on being synced.
 func (s *Store) dropAnchor() {
-	if s.anchor != nil || s.unanchored || mapSize(1) == 0 { // where a file may outgrow its mapping nothing may be pinned
+	if s.anchor != nil || s.unanchored || time.Since(s.much) < s.opts.pace.anchorLater || mapSize(1) == 0 { // where a file may outgrow its mapping nothing may be pinned
 		return
 	}
 	a, err := newAnchor(s.catalogPath(), s.cat)
@@ -336,16 +341,16 @@ func (a *anchor) wait() {
 
 // drift is what is due after a commit of the catalog with so many bytes of records.
 func (s *Store) drift(size int) {
-	a := s.anchor
-	if a == nil {
-		return
-	}
 	if size >= s.opts.pace.anchorAt {
-		a.dirty = true
-		a.wait()
-		a.move()
-		a.wait()
-	} else if !a.dirty {
+		s.much = time.Now()
+	}
+	a := s.anchor
+	switch {
+	case a == nil:
+		return
+	case size >= s.opts.pace.anchorAt:
+		_ = s.weighAnchor() // after an error it stays, and that is told
+	case !a.dirty:
 		a.dirty = true
 		s.anchorTimer.Reset(s.opts.pace.anchorAfter)
 	}
@@ -367,7 +372,7 @@ func (s *Store) moveAnchor() {
 // tellAnchor reports whether the anchor stays where it is.
 func (s *Store) tellAnchor() bool {
 	a := s.anchor
-	if a.working() || a.err == nil {
+	if a == nil || a.working() || a.err == nil {
 		return false
 	}
 	if !a.told {

@@ -20,7 +20,7 @@ import (
 // last n of the posts behind it.
 func anchored(t *testing.T, dir string, before, behind int) *Store {
 	t.Helper()
-	s, err := Open(t.Context(), dir, Options{pace: pace{time.Hour, 1, volumeRoom}}) // each commit moves it
+	s, err := Open(t.Context(), dir, Options{pace: pace{time.Hour, anchorAt, anchorLater, volumeRoom}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,15 +29,6 @@ func anchored(t *testing.T, dir string, before, behind int) *Store {
 		t.Fatal(err)
 	}
 	for i := range before + behind {
-		if i == before {
-			err := s.submit(t.Context(), &job{care: func() error {
-				s.opts.pace.anchorAt = 1 << 30
-				return nil
-			}})
-			if err != nil {
-				t.Fatal(err)
-			}
-		}
 		name := fmt.Sprint("post ", i)
 		d := store.Draft{Entry: feed.Entry{ID: name, Content: feed.Text{Value: strings.Repeat(name, 100)}}, Native: name, Version: feed.DigestOf([]byte(name))}
 		d.Part = -1
@@ -45,7 +36,15 @@ func anchored(t *testing.T, dir string, before, behind int) *Store {
 		if _, err := s.Append(t.Context(), store.Batch{Source: "a", Drafts: []store.Draft{d}}); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.Change(t.Context(), nil); err != nil { // what is due after a commit has been done
+		if i >= before {
+			continue
+		}
+		err := s.submit(t.Context(), &job{care: func() error {
+			s.moveAnchor()
+			s.anchor.wait()
+			return s.anchor.err
+		}})
+		if err != nil {
 			t.Fatal(err)
 		}
 	}

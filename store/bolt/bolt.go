@@ -92,6 +92,7 @@ type Store struct {
 
 	anchor      *anchor     // of the catalog; nil: its commits are synced. The writer's
 	anchorTimer *time.Timer // the writer waits for it
+	much        time.Time   // when a commit brought much
 	unanchored  bool        // it can have none
 	shaken      error       // why the catalog may not be what was written to it; only Open
 
