@@ -2,7 +2,6 @@ package bolt
 
 import (
 	"bytes"
-	"encoding/binary"
 	"fmt"
 	"slices"
 	"time"
@@ -62,8 +61,12 @@ func (a *arrival) begin() error {
 	if doc == nil || doc.Body == nil {
 		return nil
 	}
-	if v := a.b[bDocs].Get(shortRow(a.num, shorten(a.in.doc))); v != nil && !a.isLost(getSeq(v)) {
-		a.doc = binary.BigEndian.Uint64(v)
+	v := a.b[bDocs].Get(shortRow(a.num, shorten(a.in.doc)))
+	if v != nil && len(v) != 8 {
+		return damaged(part("catalog: docs"), errShort)
+	}
+	if v != nil && !a.isLost(getSeq(v)) {
+		a.doc = getSeq(v)
 		return nil
 	}
 	gone, err := a.withheld(a.num, a.in.batch)

@@ -342,8 +342,9 @@ func (s *Store) viewCatalog(f func(c *catalogTx) error) error {
 }
 
 // catalog is [Store.viewCatalog] for who holds s.mu, or is the writer, for which Close waits.
+// Damage of the catalog is noted, so that the next opening mends it.
 func (s *Store) catalog(f func(c *catalogTx) error) error {
-	return view(s.cat, part("catalog"), func(tx *bbolt.Tx) error {
+	err := view(s.cat, part("catalog"), func(tx *bbolt.Tx) error {
 		c, err := newCatalogTx(tx, s.mem)
 		if err != nil {
 			return err
@@ -351,6 +352,10 @@ func (s *Store) catalog(f func(c *catalogTx) error) error {
 		c.isLost = s.isLost
 		return f(c)
 	})
+	if !errors.Is(err, store.ErrLost) {
+		s.noteDamage(err)
+	}
+	return err
 }
 
 // ctxErr is the cause for which ctx ended, if it did.

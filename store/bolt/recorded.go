@@ -1,6 +1,7 @@
 package bolt
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -120,7 +121,7 @@ func (t *txn) known(id feed.ItemID, keys []store.Key) error {
 	}
 	h := header{kind: store.KindSeen, time: nanos(t.at(time.Time{})), source: t.sourceName(r.source), item: id, firstSeen: r.lastSeen}
 	for _, k := range keys {
-		if v := t.b[bKeys].Get(keyRow(r.source, k)); v == nil || feed.ItemID(v) == id {
+		if v := t.b[bKeys].Get(keyRow(r.source, k)); v == nil || bytes.Equal(v, id[:]) {
 			h.keys = append(h.keys, k)
 		}
 	}

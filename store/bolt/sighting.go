@@ -28,6 +28,9 @@ func (c *catalogTx) find(num uint32, d *store.Draft) (sighting, error) {
 func (c *catalogTx) findBy(num uint32, keys []store.Key, d *store.Draft) (sighting, error) {
 	for _, k := range keys {
 		if v := c.b[bKeys].Get(keyRow(num, k)); v != nil {
+			if len(v) != len(feed.ItemID{}) {
+				return sighting{}, damaged(part("catalog: keys"), errShort)
+			}
 			return c.sight(feed.ItemID(v), d)
 		}
 	}

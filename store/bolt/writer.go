@@ -198,6 +198,9 @@ func (s *Store) attempt(group []*job) bool {
 		s.noteDamage(err)
 		return all(err)
 	}
+	for _, j := range group { // of one that had changed nothing
+		s.noteDamage(j.err)
+	}
 	return true
 }
 
