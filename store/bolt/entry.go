@@ -132,9 +132,7 @@ func originFields(c *coder, o *feed.Origin) {
 
 func repliesFields(c *coder, r *feed.Replies) {
 	many(c, 1, &r.InReplyTo, replyFields)
-	n := int64(r.Count)
-	c.int(2, &n)
-	r.Count = int(n)
+	c.number(2, &r.Count)
 	c.time(3, &r.Updated)
 	c.str(4, &r.FeedURL)
 }

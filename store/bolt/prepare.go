@@ -284,11 +284,9 @@ type rawBody struct {
 }
 
 func (r *rawBody) fields(c *coder) {
-	status := int64(r.doc.Status)
 	c.str(1, &r.doc.URL)
 	c.str(2, &r.doc.MediaType)
-	c.int(3, &status)
-	r.doc.Status = int(status)
+	c.number(3, &r.doc.Status)
 	c.str(4, &r.doc.ETag)
 	c.str(5, &r.doc.Modified)
 	c.time(6, &r.doc.Received)

@@ -12,7 +12,8 @@ import (
 // bucket "state". One that begins with a brace is JSON, as it was written before.
 const stateMessage = 1
 
-// stateFields are the fields of a poll state (docs/archive-format.md).
+// stateFields are the fields of a poll state (docs/archive-format.md). Writing changes
+// nothing of it: others may be reading it.
 func stateFields(c *coder, s *store.PollState) {
 	c.str(1, &s.ValidatorURL)
 	c.str(2, &s.ETag)
@@ -28,13 +29,9 @@ func stateFields(c *coder, s *store.PollState) {
 	c.str(15, &s.Class)
 	c.str(16, &s.LastError)
 	for i, n := range []*int{&s.LastStatus, &s.Failures, &s.Entries} {
-		v := int64(*n)
-		c.int(uint64(17+i), &v)
-		*n = int(v)
+		c.number(uint64(17+i), n)
 	}
-	interval := int64(s.Interval)
-	c.int(20, &interval)
-	s.Interval = time.Duration(interval)
+	durationField(c, 20, &s.Interval)
 	c.strs(21, &s.Repairs)
 	c.gaps(23, &s.Gaps)
 	if c.is(22) {

@@ -156,6 +156,14 @@ func (c *coder) int(tag uint64, n *int64) {
 	}
 }
 
+// number is int for a number that is no int64.
+func (c *coder) number(tag uint64, n *int) {
+	v := int64(*n)
+	if c.int(tag, &v); c.is(tag) {
+		*n = int(v)
+	}
+}
+
 // time keeps seconds, nanoseconds and the offset of the zone, not its name.
 func (c *coder) time(tag uint64, t *time.Time) {
 	switch {
