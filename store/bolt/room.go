@@ -4,6 +4,7 @@ import (
 	"os"
 
 	"go.etcd.io/bbolt"
+	"golang.org/x/sys/unix"
 )
 
 // The file of the volume that is written is kept longer than what is in it, by zeros that
@@ -11,6 +12,10 @@ import (
 // already: its sync waits for its own pages and not for the file system's journal, in
 // which everybody else's changes are, too. A close and a seal give the room back.
 const volumeRoom = 8 << 20
+
+// roomShare: a disk with less than so many times the room free is nearly full, and none of
+// it is taken before it is needed.
+const roomShare = 16
 
 // high is where what is in a volume's file ends.
 func (v *volume) high() (n int64, err error) {
@@ -40,6 +45,11 @@ func (v *volume) makeRoom(high, most, room int64) {
 	}
 	f, err := os.OpenFile(v.path, os.O_WRONLY, 0)
 	if err != nil {
+		return
+	}
+	var disk unix.Statfs_t
+	if err := unix.Fstatfs(int(f.Fd()), &disk); err != nil || int64(disk.Bavail)*disk.Bsize < roomShare*room { //nolint:gosec // no disk is so large
+		_ = f.Close()
 		return
 	}
 	zeros := make([]byte, min(room, 1<<20))
