@@ -398,6 +398,9 @@ func (s *Store) weighAnchor() error {
 		return fmt.Errorf("catalog: %w", system(err))
 	}
 	if err := removeAnchor(a.name); err != nil {
+		// Whether the next opening finds it nobody knows: the catalog must be whole with it
+		// and without it.
+		a.err, a.db.NoSync = err, false
 		return system(err)
 	}
 	a.let()

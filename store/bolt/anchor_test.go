@@ -293,3 +293,30 @@ func TestAnchorHasItsRoom(t *testing.T) {
 		t.Errorf("%d bytes are allocated, want %d", n, 2*anchorSlot)
 	}
 }
+
+// Where it is not known whether the anchor is there, its state stays, and all that is
+// committed is on the disk, too.
+func TestAnchorThatCannotBeRemoved(t *testing.T) {
+	s := anchored(t, t.TempDir(), 1, 1)
+	path := anchorPath(s.catalogPath())
+	if err := errors.Join(os.Remove(path), os.MkdirAll(filepath.Join(path, "full"), 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		err := s.submit(t.Context(), &job{care: func() error {
+			if err := s.weighAnchor(); err == nil {
+				t.Error("it was removed")
+			}
+			if s.anchor == nil || s.anchor.pin == nil || s.cat.NoSync {
+				t.Errorf("anchor %v, commits are not synced: %v", s.anchor, s.cat.NoSync)
+			}
+			return nil
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Close(); err == nil {
+		t.Error("the close says nothing")
+	}
+}
