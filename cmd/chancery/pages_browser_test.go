@@ -182,7 +182,7 @@ func sitePages(s *site) []sitePage {
 	return []sitePage{
 		{name: "home", path: "/"},
 		{name: "builder", path: "/?topic=iran&topic=mek&not=iraq&lang=en&words=camp"},
-		{name: "builder-fault", path: "/?topic=iran&words=%22camp"},
+		{name: "builder-fault", path: "/?topic=iran&words=%22camp", failure: true},
 		{name: "topic", path: "/topics/mek"},
 		{name: "search", path: "/search?q=camp+ashraf"},
 		{name: "search-all", path: "/search"},

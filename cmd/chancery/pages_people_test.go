@@ -133,9 +133,11 @@ func TestSubscriber(t *testing.T) {
 		t.Errorf("the feed of words is empty: %s", b.address())
 	}
 	// What is wrong is said where it is.
+	b.failures = true
 	b.run(chromedp.SendKeys(chromedp.CSS(`#words`), ` OR`))
 	b.until(`document.querySelector("#result pre.fault mark") !== null`)
 	b.sound("the builder")
+	b.failures = false
 
 	// Where the script cannot ask, the browser sends the form, once.
 	b.open("/")
