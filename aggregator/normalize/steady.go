@@ -150,8 +150,8 @@ func settled(line string) (string, bool) {
 			continue
 		}
 		near := []int{i - 1, i + 1}
-		if commentWords[w] {
-			near = append(near, i-2) // "12 new comments"
+		if commentWords[w] && i == 2 {
+			near = append(near, 0) // "12 new comments"
 		}
 		for _, j := range near {
 			if j >= 0 && j < len(words) && !gone[j] && isCount(words[j]) && (len(words) <= 4 || commentWords[w] || shareBar(words)) {

@@ -58,6 +58,7 @@ func TestSteady(t *testing.T) {
 		{"Update 3: talks end", "Update 4: talks end", false},
 		{"Last updated 14:05 with the names of two", "Last updated 14:05 with the names of three", false},
 		{"Chapter 12", "Chapter 13", false},
+		{"The #1 rule: reply to the customer", "The #2 rule: reply to the customer", false},
 		{"12 commentators", "13 commentators", false},
 		{"3 men", "4 men", false},
 	} {
