@@ -31,7 +31,6 @@ type blogosphere struct {
 
 	mu    sync.Mutex
 	pages map[string]string
-	asked map[string]int
 }
 
 // RoundTrip answers as the sites do.
@@ -50,7 +49,7 @@ func (b *blogosphere) RoundTrip(r *http.Request) (*http.Response, error) {
 
 func newBlogosphere(t *testing.T) *blogosphere {
 	t.Helper()
-	b := &blogosphere{t: t, pages: map[string]string{}, asked: map[string]int{}}
+	b := &blogosphere{t: t, pages: map[string]string{}}
 	s, err := bolt.Open(t.Context(), t.TempDir(), bolt.Options{RevisionsPerDay: 1000})
 	if err != nil {
 		t.Fatal(err)
@@ -263,7 +262,7 @@ func (p *prose) paragraphs(n ...int) []string {
 	return out
 }
 
-// html are paragraphs of a post.
+// paragraphs sets texts out as HTML, a paragraph each.
 func paragraphs(parts ...any) string {
 	var b strings.Builder
 	for _, part := range parts {

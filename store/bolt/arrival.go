@@ -242,8 +242,21 @@ func (t *txn) withheld(num uint32, b *store.Batch) (bool, error) {
 		return t.takenDownOf(num)
 	}
 	for i := range b.Drafts {
-		if sg, err := t.find(num, &b.Drafts[i]); err != nil || sg.row.takenDown {
+		d := &b.Drafts[i]
+		if sg, err := t.find(num, d); err != nil || sg.row.takenDown {
 			return true, err
+		}
+		for _, k := range d.Story { // it may be another item than the one that has its id
+			id, ok, err := t.firstWith(k)
+			if err != nil {
+				return true, err
+			}
+			if !ok {
+				continue
+			}
+			if r, err := t.mustRow(id); err != nil || r.takenDown && r.source == num {
+				return true, err
+			}
 		}
 	}
 	return false, nil

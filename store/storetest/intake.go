@@ -187,6 +187,11 @@ func (m *Model) withheld(id feed.SourceID, b store.Batch) bool {
 				break
 			}
 		}
+		for _, k := range d.Story {
+			if h, ok := m.story[k]; ok && m.items[h].takenDown && m.items[h].last().Source == id && len(b.Document.Parts) == 0 {
+				return true
+			}
+		}
 	}
 	return false
 }

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -55,6 +56,19 @@ func givenAgain(t *testing.T, s store.Store) {
 	items, err := s.Items(t.Context(), []feed.ItemID{camp[0].ID, roses[0].ID}, 0)
 	if err != nil || len(items) != 2 || items[0].Native != "x" || items[0].Method != "guid" || items[1].Native != "x\nroses" || items[1].Method != "guid+link" {
 		t.Errorf("items %+v, %v", items, err)
+	}
+	// A document that cannot be told apart is not kept when the second one was taken down.
+	if err := s.Change(t.Context(), []store.Edit{{Kind: store.KindTakedown, Items: []feed.ItemID{roses[0].ID}, Reason: "asked"}}); err != nil {
+		t.Fatal(err)
+	}
+	body := []byte("<rss>camp, roses</rss>")
+	if _, err := s.Append(t.Context(), store.Batch{
+		At: at(4), Document: &store.Document{Source: "a", Body: body, Received: at(4)}, Drafts: []store.Draft{draft("roses")},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.DocumentOf(t.Context(), "a", feed.DigestOf(body)); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("the document of a post that was taken down: %v, want not found", err)
 	}
 }
 
