@@ -121,7 +121,7 @@ type Frontier interface {
 	// Finish ends a lease with what the poll brought. Items, raw document and poll
 	// state are one commit, so validators are never stored without their items
 	// (CONFORMANCE F-12). A result without batch and source is only a poll state: it
-	// is seen at once and may become durable a second later, since losing it costs
+	// is seen at once and may become durable some seconds later, since losing it costs
 	// one repeated request. ErrLeaseLost if the lease ran out and was given to another.
 	Finish(ctx context.Context, l Lease, r PollResult) ([]Outcome, error)
 
