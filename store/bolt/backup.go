@@ -214,19 +214,8 @@ func Restore(ctx context.Context, r io.Reader, dir string) (rep store.Report, er
 			_ = os.RemoveAll(tmp)
 		}
 	}()
-	if err := unpackBackup(ctx, r, tmp); err != nil {
+	if rep, err = unpackVerified(ctx, r, tmp); err != nil {
 		return rep, err
-	}
-	s, err := Open(ctx, tmp, Options{Command: "restore", restoring: true})
-	if err != nil {
-		return rep, err
-	}
-	rep, err = s.Verify(ctx, false, nil)
-	if err = errors.Join(err, s.Close()); err != nil {
-		return rep, err
-	}
-	if len(rep.Faults) > 0 {
-		return rep, damaged(part("backup"), errors.New(rep.Faults[0]))
 	}
 	if err := os.Remove(filepath.Join(tmp, "lock")); err != nil {
 		return rep, err
@@ -243,23 +232,67 @@ func Restore(ctx context.Context, r io.Reader, dir string) (rep store.Report, er
 	return rep, syncDir(filepath.Dir(dir))
 }
 
-func unpackBackup(ctx context.Context, r io.Reader, dir string) error {
+// unpackVerified makes the archive of a backup in a directory, with a catalog, and checks it
+// whole. The lock is left there.
+func unpackVerified(ctx context.Context, r io.Reader, dir string) (rep store.Report, err error) {
+	m, err := unpackBackup(ctx, r, dir)
+	if err != nil {
+		return rep, err
+	}
+	s, err := Open(ctx, dir, Options{Command: "restore", restoring: true})
+	if err != nil {
+		return rep, err
+	}
+	if err = m.holds(s); err == nil {
+		rep, err = s.Verify(ctx, false, nil)
+	}
+	if err = errors.Join(err, s.Close()); err == nil && len(rep.Faults) > 0 {
+		err = damaged(part("backup"), errors.New(rep.Faults[0]))
+	}
+	return rep, err
+}
+
+// holds compares what a manifest says with the archive that was made of the files.
+func (m *manifest) holds(s *Store) error {
+	says := ""
+	switch id := hex.EncodeToString(s.vols[0].archive[:]); {
+	case s.refusal != nil:
+		return damaged(part("backup"), s.refusal)
+	case s.ledgerRefused() != nil:
+		return damaged(part("backup"), s.ledgerRefused())
+	case m.Archive != id:
+		says = fmt.Sprintf("it is of archive %q, its files of %s", m.Archive, id)
+	case m.Records != s.end:
+		says = fmt.Sprintf("it has %d records, its files %d", m.Records, s.end)
+	default:
+		return nil
+	}
+	return damaged(part("backup: manifest"), errors.New(says))
+}
+
+func unpackBackup(ctx context.Context, r io.Reader, dir string) (m manifest, err error) {
 	in := tar.NewReader(r)
 	sums := map[string]string{}
+	var made time.Time // as the headers of all files say it
 	for {
 		h, err := in.Next()
 		if err != nil {
 			if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 				err = errors.New("it ends before its manifest")
 			}
-			return damaged(part("backup"), err)
+			return m, damaged(part("backup"), err)
+		}
+		if made.IsZero() {
+			made = h.ModTime
+		} else if !made.Equal(h.ModTime) {
+			return m, damaged(part("backup"), fmt.Errorf("%s is of %v, other files of it of %v", h.Name, h.ModTime.UTC(), made.UTC()))
 		}
 		if h.Name == manifestName {
 			break
 		}
 		ok, _ := path.Match("archive/v[0-9][0-9][0-9][0-9][0-9][0-9].bolt", h.Name)
 		if !ok && h.Name != "ledger.bolt" || strings.Contains(h.Name, "..") || h.Typeflag != tar.TypeReg {
-			return damaged(part("backup"), fmt.Errorf("it has a file %q", h.Name))
+			return m, damaged(part("backup"), fmt.Errorf("it has a file %q", h.Name))
 		}
 		mode := os.FileMode(0o644)
 		if h.Name == "ledger.bolt" { // it has secrets
@@ -267,7 +300,7 @@ func unpackBackup(ctx context.Context, r io.Reader, dir string) error {
 		}
 		f, err := os.OpenFile(filepath.Join(dir, filepath.FromSlash(h.Name)), os.O_CREATE|os.O_EXCL|os.O_WRONLY, mode)
 		if err != nil {
-			return system(err)
+			return m, system(err)
 		}
 		sum := sha256.New()
 		_, err = io.Copy(io.MultiWriter(ctxWriter{ctx, f}, sum), in)
@@ -276,26 +309,28 @@ func unpackBackup(ctx context.Context, r io.Reader, dir string) error {
 		}
 		if err = errors.Join(err, f.Close()); err != nil {
 			if errors.Is(err, io.ErrUnexpectedEOF) {
-				return damaged(part("backup"), fmt.Errorf("it is cut short in %s", h.Name))
+				return m, damaged(part("backup"), fmt.Errorf("it is cut short in %s", h.Name))
 			}
-			return system(err)
+			return m, system(err)
 		}
 		sums[h.Name] = hex.EncodeToString(sum.Sum(nil))
 	}
-	var m manifest
 	if err := json.NewDecoder(io.LimitReader(in, maxManifest)).Decode(&m); err != nil {
-		return damaged(part("backup: manifest"), err)
+		return m, damaged(part("backup: manifest"), err)
 	}
 	if m.Format > Format {
-		return fmt.Errorf("backup: %w: %d, this program knows %d", store.ErrNewer, m.Format, Format)
+		return m, fmt.Errorf("backup: %w: %d, this program knows %d", store.ErrNewer, m.Format, Format)
+	}
+	if !m.Made.Equal(made) {
+		return m, damaged(part("backup: manifest"), fmt.Errorf("it was made at %v, its files at %v", m.Made, made.UTC()))
 	}
 	for name, want := range m.Files {
 		if sums[name] != want {
-			return damaged(part("backup"), fmt.Errorf("%s is not what was copied", name))
+			return m, damaged(part("backup"), fmt.Errorf("%s is not what was copied", name))
 		}
 	}
 	if len(sums) != len(m.Files) {
-		return damaged(part("backup"), errors.New("it has files that the manifest does not name"))
+		return m, damaged(part("backup"), errors.New("it has files that the manifest does not name"))
 	}
-	return nil
+	return m, nil
 }

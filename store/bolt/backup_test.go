@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"path/filepath"
+	"regexp"
 	"testing"
 
 	"chancery/feed"
@@ -74,6 +75,9 @@ func TestBackup(t *testing.T) {
 		"a bit":      bytes.NewReader(flip(b.Bytes(), 50000)),
 		"no tar":     bytes.NewReader([]byte("hello")),
 		"nothing":    bytes.NewReader(nil),
+		"made":       bytes.NewReader(regexp.MustCompile(`"made": "20`).ReplaceAll(b.Bytes(), []byte(`"made": "19`))),
+		"records":    bytes.NewReader(regexp.MustCompile(`("records": )\d`).ReplaceAll(b.Bytes(), []byte(`${1}9`))),
+		"archive":    bytes.NewReader(regexp.MustCompile(`("archive": "[0-9a-f]{30})..`).ReplaceAll(b.Bytes(), []byte(`${1}zz`))),
 		"other file": bytes.NewReader(bytes.Replace(b.Bytes(), []byte("ledger.bolt"), []byte("../../x.bol"), 1)),
 	} {
 		to := filepath.Join(t.TempDir(), "bad")

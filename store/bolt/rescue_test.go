@@ -242,8 +242,8 @@ func TestLostComesBack(t *testing.T) {
 	if err != nil || len(revs) != 1 || revs[0].Revision != 2 {
 		t.Errorf("revisions %v, %v", revs, err)
 	}
-	if rep, err := s.Verify(t.Context(), true, nil); err != nil || len(rep.Faults) > 0 {
-		t.Errorf("verify: %v, %v", rep.Faults, err)
+	if rep, err := s.Verify(t.Context(), true, nil); err != nil || len(rep.Faults) > 0 || rep.Items != 2 {
+		t.Errorf("verify: %v, %d items, %v; want two, of one of which the first record is lost", rep.Faults, rep.Items, err)
 	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
@@ -252,8 +252,8 @@ func TestLostComesBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	s = open(t, dir, bolt.Options{})
-	if rep, err := s.Verify(t.Context(), true, nil); err != nil || len(rep.Faults) > 0 {
-		t.Errorf("with the catalog made anew: verify: %v, %v", rep.Faults, err)
+	if rep, err := s.Verify(t.Context(), true, nil); err != nil || len(rep.Faults) > 0 || rep.Items != 2 {
+		t.Errorf("with the catalog made anew: verify: %v, %d items, %v", rep.Faults, rep.Items, err)
 	}
 	if items, err := s.Items(t.Context(), []feed.ItemID{first.ID}, store.AllFields); err != nil || len(items) != 1 {
 		t.Errorf("with the catalog made anew: %v, %v", items, err)

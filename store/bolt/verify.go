@@ -29,6 +29,7 @@ type check struct {
 	sealing leafDigest // of the volume whose records are being read
 	seal    seal       // of that volume
 
+	orphans  map[feed.ItemID]bool // counted, though their first records are lost
 	unread   unread
 	affected int64 // versions and documents that build on records that are lost
 }
@@ -241,6 +242,9 @@ func (c *check) record(r reading, seq uint64, b []byte) error {
 		c.report.Revisions++
 	case store.KindRevision, store.KindReparsed:
 		c.report.Revisions++
+		if err := c.orphan(&h); err != nil {
+			return err
+		}
 	case store.KindRaw:
 		c.report.Documents++
 	}
@@ -252,6 +256,22 @@ func (c *check) record(r reading, seq uint64, b []byte) error {
 		return nil
 	}
 	return c.deep.record(r, &h, f, leaf)
+}
+
+// orphan counts an item of which the first record is lost, with the first one that is left.
+func (c *check) orphan(h *header) error {
+	if c.report.LostRecords == 0 || c.orphans[h.item] { // what it lacks came before
+		return nil
+	}
+	r, ok, err := c.ct.row(h.item)
+	if err == nil && ok && (r.first == h.seq || c.s.isLost(r.first)) {
+		if c.orphans == nil {
+			c.orphans = map[feed.ItemID]bool{}
+		}
+		c.orphans[h.item] = true
+		c.report.Items++
+	}
+	return err
 }
 
 // lost takes note of a record that cannot be read.
