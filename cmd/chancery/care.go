@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -120,10 +121,19 @@ func (p *program) backupCommand() *cobra.Command {
 }
 
 func (p *program) restoreCommand() *cobra.Command {
-	return &cobra.Command{
+	var fill bool
+	c := &cobra.Command{
 		Use:   "restore FILE",
-		Short: "Put a backup in place where there is no archive, after verifying it",
-		Args:  exactly("FILE"),
+		Short: "Put a backup in place where there is no archive, or bring back from it what is lost",
+		Long: `Puts a backup in place where there is no archive, after verifying it.
+
+With --fill the archive that is there stays: records of it that are lost, because a page
+was damaged or a volume is missing, are taken out of the backup, if they are the ones that
+the Merkle tree has in their place. Numbers, checkpoints and proofs stay as they are, and
+so does all that came since the backup; what was taken down since comes back without its
+content. It needs room for the archive in the backup, and that no daemon runs. What is
+still lost then ends with 1.`,
+		Args: exactly("FILE"),
 		RunE: p.local(func(ctx context.Context, args []string) error {
 			c, err := p.loadConfig()
 			if err != nil {
@@ -133,9 +143,13 @@ func (p *program) restoreCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := archiveAt(dir); err == nil {
-				return failWith(exitExists, fmt.Errorf("there is an archive in %s already; move it away, or name another place with --data", dir))
-			} else if statusOf(err) != exitUnavailable {
+			err = archiveAt(dir)
+			switch {
+			case fill && err != nil:
+				return err
+			case !fill && err == nil:
+				return failWith(exitExists, fmt.Errorf("there is an archive in %s already; move it away, name another place with --data, or bring back what is lost of it with --fill", dir))
+			case !fill && statusOf(err) != exitUnavailable:
 				return err
 			}
 			f, err := p.files.Open(args[0])
@@ -149,6 +163,9 @@ func (p *program) restoreCommand() *cobra.Command {
 					return fmt.Errorf("%s: %w", args[0], err)
 				}
 				return dataError("%s is not a backup of chancery", args[0])
+			}
+			if fill {
+				return p.fill(ctx, c, dir, args[0], from)
 			}
 			r, err := bolt.Restore(ctx, from, dir)
 			if err != nil {
@@ -164,6 +181,55 @@ func (p *program) restoreCommand() *cobra.Command {
 			return err
 		}),
 	}
+	c.Flags().BoolVar(&fill, "fill", false, "bring back what is lost of the archive that is there")
+	return c
+}
+
+// fill brings back what is lost of an archive, and opens it once more, so that all that is
+// derived knows of it.
+func (p *program) fill(ctx context.Context, c *Config, dir, name string, from io.Reader) error {
+	log, err := p.logger(slog.LevelWarn)
+	if err != nil {
+		return err
+	}
+	open := func() (*bolt.Store, error) {
+		a, err := openArchive(ctx, c, dir, p.name(), false, log, p.tellOpening()) //nolint:contextcheck // cobra carries the context to the commands
+		if err != nil {
+			return nil, err
+		}
+		return a.(*bolt.Store), nil //nolint:forcetypeassert // it is what it opens
+	}
+	s, err := open()
+	if err != nil {
+		return err
+	}
+	got, err := s.Fill(ctx, from)
+	if err != nil {
+		if !errors.Is(err, store.ErrReadOnly) { // that is the archive's, which the backup does not mend
+			err = restoring(name, err)
+		}
+		return errors.Join(err, s.Close())
+	}
+	if err := s.Close(); err != nil {
+		return err
+	}
+	if s, err = open(); err != nil {
+		return err
+	}
+	if err := s.Close(); err != nil {
+		return err
+	}
+	if got.Lost == 0 {
+		_, err = fmt.Fprintf(p.out, "%s: nothing is lost\n", dir)
+		return err
+	}
+	if _, err = fmt.Fprintf(p.out, "%s: %s of %d that were lost are there again\n", dir, plural(got.Back, "record"), got.Lost); err != nil {
+		return err
+	}
+	if left := got.Lost - got.Back; left > 0 {
+		return failWith(exitFailed, fmt.Errorf("%s of the archive in %s cannot be read; %s has others in their place, or none", plural(left, "record"), dir, name))
+	}
+	return nil
 }
 
 // isBackup tells a backup from other files by its first header: a tar archive that

@@ -107,6 +107,9 @@ func (s *Store) volumeFiles(ctx context.Context) (names []string, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if !s.opts.ReadOnly {
+		_ = os.RemoveAll(fillingDir(s.dir)) // of a process that was killed
+	}
 	slices.Sort(all)
 	for _, name := range all {
 		base, _, aside := strings.Cut(name, asideMark)
