@@ -45,7 +45,8 @@ func encodeState(s *store.PollState) []byte { return appendState(nil, s) }
 
 func appendState(dst []byte, s *store.PollState) []byte {
 	c := coder{out: append(dst, stateMessage)}
-	stateFields(&c, s)
+	own := *s // stateFields sets what it encodes, and others read s
+	stateFields(&c, &own)
 	return c.out
 }
 
