@@ -164,6 +164,9 @@ func (e *Env) unchanged(ctx context.Context, kind store.Kind, ids []feed.ItemID,
 		return "", nil
 	}
 	items, err := e.Archive.Items(ctx, ids, store.WithStory)
+	if errors.Is(err, store.ErrLost) { // nobody can say, and a decision holds for what is lost, too
+		return "", nil
+	}
 	if err != nil || len(items) < len(ids) {
 		return "", err
 	}
