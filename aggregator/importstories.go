@@ -252,8 +252,7 @@ func (w *world) look(ctx context.Context, a Archive, ids []feed.ItemID) (missing
 // part in its order.
 func (w *world) parts(edits []storyEdit) [][]store.Edit {
 	parent := map[*group]*group{}
-	var root func(g *group) *group
-	root = func(g *group) *group {
+	root := func(g *group) *group {
 		for parent[g] != nil {
 			if next := parent[parent[g]]; next != nil {
 				parent[g] = next // halves the way

@@ -219,14 +219,14 @@ func TestMissingVolumeOnlyRead(t *testing.T) {
 		"an older copy":          {gone: func(f []string) []string { return f[len(f)-1:] }, catalog: true, end: true, older: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			dir, files, ids, was, signed := severalVolumes(t)
+			dir, files, ids, was, _ := severalVolumes(t)
 			var old []byte
 			s := open(t, dir, bolt.Options{})
-			var err error
 			last := files[len(files)-1]
 			if c.older {
 				appends(t, s, "kept")
-				if err = s.Close(); err != nil {
+				err := s.Close()
+				if err != nil {
 					t.Fatal(err)
 				}
 				if old, err = os.ReadFile(last); err != nil {
@@ -235,7 +235,8 @@ func TestMissingVolumeOnlyRead(t *testing.T) {
 				s = open(t, dir, bolt.Options{})
 			}
 			newest := appends(t, s, "the newest")
-			if signed, err = s.Head(t.Context(), 0); err != nil {
+			signed, err := s.Head(t.Context(), 0)
+			if err != nil {
 				t.Fatal(err)
 			}
 			if err := s.Close(); err != nil {

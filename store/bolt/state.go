@@ -41,8 +41,6 @@ func stateFields(c *coder, s *store.PollState) {
 	}
 }
 
-func encodeState(s *store.PollState) []byte { return appendState(nil, s) }
-
 func appendState(dst []byte, s *store.PollState) []byte {
 	c := coder{out: append(dst, stateMessage)}
 	own := *s // stateFields sets what it encodes, and others read s

@@ -178,11 +178,16 @@ type thereAllTheSame struct{ error }
 
 func (e thereAllTheSame) Unwrap() error { return e.error }
 
+func isThere(err error) bool {
+	_, is := errors.AsType[thereAllTheSame](err)
+	return is
+}
+
 // attempt tries to do jobs in one commit. False: one of several failed after it
 // had changed something; nothing was done, and each must be tried alone.
 func (s *Store) attempt(group []*job) bool {
 	all := func(err error) bool {
-		if len(group) > 1 && !errors.As(err, &thereAllTheSame{}) {
+		if len(group) > 1 && !isThere(err) {
 			return false
 		}
 		for _, j := range group {
@@ -191,7 +196,7 @@ func (s *Store) attempt(group []*job) bool {
 		return true
 	}
 	err := s.upToDate(group)
-	if err != nil && !errors.As(err, &thereAllTheSame{}) && s.healFor(err) { // the volume that is written was damaged, and is followed by another
+	if err != nil && !isThere(err) && s.healFor(err) { // the volume that is written was damaged, and is followed by another
 		err = s.upToDate(group)
 	}
 	if err != nil {
