@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"chancery/aggregator/identify"
@@ -40,10 +41,25 @@ type lines struct {
 	bytes   int
 	took    bool
 
+	held      map[feed.ItemID][]heldLine // by the item that they wait for
+	heldBytes int
+	newest    feed.ItemID // that was taken
+
 	elsewhere map[feed.ItemID]feed.ItemID // items that have another id here
 	stories   stories
 	decided   *store.Decisions // of the log here; nil until it is asked for
 }
+
+// heldLine is a line that waits for the one of the item that its story is named after, so
+// that this comes before it here, too.
+type heldLine struct {
+	line   int
+	record *itemjson.Record
+	size   int
+}
+
+// maxHeld bounds the lines that are held, in bytes. Those beyond come in as they stand.
+const maxHeld = 32 << 20
 
 // waiting is an item that waits for its commit.
 type waiting struct {
@@ -59,11 +75,14 @@ type waiting struct {
 func (a *Aggregator) importLines(ctx context.Context, o ImportOptions, r io.Reader, sum *Summary) (took bool, err error) {
 	l := &lines{
 		a: a, o: o, sum: sum, sources: map[feed.SourceID]bool{}, place: map[feed.SourceID]int{},
-		elsewhere: map[feed.ItemID]feed.ItemID{},
+		elsewhere: map[feed.ItemID]feed.ItemID{}, held: map[feed.ItemID][]heldLine{},
 	}
 	in := lineReader{r: bufio.NewReaderSize(r, 64<<10)}
 	for in.next() {
 		line := in.n
+		if line == 1 {
+			in.line = bytes.TrimPrefix(in.line, []byte("\ufeff"))
+		}
 		if len(bytes.TrimSpace(in.line)) == 0 {
 			continue
 		}
@@ -78,20 +97,31 @@ func (a *Aggregator) importLines(ctx context.Context, o ImportOptions, r io.Read
 			sum.Errors = append(sum.Errors, Failure{Source: o.Source, URL: o.Name, Error: fmt.Sprintf("line %d: the %dth with a fault; what follows was not read", line, maxBadLines)})
 			break
 		}
-		l.bytes += len(in.line)
-		if err := l.take(ctx, line, &r); err != nil {
-			return l.took, err
+		now := heldLine{line, &r, len(in.line)}
+		if compareIDs(r.Story, r.ID) > 0 && compareIDs(r.Story, l.newest) > 0 && l.heldBytes+now.size <= maxHeld {
+			l.held[r.Story] = append(l.held[r.Story], now)
+			l.heldBytes += now.size
+			continue
 		}
-		if l.drafts >= importBatch || l.bytes >= importBytes {
-			if err := l.flush(ctx); err != nil {
-				return l.took, err
-			}
+		if err := l.takeWith(ctx, now); err != nil {
+			return l.took, err
 		}
 	}
 	if errors.Is(in.err, bufio.ErrTooLong) {
 		sum.fail(o, fmt.Errorf("line %d: longer than %d MiB; it and what follows was not read", in.n, itemjson.MaxLine>>20))
 	} else if in.err != nil {
 		sum.fail(o, fmt.Errorf("line %d: %w", in.n, in.err))
+	}
+	var left []heldLine // for what is not in the file
+	for _, list := range l.held {
+		left = append(left, list...)
+	}
+	slices.SortFunc(left, func(a, b heldLine) int { return a.line - b.line })
+	clear(l.held)
+	for _, h := range left {
+		if err := l.takeWith(ctx, h); err != nil {
+			return l.took, err
+		}
 	}
 	if err := l.flush(ctx); err != nil {
 		return l.took, err
@@ -127,6 +157,32 @@ func (l *lineReader) next() bool {
 			return false
 		}
 	}
+}
+
+// takeWith takes a line, and those that waited for it.
+func (l *lines) takeWith(ctx context.Context, first heldLine) error {
+	for list := []heldLine{first}; len(list) > 0; list = list[1:] {
+		h := list[0]
+		l.bytes += h.size
+		if err := l.take(ctx, h.line, h.record); err != nil {
+			return err
+		}
+		if l.drafts >= importBatch || l.bytes >= importBytes {
+			if err := l.flush(ctx); err != nil {
+				return err
+			}
+		}
+		id := h.record.ID
+		if compareIDs(id, l.newest) > 0 {
+			l.newest = id
+		}
+		for _, waits := range l.held[id] {
+			l.heldBytes -= waits.size
+			list = append(list, waits)
+		}
+		delete(l.held, id)
+	}
+	return nil
 }
 
 // take prepares what a line brings.

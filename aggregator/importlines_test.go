@@ -66,6 +66,34 @@ func TestImportLinesRefuses(t *testing.T) {
 	}
 }
 
+// A byte order mark before the first line is none of it.
+func TestImportLinesMark(t *testing.T) {
+	a, m := bench(t, &site{})
+	sum, err := a.Import(t.Context(), ImportOptions{Name: "x.jsonl"}, strings.NewReader("\ufeff"+exported(1, "a", "")))
+	if err != nil || len(sum.Errors) > 0 || len(items(t, m)) != 1 {
+		t.Errorf("%+v, %v", sum, err)
+	}
+}
+
+// A copy that stands before its original joins its story, and an original that never comes
+// keeps no copy out.
+func TestImportLinesWaitForTheirStory(t *testing.T) {
+	a, m := bench(t, &site{})
+	one, two, three, none := exportedID(1), exportedID(2), exportedID(3), exportedID(9)
+	file := exported(1, "a", fmt.Sprintf(`,"story":"%v","also_in":[{"id":"%v","source":"b"}]`, three, three)) +
+		exported(2, "a", fmt.Sprintf(`,"story":"%v","also_in":[{"id":"%v","source":"b"}]`, none, none)) +
+		exported(3, "b", fmt.Sprintf(`,"story":"%v","also_in":[{"id":"%v","source":"a"}]`, three, one))
+	sum, err := a.Import(t.Context(), ImportOptions{Name: "x.jsonl"}, strings.NewReader(file))
+	if err != nil || len(sum.Errors) > 0 || sum.New != 2 || sum.Duplicate != 1 {
+		t.Fatalf("%+v, %v", sum, err)
+	}
+	for i, want := range []feed.ItemID{three, two, three} {
+		if it := items(t, m)[i]; it.Story != want {
+			t.Errorf("item %v is of story %v, want %v", it.ID, it.Story, want)
+		}
+	}
+}
+
 // A cycle of stories and originals ends, and so does what one item says of another that
 // says the opposite.
 func TestImportLinesCycle(t *testing.T) {
