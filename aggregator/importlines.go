@@ -99,6 +99,9 @@ func (a *Aggregator) importLines(ctx context.Context, o ImportOptions, r io.Read
 		}
 		now := heldLine{line, &r, len(in.line)}
 		if compareIDs(r.Story, r.ID) > 0 && compareIDs(r.Story, l.newest) > 0 && l.heldBytes+now.size <= maxHeld {
+			if err := l.source(ctx, &r); err != nil { // the first line of a source says what it is
+				return l.took, err
+			}
 			l.held[r.Story] = append(l.held[r.Story], now)
 			l.heldBytes += now.size
 			continue
@@ -197,14 +200,10 @@ func (l *lines) take(ctx context.Context, line int, r *itemjson.Record) error {
 		l.took = true
 		return nil // nothing to keep, and nothing by which it could be known
 	}
-	src := cmp.Or(l.o.Source, r.Source)
-	if !l.sources[src] {
-		if err := l.a.ensureSource(ctx, src, &r.From); err != nil {
-			return err
-		}
-		l.sources[src] = true
-		l.sum.Sources++
+	if err := l.source(ctx, r); err != nil {
+		return err
 	}
+	src := cmp.Or(l.o.Source, r.Source)
 	if len(r.AlsoIn) > 0 {
 		clear(l.place) // what it joins comes before it
 	}
@@ -222,6 +221,20 @@ func (l *lines) take(ctx context.Context, line int, r *itemjson.Record) error {
 	if err := l.stories.take(line, r); err != nil {
 		l.sum.fail(l.o, fmt.Errorf("line %d: %w", line, err))
 	}
+	return nil
+}
+
+// source sees to it that there is the source of an item.
+func (l *lines) source(ctx context.Context, r *itemjson.Record) error {
+	src := cmp.Or(l.o.Source, r.Source)
+	if l.sources[src] {
+		return nil
+	}
+	if err := l.a.ensureSource(ctx, src, &r.From); err != nil {
+		return err
+	}
+	l.sources[src] = true
+	l.sum.Sources++
 	return nil
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"chancery/aggregator"
+	"chancery/feed/query"
 	"chancery/store"
 	"chancery/store/bolt"
 	"chancery/store/storetest"
@@ -149,5 +150,21 @@ func takenBack(t *testing.T, seeds uint64, steps int, all *sync.Map) {
 				t.Errorf("verify: %v, %v", rep.Faults, err)
 			}
 		})
+	}
+}
+
+// A query that asks for nothing in the text finds the same without it.
+func TestScanWithoutText(t *testing.T) {
+	for text, want := range map[string]bool{
+		"topic:iran -is:revised": false, "id:01jb00 OR published:2009": false, "has:enclosure": false,
+		"iran": true, "topic:iran a": true, "lang:fa": true, "-lang:fa topic:iran": true, "source:x": true, "topic:iran (NOT title:b)": true,
+	} {
+		q, err := query.Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := readsText(q); got != want {
+			t.Errorf("%s reads text: %v", text, got)
+		}
 	}
 }

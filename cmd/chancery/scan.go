@@ -36,6 +36,10 @@ func (e *Env) scan(ctx context.Context, q *query.Query, h store.HeadQuery, title
 // scanReadable is scan, and counts the items that are damaged: they are passed over.
 func (e *Env) scanReadable(ctx context.Context, q *query.Query, h store.HeadQuery, titles map[feed.SourceID]string, visit func(hit) (bool, error)) (unread int, err error) {
 	now := time.Now().UTC()
+	doc := query.NewDoc
+	if q != nil && !readsText(q) { // making plain text of markup is most of the work
+		doc = func(it *feed.Item, title string) *query.Doc { return query.NewDocOf(it, title, "", "", "") }
+	}
 	h.Limit = 1000
 	for {
 		heads, err := e.Archive.Heads(ctx, h)
@@ -59,7 +63,7 @@ func (e *Env) scanReadable(ctx context.Context, q *query.Query, h store.HeadQuer
 				found := hit{item: items[i]}
 				if q != nil {
 					var ok bool
-					if found.match, ok = q.Match(query.NewDoc(&items[i], titles[items[i].Source]), now); !ok {
+					if found.match, ok = q.Match(doc(&items[i], titles[items[i].Source]), now); !ok {
 						continue
 					}
 				}
@@ -78,6 +82,18 @@ func (e *Env) scanReadable(ctx context.Context, q *query.Query, h store.HeadQuer
 		last := heads[len(heads)-1]
 		h.After = &last
 	}
+}
+
+// readsText reports whether a query asks for words, or for the language, which may have to
+// be told by the words.
+func readsText(q *query.Query) bool {
+	reads := len(q.Terms()) > 0
+	query.Walk(q.Root, func(n query.Node) bool {
+		_, lang := n.(*query.Lang)
+		reads = reads || lang
+		return !reads
+	})
+	return reads
 }
 
 // sourceTitles are what the sources are called.
