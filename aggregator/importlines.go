@@ -351,8 +351,8 @@ func keysOf(texts []string) ([]store.Key, error) {
 }
 
 func (a *Aggregator) ensureSource(ctx context.Context, id feed.SourceID, of *itemjson.Source) error {
-	_, err := a.archive.Source(ctx, id)
-	if !errors.Is(err, store.ErrNotFound) {
+	there, err := a.archive.Source(ctx, id)
+	if err == nil && !there.Forgotten() || err != nil && !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
 	src := store.Source{ID: id, URL: of.URL, Title: of.Title, Site: of.Site, Origin: "import", Added: a.now(), Disabled: true}

@@ -162,18 +162,23 @@ func (h *subscriptions) named(f *feed.Feed, base, title string) (feed.SourceID, 
 	return slices.Min(found), true
 }
 
-// free is base, or base with the first number that is free.
+// free is base, or base with the first number that is free. One of which only the id is
+// known is: it was made of the same base.
 func (h *subscriptions) free(base string) feed.SourceID {
 	if base == "" || base == "all" || base == "source" {
 		base = strings.TrimSuffix("feed-"+base, "-")
 	}
 	id := feed.SourceID(base)
-	if _, taken := h.byID[id]; !taken {
+	taken := func() bool {
+		s, ok := h.byID[id]
+		return ok && !s.Forgotten()
+	}
+	if !taken() {
 		return id
 	}
 	for n := max(h.numbered[base], 2); ; n++ {
 		id = feed.SourceID(fmt.Sprintf("%s-%d", base, n))
-		if _, taken := h.byID[id]; !taken {
+		if !taken() {
 			h.numbered[base] = n
 			return id
 		}

@@ -38,6 +38,12 @@ type Source struct {
 	Moves []Move
 }
 
+// Forgotten reports whether only the id of a source is known, by its items, because the
+// record that made it is lost. Whoever comes with what is known otherwise may take its place.
+func (s Source) Forgotten() bool {
+	return s.Added.IsZero() && s.Origin == "import" && s.Disabled && s.URL == "" && s.Site == ""
+}
+
 // Address is where the source is polled.
 func (s Source) Address() string {
 	if s.Moved != "" {

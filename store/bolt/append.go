@@ -43,7 +43,7 @@ func (s *Store) Append(ctx context.Context, batches ...store.Batch) ([]store.Out
 	err := s.submit(ctx, &job{size: drafts, run: func(t *txn) error {
 		out = nil // it may be a second try
 		for i, in := range ins {
-			if in.add != nil && t.source(in.source) == nil {
+			if k := t.source(in.source); in.add != nil && (k == nil || k.source.Forgotten()) {
 				if err := t.edit(in.add); err != nil {
 					return err
 				}
