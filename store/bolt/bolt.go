@@ -195,7 +195,12 @@ func Open(ctx context.Context, dir string, o Options) (_ *Store, err error) {
 		close(s.stopped)
 		return s, nil
 	}
-	if err := s.finishTakedowns(); err != nil { //nolint:contextcheck // what was decided is done whole
+	err = s.finishTakedowns()          //nolint:contextcheck // what was decided is done whole
+	if errors.Is(err, store.ErrFull) { // nobody is shown what is taken down, and all else can be read
+		s.log.ErrorContext(ctx, "what was taken down is still in the files: the next start with room on the disk removes it", "error", err.Error())
+		err = nil
+	}
+	if err != nil {
 		return nil, err
 	}
 	go s.write() //nolint:contextcheck // it outlives the call: Close ends it, not the context of Open

@@ -1,9 +1,12 @@
 package bolt
 
 import (
+	"context"
 	"encoding/binary"
 	"testing"
 	"time"
+
+	"chancery/store"
 )
 
 // Paced are options by which the catalog's anchor stays behind so long, and ends with a commit
@@ -71,6 +74,11 @@ func Pages(t *testing.T, path, bucket string) map[string][2]int64 {
 		}
 	}
 	return out
+}
+
+// Decide records a decision and does nothing more, as a process does that ends then.
+func Decide(ctx context.Context, s *Store, e store.Edit) error {
+	return s.submit(ctx, &job{run: func(t *txn) error { return t.edit(&e) }})
 }
 
 // SyncCatalog has each commit of the catalog synced.

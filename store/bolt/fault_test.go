@@ -114,7 +114,42 @@ func fullWriter(dir string) error {
 	if st, err := s.Source(ctx, "a"); err != nil || st.State.ETag != want.State.ETag {
 		return fmt.Errorf("opened again, the last poll is %q, want %q, %w", st.State.ETag, want.State.ETag, err)
 	}
-	return s.Close()
+	return fullTakedown(ctx, s, dir, kept[0])
+}
+
+// fullTakedown is a takedown that a process did not come to the end of, before the disk was
+// full: the archive opens all the same, shows nothing of it, and removes the content when
+// there is room.
+func fullTakedown(ctx context.Context, s *bolt.Store, dir string, id feed.ItemID) error {
+	err := bolt.Decide(ctx, s, store.Edit{Kind: store.KindTakedown, Items: []feed.ItemID{id}, Reason: "a court"})
+	if err := errors.Join(err, s.Close()); err != nil {
+		return err
+	}
+	var old syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &old); err != nil {
+		return err
+	}
+	for _, limit := range []uint64{100 << 10, old.Cur} {
+		if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: limit, Max: old.Max}); err != nil {
+			return err
+		}
+		s, err := bolt.Open(ctx, dir, bolt.Options{})
+		if err != nil {
+			return fmt.Errorf("with something to take down and files of %d bytes: %w", limit, err)
+		}
+		it, err := s.Items(ctx, []feed.ItemID{id}, store.AllFields)
+		if err != nil || len(it) != 1 || !it[0].TakenDown {
+			return fmt.Errorf("what is taken down: %v, %w", it, err)
+		}
+		p, err := s.Prove(ctx, id, 0)
+		if gone := len(p.Salt) == 0; err != nil || gone != (limit == old.Cur) {
+			return fmt.Errorf("with files of %d bytes, its content is gone: %v, %w", limit, gone, err)
+		}
+		if err := s.Close(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // finishPoll is a poll of source a that brought nothing.
