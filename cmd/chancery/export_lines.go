@@ -14,14 +14,16 @@ import (
 // exportWriter writes JSON Lines for keeping: items as published, with their versions and
 // what was decided about them. It is what import takes back.
 type exportWriter struct {
-	ctx     context.Context
-	e       *Env
-	whole   bool // everything is exported: what names several items can be told, too
-	newest  bool // without earlier versions and decisions
-	sources map[feed.SourceID]*itemjson.Source
-	decided *store.Decisions
-	unread  int // versions that could not be read
-	long    int // and those that would have made a line too long
+	e *Env
+	// revisions and keys are those of an item.
+	revisions func(feed.ItemID) ([]feed.Item, error)
+	keys      func(feed.ItemID) ([]store.Key, error)
+	whole     bool // everything is exported: what names several items can be told, too
+	newest    bool // without earlier versions and decisions
+	sources   map[feed.SourceID]*itemjson.Source
+	decided   *store.Decisions
+	unread    int // versions that could not be read
+	long      int // and those that would have made a line too long
 }
 
 func (e *Env) exportWriter(ctx context.Context, titles map[feed.SourceID]string, whole, newest bool) (*exportWriter, error) {
@@ -29,7 +31,11 @@ func (e *Env) exportWriter(ctx context.Context, titles map[feed.SourceID]string,
 	if err != nil {
 		return nil, err
 	}
-	w := &exportWriter{ctx: ctx, e: e, whole: whole, newest: newest, sources: make(map[feed.SourceID]*itemjson.Source, len(sources))}
+	w := &exportWriter{
+		e: e, whole: whole, newest: newest, sources: make(map[feed.SourceID]*itemjson.Source, len(sources)),
+		revisions: func(id feed.ItemID) ([]feed.Item, error) { return e.Archive.Revisions(ctx, id) },
+		keys:      func(id feed.ItemID) ([]store.Key, error) { return e.Archive.Keys(ctx, id) },
+	}
 	for i := range sources {
 		s := &sources[i].Source
 		w.sources[s.ID] = &itemjson.Source{ // exports are handed on: no secret is in them
@@ -68,7 +74,7 @@ func (w *exportWriter) item(found hit) error {
 		return w.write(&r)
 	}
 	if r.Revisions > 1 {
-		versions, err := w.e.Archive.Revisions(w.ctx, r.ID)
+		versions, err := w.revisions(r.ID)
 		if err != nil {
 			return err
 		}
@@ -77,7 +83,7 @@ func (w *exportWriter) item(found hit) error {
 	}
 	keys := w.decided.Keys(r.ID)
 	if r.TakenDown { // nothing else says what it was
-		of, err := w.e.Archive.Keys(w.ctx, r.ID)
+		of, err := w.keys(r.ID)
 		if err != nil {
 			return err
 		}
