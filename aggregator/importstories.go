@@ -141,6 +141,10 @@ func (l *lines) settleStories(ctx context.Context) error {
 		}
 		todo = append(todo, *e)
 	}
+	there := make(map[feed.ItemID]feed.ItemID, len(l.elsewhere)) // the ids in the file
+	for file, here := range l.elsewhere {
+		there[here] = file
+	}
 	var edits []store.Edit
 	for _, part := range w.parts(todo) {
 		if n := w.members(part); n > maxStoryWork/len(part) {
@@ -148,7 +152,7 @@ func (l *lines) settleStories(ctx context.Context) error {
 			continue
 		}
 		edits = append(edits, part...)
-		edits = append(edits, w.corrections(l.wanted(part), part)...)
+		edits = append(edits, w.corrections(l.wanted(part, there), part)...)
 		if len(edits) >= storyBatch {
 			if err := l.a.archive.Change(ctx, edits); err != nil {
 				return err
@@ -167,12 +171,9 @@ func twice(ids []feed.ItemID) bool {
 	return len(slices.Compact(sorted)) < len(ids)
 }
 
-// wanted are the stories that decisions left where the file was made.
-func (l *lines) wanted(edits []store.Edit) []story {
-	there := make(map[feed.ItemID]feed.ItemID, len(l.elsewhere))
-	for file, here := range l.elsewhere {
-		there[here] = file
-	}
+// wanted are the stories that decisions left where the file was made; there are the ids in
+// the file of items that have others here.
+func (l *lines) wanted(edits []store.Edit, there map[feed.ItemID]feed.ItemID) []story {
 	var out []story
 	seen := map[feed.ItemID]bool{}
 	for _, e := range edits {
@@ -199,7 +200,7 @@ func (l *lines) wanted(edits []store.Edit) []story {
 // world is what is known of the stories of some items, as they will be when the decisions
 // that were made in it are recorded.
 type world struct {
-	at map[feed.ItemID]*group // nil: there is no such item
+	at map[feed.ItemID]*group
 }
 
 type group struct {
@@ -236,13 +237,8 @@ func (w *world) look(ctx context.Context, a Archive, ids []feed.ItemID) (missing
 		}
 		for _, id := range part {
 			if w.at[id] == nil {
-				w.at[id] = nil // looked for
+				return id, nil
 			}
-		}
-	}
-	for _, id := range ids {
-		if w.at[id] == nil {
-			return id, nil
 		}
 	}
 	return missing, nil
