@@ -234,7 +234,7 @@ func (l *loadBench) underLoad(ctx context.Context, way *newPost) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(l.out, "a write and fdatasync of %d KiB in the same directory: what the disk takes for one of the four that a commit needs\n", volumePage>>10)
+	fmt.Fprintf(l.out, "a write and fdatasync of %d KiB in the same directory: what the disk takes for one of the two that a commit waits for\n", volumePage>>10)
 	busy.report(&l.farmBench, "under the same load, ten a second")
 	quiet.report(&l.farmBench, "after it, one after the other")
 	return nil

@@ -231,7 +231,7 @@ func (s *Store) dropAnchor() {
 	}
 	a, err := newAnchor(s.catalogPath(), s.cat)
 	if err != nil {
-		s.unanchored = true
+		s.anchor, s.unanchored = a, true // one that is held moves no more
 		s.log.Warn("each commit of the catalog is synced", "error", err.Error())
 		return
 	}
@@ -239,6 +239,8 @@ func (s *Store) dropAnchor() {
 	s.cat.NoSync = true
 }
 
+// newAnchor makes an anchor and its file. After an error it gives one that has to be held
+// if nobody knows whether its file will be found.
 func newAnchor(catalog string, db *bbolt.DB) (a *anchor, err error) {
 	a = &anchor{db: db, name: catalog, mark: anchorMark{seq: 1, boot: bootID()}}
 	if a.mark.inode, err = inodeOf(catalog); err != nil {
@@ -259,11 +261,15 @@ func newAnchor(catalog string, db *bbolt.DB) (a *anchor, err error) {
 	if err == nil {
 		err = syncDir(filepath.Dir(catalog))
 	}
-	if err != nil {
-		a.let()
-		return nil, errors.Join(err, removeAnchor(catalog))
+	if err == nil {
+		return a, nil
 	}
-	return a, nil
+	if rerr := removeAnchor(catalog); rerr != nil && a.pin != nil {
+		a.err, a.told = errors.Join(err, rerr), true
+		return a, a.err
+	}
+	a.let()
+	return nil, err
 }
 
 // let gives up what the anchor holds.
