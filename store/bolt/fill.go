@@ -59,7 +59,7 @@ func (s *Store) Fill(ctx context.Context, r io.Reader) (f Filled, err error) {
 		return f, err
 	}
 	defer func() { err = errors.Join(err, from.Close()) }()
-	if from.vols[0].archive != s.vols[0].archive {
+	if from.vols[0].archive != s.volumeAt(0).archive {
 		return f, damaged(part("backup"), errors.New("it is of another archive"))
 	}
 	err = s.submit(ctx, &job{care: func() error {
