@@ -83,7 +83,7 @@ func (s *Store) knowsAll(vols []*volume, i int, old *oldCatalog) bool {
 	if last < first {
 		return true
 	}
-	if _, err := os.Stat(s.catalogPath() + asideMark); err == nil {
+	if _, err := os.Stat(s.catalogPath() + asideMark); err == nil || s.shaken != nil { // it will be made anew
 		return false
 	}
 	return old.db != nil && old.archive == archiveOf(vols, old) && old.end >= last && old.leaves(first, last)
