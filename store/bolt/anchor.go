@@ -144,40 +144,38 @@ func readAnchor(catalog string) (m anchorMark, err error) {
 	return m, err
 }
 
-// steady takes a catalog that was not closed back to its anchor, durably, and removes
-// that. An error that is errStale says that the catalog must be made anew. An archive
-// that is only read is not changed: its catalog can be used if nothing that was written to
-// it can have been lost since.
-func steady(catalog string, readOnly bool) error {
+// steady takes a catalog that was not closed back to its anchor, durably, and reports
+// whether it did: it may have been done before, as long as the anchor is there. An error
+// that is errStale says that the catalog must be made anew. An archive that is only read is
+// not changed: its catalog can be used if nothing that was written to it can have been lost
+// since.
+func steady(catalog string, readOnly bool) (back bool, err error) {
 	m, err := readAnchor(catalog)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+		return false, nil
 	}
 	if readOnly {
 		if err == nil && (m.boot != bootID() || m.boot == [36]byte{}) {
 			err = fmt.Errorf("%w: it was not closed", errStale)
 		}
-		return err
+		return false, err
 	}
 	if err != nil {
-		return err
+		return false, err
 	}
 	f, err := os.OpenFile(catalog, os.O_RDWR, 0)
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer f.Close()
 	page := int64(binary.NativeEndian.Uint32(m.head[pageHeader+8:]))
 	for i := range int64(2) {
 		binary.NativeEndian.PutUint64(m.head[:], uint64(i)) // the page's number
 		if _, err := f.WriteAt(m.head[:], i*page); err != nil {
-			return err
+			return false, err
 		}
 	}
-	if err := f.Sync(); err != nil {
-		return err
-	}
-	return removeAnchor(catalog)
+	return true, f.Sync()
 }
 
 // steady has the catalog be one that can be opened, before anything looks at it.
@@ -186,12 +184,23 @@ func (s *Store) steady() error {
 	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) && !s.opts.ReadOnly {
 		return system(removeAnchor(path)) // of a file that somebody removed: the next is not to be taken for it
 	}
-	err := steady(path, s.opts.ReadOnly)
+	back, err := steady(path, s.opts.ReadOnly)
+	s.wentBack = back
 	if errors.Is(err, errStale) {
 		s.shaken = err
 		return nil
 	}
 	return system(err)
+}
+
+// stayBack removes the anchor that the catalog went back to, before it is written again.
+// Until then it says what the catalog may lack. An archive that turned out to be one that is
+// only read keeps it.
+func (s *Store) stayBack() error {
+	if !s.wentBack || s.opts.ReadOnly {
+		return nil
+	}
+	return system(removeAnchor(s.catalogPath()))
 }
 
 // removeAnchor removes an anchor's file, for good.

@@ -159,8 +159,8 @@ func TestAnchor(t *testing.T) {
 	if lost < 10 || len(kept) < 5 {
 		t.Fatalf("%d pages are lost and %d kept: this proves nothing", lost, len(kept))
 	}
-	if err := steady(path, false); err != nil {
-		t.Fatal(err)
+	if back, err := steady(path, false); err != nil || !back {
+		t.Fatalf("went back: %v, %v", back, err)
 	}
 	db, err := openCatalogDB(path, true)
 	if err != nil {
@@ -318,5 +318,44 @@ func TestAnchorThatCannotBeRemoved(t *testing.T) {
 	}
 	if err := s.Close(); err == nil {
 		t.Error("the close says nothing")
+	}
+}
+
+// OPS-26: where the log ended a catalog that went back to its anchor does not know, and what
+// was acknowledged since is not given up with the heads of a volume: also when the first
+// opening did not come to its end.
+func TestAnchorIsNotTheEndOfTheLog(t *testing.T) {
+	live := t.TempDir()
+	anchored(t, live, 40, 30)
+	for name, heads := range map[string]func(newer int64) []int64{
+		"both heads":     func(newer int64) []int64 { return []int64{newer, 1 - newer} },
+		"the newer head": func(newer int64) []int64 { return []int64{newer} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			copied(t, live, dir)
+			sameFile(t, dir)
+			path := volumePath(dir, 1)
+			f, err := os.OpenFile(path, os.O_WRONLY, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			size := PageSize(t, path)
+			for _, head := range heads(1 - OlderHead(t, path)) {
+				if _, err := f.WriteAt(make([]byte, 4096), head*size); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := f.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := steady(filepath.Join(dir, "catalog.bolt"), false); err != nil {
+				t.Fatal(err)
+			}
+			soundWith(t, dir, Options{}, 70)
+			if exists(filepath.Join(dir, "catalog.anchor")) {
+				t.Error("the anchor is there after a close")
+			}
+		})
 	}
 }

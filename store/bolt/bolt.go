@@ -95,6 +95,7 @@ type Store struct {
 	much        time.Time   // when a commit brought much
 	unanchored  bool        // it can have none
 	shaken      error       // why the catalog may not be what was written to it; only Open
+	wentBack    bool        // it has not seen all that was acknowledged, for sure; only Open
 
 	commits atomic.Int64
 	told    atomic.Pointer[func(Commit)] // see OnCommit

@@ -189,10 +189,10 @@ func (s *Store) rescueAt(ctx context.Context, i int, f *foundVolume, old *oldCat
 		r.end, r.closed = r.found(), false
 	case err == nil:
 		if r.end = last; old.db != nil {
-			r.end = max(last, old.end)
+			r.end = s.acknowledged(r, max(last, old.end))
 		}
 	case old.db != nil && old.end+1 >= r.first:
-		r.end = old.end
+		r.end = s.acknowledged(r, old.end)
 	default:
 		s.readOnly(fmt.Errorf("%w; where the log ended is not known, as the catalog cannot be used either", f.fault), takeOver)
 		r.end, r.closed = r.found(), false
@@ -218,13 +218,31 @@ func (v *volume) lastIf() (uint64, error) {
 	return v.last()
 }
 
+// acknowledged is the last record of the newest volume that may have been, end or one after
+// it. A catalog that went back to its anchor has not seen all of them: what is found behind
+// end, one record for each number, counts until the first number that is not found.
+func (s *Store) acknowledged(r *rescue, end uint64) uint64 {
+	if s.wentBack && r.look() {
+		for len(r.carved.candidates(end+1)) == 1 {
+			end++
+		}
+	}
+	return end
+}
+
+// look looks at all pages, and reports whether they can be read.
+func (r *rescue) look() bool {
+	if r.carved == nil {
+		r.carved, _ = carve(r.file)
+	}
+	return r.carved != nil
+}
+
 // found is the last record that was found by looking at all pages.
 func (r *rescue) found() (last uint64) {
 	last = r.first - 1
-	if r.carved == nil {
-		if r.carved, _ = carve(r.file); r.carved == nil {
-			return last
-		}
+	if !r.look() {
+		return last
 	}
 	for seq := range r.carved.recs {
 		last = max(last, seq)

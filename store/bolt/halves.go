@@ -28,7 +28,11 @@ func (s *Store) checkHeads(ctx context.Context, all []foundVolume, old *oldCatal
 		case err != nil: // the volume will say so
 			continue
 		case live && f.v.sealedAs().records == 0 && old.db != nil && old.archive == f.v.archive:
-			end = max(last, old.end)
+			r := rescue{file: f.v.path}
+			end = s.acknowledged(&r, max(last, old.end))
+			if r.carved != nil {
+				r.carved.close()
+			}
 		case !live && all[i+1].v.first > 0:
 			end = all[i+1].v.first - 1
 		}

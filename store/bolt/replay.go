@@ -92,6 +92,8 @@ func (s *Store) openCatalog(ctx context.Context) error {
 		why = fmt.Errorf("%w: it was found damaged", errStale)
 	} else if s.shaken != nil {
 		why = s.shaken
+	} else if why = s.stayBack(); why != nil {
+		return why
 	} else if db, why = openCatalogDB(path, s.opts.ReadOnly); why == nil {
 		end, why = checkCatalog(db, s.vols[0].archive)
 		if why == nil {
