@@ -70,7 +70,7 @@ func (w *exportWriter) item(found hit) error {
 		of.More = nil // once is enough
 	}
 	if w.newest {
-		r.Item.Topics = slices.DeleteFunc(r.Item.Topics, func(t feed.Tag) bool { return t.Score < 0 })
+		r.Topics = slices.DeleteFunc(r.Topics, func(t feed.Tag) bool { return t.Score < 0 })
 		return w.write(&r)
 	}
 	if r.Revisions > 1 {

@@ -290,7 +290,7 @@ func (e *Env) itemIDs(ctx context.Context, args []string, lost bool) ([]feed.Ite
 		if err != nil {
 			return nil, err
 		}
-		if !known && !(lost && e.someLost(ctx)) {
+		if !known && (!lost || !e.someLost(ctx)) {
 			return nil, dataError("no item %s in the archive", id)
 		}
 	}

@@ -75,7 +75,7 @@ func (s *Store) Fill(ctx context.Context, r io.Reader) (f Filled, err error) {
 				return err
 			}
 		}
-		return s.finishTakedowns()
+		return s.finishTakedowns() //nolint:contextcheck // what was decided is done whole
 	}})
 	return f, err
 }
