@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"chancery/feed"
+	"chancery/feed/versions"
 	"chancery/publish/render"
 	"chancery/publish/web"
 	"chancery/store"
@@ -57,7 +58,7 @@ func (p *Publisher) withPending(ctx context.Context, f *shelf, shown []member, p
 	if len(missing) == 0 {
 		return shown, nil
 	}
-	items, err := p.archive.Items(ctx, missing, 0)
+	items, err := readItems(ctx, p.archive, missing, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -113,7 +114,7 @@ func (p *Publisher) tombstones(ctx context.Context, gone []event) ([]render.Tomb
 	for i, e := range gone {
 		ids[i] = e.item
 	}
-	items, err := p.archive.Items(ctx, ids, 0)
+	items, err := readItems(ctx, p.archive, ids, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -261,7 +262,7 @@ func (p *Publisher) archiveDocument(ctx context.Context, f *shelf, chain string,
 // entryAsOf is the entry of an event: the revision that it names. Where else the
 // story was is left out, as that goes on changing.
 func (p *Publisher) entryAsOf(ctx context.Context, f *shelf, e event) (render.Entry, error) {
-	items, err := p.archive.Items(ctx, []feed.ItemID{e.item}, store.AllFields)
+	items, err := readItems(ctx, p.archive, []feed.ItemID{e.item}, store.AllFields)
 	if err != nil {
 		return render.Entry{}, err
 	}
@@ -274,11 +275,10 @@ func (p *Publisher) entryAsOf(ctx context.Context, f *shelf, e event) (render.En
 		if err != nil {
 			return render.Entry{}, err
 		}
-		if int(e.rev) > len(all) || e.rev == 0 {
+		topics := it.Topics
+		if it = versions.At(all, int(e.rev)); it == nil {
 			return render.Entry{}, store.ErrNotFound
 		}
-		topics := it.Topics
-		it = &all[e.rev-1]
 		it.Topics = topics
 	}
 	it.AlsoIn = nil

@@ -170,7 +170,7 @@ func (p *Publisher) prepare(ctx context.Context, ids []feed.ItemID, content stri
 	}
 	before := p.evicted.Load()
 	for part := range slices.Chunk(missing, 100) {
-		items, err := p.archive.Items(ctx, part, store.AllFields)
+		items, err := readItems(ctx, p.archive, part, store.AllFields)
 		if err != nil {
 			return nil, err
 		}

@@ -295,6 +295,9 @@ func find(list []*candidate, p uint32) (id feed.ItemID, revision int) {
 // saysTheSame reports whether all versions of an item after one say what that one said.
 func (p *Publisher) saysTheSame(ctx context.Context, id feed.ItemID, revision int) (bool, error) {
 	all, err := p.archive.Revisions(ctx, id)
+	if errors.Is(err, store.ErrCorrupt) { // all are lost
+		return false, nil
+	}
 	if err != nil {
 		return false, err
 	}

@@ -2,6 +2,7 @@ package publish
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -161,6 +162,16 @@ type itemReader interface {
 	Items(ctx context.Context, ids []feed.ItemID, fields store.Fields) ([]feed.Item, error)
 }
 
+// readItems gives what of some items can be read. Of one alone the archive says that it is
+// lost; feeds go on without it, as without one of several.
+func readItems(ctx context.Context, r itemReader, ids []feed.ItemID, fields store.Fields) ([]feed.Item, error) {
+	items, err := r.Items(ctx, ids, fields)
+	if len(ids) == 1 && errors.Is(err, store.ErrCorrupt) {
+		return nil, nil
+	}
+	return items, err
+}
+
 // fill reads the content of candidates that lack it, in one batch.
 func fill(ctx context.Context, r itemReader, cs []*candidate, title func(feed.SourceID) string) error {
 	var ids []feed.ItemID
@@ -171,7 +182,7 @@ func fill(ctx context.Context, r itemReader, cs []*candidate, title func(feed.So
 	}
 	items := map[feed.ItemID]*feed.Item{}
 	for part := range slices.Chunk(ids, 100) { // some hundred KB of text at a time
-		got, err := r.Items(ctx, part, store.AllFields)
+		got, err := readItems(ctx, r, part, store.AllFields)
 		if err != nil {
 			return err
 		}

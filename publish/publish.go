@@ -410,15 +410,16 @@ func (p *Publisher) touched(ctx context.Context, ch *change, records []store.Rec
 		}
 	}
 	for part := range slices.Chunk(ask, 1000) {
-		items, err := p.archive.Items(ctx, part, 0)
+		items, err := readItems(ctx, p.archive, part, 0)
 		if err != nil {
 			return nil, err
 		}
+		in := make(map[feed.ItemID]feed.ItemID, len(items))
 		for i := range items {
-			story := items[i].Story
-			if story.IsZero() {
-				story = items[i].ID
-			}
+			in[items[i].ID] = items[i].Story
+		}
+		for _, id := range part {
+			story := cmp.Or(in[id], id) // of what is lost, if it is the first of its story
 			if seen[story] {
 				continue
 			}

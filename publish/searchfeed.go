@@ -172,7 +172,7 @@ func (p *Publisher) withoutCopies(ctx context.Context, q *query.Query, hits []st
 	for i, h := range hits {
 		ids[i] = h.ID
 	}
-	items, err := p.archive.Items(ctx, ids, 0)
+	items, err := readItems(ctx, p.archive, ids, 0)
 	if err != nil {
 		return nil, nil, err
 	}

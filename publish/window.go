@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -283,10 +284,12 @@ func (p *Publisher) member(ctx context.Context, f *shelf, w *window, c *candidat
 	case h.Revision > 1:
 		// The date of the first revision stands, whatever the publisher says later.
 		all, err := p.archive.Revisions(ctx, h.ID)
-		if err != nil {
+		if err != nil && !errors.Is(err, store.ErrCorrupt) {
 			return m, err
 		}
-		m.order = all[0].Effective()
+		if len(all) > 0 { // else all are lost
+			m.order = all[0].Effective()
+		}
 	}
 	m.late = m.arrived.Sub(m.order) > p.state.cfg.LateAfter && m.arrived.After(w.seeded)
 	return m, nil

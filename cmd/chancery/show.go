@@ -17,6 +17,7 @@ import (
 	"chancery/feed/cite"
 	"chancery/feed/html"
 	"chancery/feed/itemjson"
+	"chancery/feed/versions"
 	"chancery/store"
 )
 
@@ -156,10 +157,14 @@ func (e *Env) revision(ctx context.Context, id feed.ItemID, n int) (*feed.Item, 
 	if err != nil {
 		return nil, noItem(err, "item "+id.String())
 	}
-	if n < 1 || n > len(all) {
-		return nil, noVersion(id, n, len(all))
+	if have := all[len(all)-1].Revisions; n < 1 || n > have {
+		return nil, noVersion(id, n, have)
 	}
-	return &all[n-1], nil
+	it := versions.At(all, n)
+	if it == nil {
+		return nil, fmt.Errorf("version %d of item %s: %w", n, id, store.ErrLost)
+	}
+	return it, nil
 }
 
 func itemText(it *feed.Item, source string) string {

@@ -25,6 +25,17 @@ func Body(it *feed.Item) string {
 	return cmp.Or(html.Plain(it.Content), html.Plain(it.Summary))
 }
 
+// At is version n of an item among those of its versions that can be read; nil if it is
+// none of them.
+func At(all []feed.Item, n int) *feed.Item {
+	for i := range all {
+		if all[i].Revision == n {
+			return &all[i]
+		}
+	}
+	return nil
+}
+
 // bodyOf is the text of which [Body] is the plain form.
 func bodyOf(it *feed.Item) feed.Text {
 	if html.Plain(it.Content) == "" {

@@ -200,10 +200,24 @@ func (s *Server) version(ctx context.Context, id feed.ItemID, n int) (*feed.Item
 	if err != nil {
 		return nil, err
 	}
-	if n < 0 || n > len(all) {
-		return nil, noVersion("revision", n, len(all))
+	it, err := versionAt(all, "revision", n)
+	if err != nil {
+		return nil, err
 	}
-	return asToday(&all[n-1], now), nil
+	return asToday(it, now), nil
+}
+
+// versionAt gives the version that a parameter names.
+func versionAt(all []feed.Item, name string, n int) (*feed.Item, error) {
+	have := all[len(all)-1].Revisions
+	if n < 1 || n > have {
+		return nil, noVersion(name, n, have)
+	}
+	it := versions.At(all, n)
+	if it == nil {
+		return nil, fmt.Errorf("version %d of %s: %w", n, all[0].ID, store.ErrLost)
+	}
+	return it, nil
 }
 
 // noVersion says of a parameter that it names a version that the item does not have.
@@ -366,13 +380,13 @@ func (s *Server) pair(ctx context.Context, id feed.ItemID, from, to int) (old, n
 	if err != nil {
 		return nil, nil, err
 	}
-	if from < 1 || from > len(all) {
-		return nil, nil, noVersion("from", from, len(all))
+	if old, err = versionAt(all, "from", from); err != nil {
+		return nil, nil, err
 	}
-	if to < 1 || to > len(all) {
-		return nil, nil, noVersion("to", to, len(all))
+	if now, err = versionAt(all, "to", to); err != nil {
+		return nil, nil, err
 	}
-	two := []feed.Item{all[from-1], all[to-1]}
+	two := []feed.Item{*old, *now}
 	for i := range two {
 		if it := &two[i]; render.Restricted(it, s.lib.Source(it.Source)) {
 			it.Summary = feed.Text{Type: feed.PlainText, Value: render.ShortSummary(it)}

@@ -46,14 +46,14 @@ func (s *Server) revisions(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	it := &all[len(all)-1]
-	p := versionsPage{Item: it, Path: s.pageOf(id), Heading: heading(it), From: max(1, len(all)-1), To: len(all), More: max(0, len(all)-maxListed)}
+	p := versionsPage{Item: it, Path: s.pageOf(id), Heading: heading(it), From: all[max(0, len(all)-2)].Revision, To: it.Revision, More: max(0, len(all)-maxListed)}
 	for i, v := range slices.Backward(all) {
 		if len(p.Versions) == maxListed {
 			break
 		}
 		row := versionRow{Revision: v.Revision, At: v.Revised, Digest: v.Digest.String(), Page: p.Path + "?revision=" + strconv.Itoa(v.Revision)}
 		if i > 0 {
-			row.Diff = s.diffPage(id, v.Revision-1, v.Revision)
+			row.Diff = s.diffPage(id, all[i-1].Revision, v.Revision) // between them may be some that are lost
 		}
 		p.Versions = append(p.Versions, row)
 	}
