@@ -24,9 +24,10 @@ func (p *program) verifyCommand() *cobra.Command {
 		Use:   "verify",
 		Short: "Check the archive: structure and checksums; with --deep every body and all that is derived",
 		Long: `Checks the archive and names what is wrong with it. Without --deep: the checksum and
-the header of every record, their sequence, sealed volumes, and the Merkle tree. With
---deep also every body and document against its hash, and the catalog against the
-log, row by row. Found damage ends with 1. It works while the daemon runs.`,
+the header of every record, their sequence, sealed volumes, the Merkle tree, and
+whether the ledger can be read. With --deep also every body and document against its
+hash, and the catalog against the log, row by row. Found damage ends with 1. It works
+while the daemon runs.`,
 		Args: exactly(),
 		RunE: p.archive(reads, func(ctx context.Context, e *Env, _ []string) error {
 			if checkpoint != "" { // a wrong name is told before the long work

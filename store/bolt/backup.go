@@ -108,7 +108,7 @@ func (b *backup) volume(s *Store, v *volume) (sealed bool, err error) {
 
 // ledger copies the ledger, if there is one. A compaction does not swap it meanwhile.
 func (b *backup) ledger(s *Store) error {
-	if err := s.ledgerRefused(); err != nil { // restored it would give all feeds new ids
+	if err := s.readLedger(b.ctx); err != nil { // restored it would give all feeds new ids
 		return err
 	}
 	s.snapshots.RLock()

@@ -84,6 +84,18 @@ func (s *Store) viewLedger(ctx context.Context, f func(tx *bbolt.Tx) error) erro
 	return err
 }
 
+// readLedger reads all of the ledger, so that a damaged page of it is met.
+func (s *Store) readLedger(ctx context.Context) error {
+	if err := s.ledgerRefused(); err != nil {
+		return err
+	}
+	return s.viewLedger(ctx, func(tx *bbolt.Tx) error {
+		return tx.ForEach(func(_ []byte, b *bbolt.Bucket) error {
+			return b.ForEach(func(_, _ []byte) error { return ctxErr(ctx) })
+		})
+	})
+}
+
 // LedgerGet implements store.Ledger.
 func (s *Store) LedgerGet(ctx context.Context, space, key string) ([]byte, error) {
 	var v []byte

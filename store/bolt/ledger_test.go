@@ -62,6 +62,21 @@ func TestDamagedLedger(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			// Before anybody met the damage.
+			s = open(t, dir, bolt.Options{ReadOnly: true})
+			if err := s.Backup(t.Context(), &bytes.Buffer{}); !errors.Is(err, store.ErrCorrupt) {
+				t.Errorf("a backup without its ledger: %v", err)
+			}
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+			s = open(t, dir, bolt.Options{ReadOnly: true})
+			if rep, err := s.Verify(t.Context(), false, nil); err != nil || len(rep.Faults) != 1 || !strings.Contains(rep.Faults[0], path) {
+				t.Errorf("verify: %q, %v; want a fault that names the ledger", rep.Faults, err)
+			}
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
 			s = open(t, dir, bolt.Options{})
 			read, failed := 0, 0
 			for i := range keys {

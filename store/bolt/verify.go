@@ -115,6 +115,11 @@ func (s *Store) Verify(ctx context.Context, deep bool, progress func(done, total
 	})
 	switch {
 	case err == nil:
+		if err := s.readLedger(ctx); errors.Is(err, store.ErrCorrupt) {
+			c.fault("%v", err)
+		} else if err != nil {
+			return store.Report{}, err
+		}
 		return c.report, nil
 	case ctx.Err() != nil:
 		return store.Report{}, context.Cause(ctx)
