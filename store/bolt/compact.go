@@ -56,6 +56,13 @@ func (s *Store) Compact(ctx context.Context, progress func(done, total int64)) (
 	defer s.long.Done()
 	vols, end := slices.Clone(s.vols), s.end
 	s.mu.RUnlock()
+	err = s.submit(ctx, &job{care: func() error {
+		s.vols[len(s.vols)-1].giveBack() // a volume is not smaller for its room
+		return nil
+	}})
+	if err != nil {
+		return out, err
+	}
 	file := func(path string, compact func() error) error {
 		f := store.CompactedFile{Before: allocated(path)}
 		if f.Name, err = filepath.Rel(s.dir, path); err != nil {
@@ -339,6 +346,7 @@ func (r *rewriting) place() error {
 			return fmt.Errorf("%s: %w", r.path, system(err))
 		}
 	}
+	v.giveBack() // it may have some again
 	if allocated(r.path) >= allocated(v.path) {
 		return nil
 	}
@@ -376,6 +384,7 @@ func (v *volume) replace(tmp string, readOnly bool) error {
 	}
 	old := v.db
 	v.db = db
+	v.room.high = 0
 	v.rewrites++
 	return system(errors.Join(syncDir(filepath.Dir(v.path)), old.Close()))
 }

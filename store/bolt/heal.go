@@ -142,6 +142,7 @@ func (s *Store) swap(v *volume, tmp string) (aside string, err error) {
 		}
 		v.dicts[number] = c // as it was stored
 	}
+	v.room.high = 0
 	v.rewrites++
 	_ = old.Close() // it is damaged
 	return aside, nil

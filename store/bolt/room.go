@@ -17,6 +17,13 @@ const volumeRoom = 8 << 20
 // it is taken before it is needed.
 const roomShare = 16
 
+// roomAhead is that of a volume. It is the writer's.
+type roomAhead struct {
+	made   chan struct{} // closed when what was made last is on the disk; nil: there is none
+	high   int64         // where what is in the file was seen to end; it never ends before
+	denied bool          // some could not be made
+}
+
 // high is where what is in a volume's file ends.
 func (v *volume) high() (n int64, err error) {
 	err = v.view(func(tx *bbolt.Tx) error {
@@ -26,21 +33,32 @@ func (v *volume) high() (n int64, err error) {
 	return n, err
 }
 
-// makeRoom lengthens the file of a volume whose room is half used up. Nobody needs it: a
-// commit that finds none makes the file longer itself, at its leisure.
-func (v *volume) makeRoom(high, most, room int64) {
-	if most < 16*room { // a volume as small as that is one of a test
+// findRoom takes over the room that another process left, which was killed.
+func (v *volume) findRoom() {
+	high, err := v.high()
+	if err != nil {
 		return
 	}
-	if v.roomy != nil {
+	v.room = roomAhead{made: make(chan struct{}), high: high}
+	close(v.room.made)
+}
+
+// makeRoom lengthens the file of a volume whose room is half used up. Nobody needs it: a
+// commit that finds none makes the file longer itself, at its leisure.
+func (v *volume) makeRoom(high, most, length int64) {
+	v.room.high = high
+	if most < 16*length || v.room.denied { // a volume as small as that is one of a test
+		return
+	}
+	if v.room.made != nil {
 		select {
-		case <-v.roomy:
+		case <-v.room.made:
 		default:
 			return
 		}
 	}
 	size, err := fileSize(v.path)
-	if err != nil || size-high > room/2 {
+	if err != nil || size-high > length/2 {
 		return
 	}
 	f, err := os.OpenFile(v.path, os.O_WRONLY, 0)
@@ -48,17 +66,25 @@ func (v *volume) makeRoom(high, most, room int64) {
 		return
 	}
 	var disk unix.Statfs_t
-	if err := unix.Fstatfs(int(f.Fd()), &disk); err != nil || int64(disk.Bavail)*disk.Bsize < roomShare*room { //nolint:gosec // no disk is so large
+	if err := unix.Fstatfs(int(f.Fd()), &disk); err != nil || int64(disk.Bavail)*disk.Bsize < roomShare*length { //nolint:gosec // no disk is so large
 		_ = f.Close()
 		return
 	}
-	zeros := make([]byte, min(room, 1<<20))
-	for at := max(size, high); at < high+room && err == nil; at += int64(len(zeros)) {
+	zeros := make([]byte, min(length, 1<<20))
+	from := max(size, high)
+	for at := from; at < high+length && err == nil; at += int64(len(zeros)) {
 		_, err = f.WriteAt(zeros, at)
 	}
-	v.roomy = make(chan struct{})
+	if err != nil { // somebody has a quota: the rest of it is for what there is
+		v.room.denied = true
+		_ = f.Truncate(from)
+		_ = f.Close()
+		return
+	}
+	made := make(chan struct{})
+	v.room.made = made
 	go func() {
-		defer close(v.roomy)
+		defer close(made)
 		_ = f.Sync()
 		_ = f.Close()
 	}()
@@ -67,11 +93,11 @@ func (v *volume) makeRoom(high, most, room int64) {
 // giveBack cuts a volume's file off where what is in it ends. The writer calls it, or
 // nobody writes any more.
 func (v *volume) giveBack() {
-	if v.roomy == nil {
+	if v.room.made == nil {
 		return
 	}
-	<-v.roomy
-	if high, err := v.high(); err == nil {
+	<-v.room.made
+	if high, err := v.high(); err == nil && high >= v.room.high { // else a head was damaged since, and more is in it
 		_ = os.Truncate(v.path, high)
 	}
 }

@@ -52,9 +52,9 @@ type volume struct {
 	// stripped is the last decision by which content was taken out of the file; 0: none.
 	stripped uint64
 
-	roomy    chan struct{} // closed when the room that was made last is on the disk; nil: there is none. The writer's
-	heals    int           // how often it was looked at because of damage; the writer's
-	rewrites int           // how often records that were there changed, or it was sealed; the writer's
+	room     roomAhead
+	heals    int // how often it was looked at because of damage; the writer's
+	rewrites int // how often records that were there changed, or it was sealed; the writer's
 }
 
 // dictSize is how much of a volume's first items makes its dictionary (FIGURES part 2.1).

@@ -257,6 +257,7 @@ func (s *Store) openLive() error {
 	if err != nil {
 		return err
 	}
+	live.findRoom()
 	s.vols = append(s.vols, live)
 	return nil
 }
