@@ -39,7 +39,7 @@ const unwanted = "Zanzibar-8831-secret"
 
 // work does everything that writes to an archive: it makes one, adds sources, takes in
 // posts and documents, polls, versions and edits, seals volumes, writes the ledger,
-// takes down, compacts and closes. It goes on after a step that failed.
+// takes down, compacts and closes, and makes the catalog anew. It goes on after a step that failed.
 func work(dir string, o bolt.Options) (w worked) {
 	ctx := context.Background()
 	w = worked{items: map[feed.ItemID]string{}, ledger: map[string]string{}}
@@ -96,6 +96,11 @@ func work(dir string, o bolt.Options) (w worked) {
 	step("compact", err)
 	add("last", fmt.Sprintf("last %x", incompressible(9, 3000)))
 	step("close", s.Close())
+	if len(w.failed) == 0 && step("no catalog", os.Remove(filepath.Join(dir, "catalog.bolt"))) { // else the one that is there is the one to be looked at
+		if s, err = bolt.Open(ctx, dir, o); step("made anew", err) {
+			step("last close", s.Close())
+		}
+	}
 	return w
 }
 

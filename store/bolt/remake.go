@@ -173,7 +173,7 @@ const (
 	rowsAtOnce    = 50_000
 )
 
-// finish writes the rows that were aside, and all to disk.
+// finish writes the rows that were aside.
 func (m *remaking) finish() error {
 	if err := m.commit(); err != nil {
 		return err
@@ -216,10 +216,7 @@ func (m *remaking) finish() error {
 			return true, b.Put(id, now)
 		}
 	})
-	if err != nil {
-		return err
-	}
-	return system(m.db.Sync())
+	return err
 }
 
 // fill calls one for a bucket until it says that there is no more.

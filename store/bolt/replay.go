@@ -203,6 +203,9 @@ func (s *Store) rebuild(ctx context.Context, path string, last uint64) (*bbolt.D
 	if err == nil {
 		err = m.noteUnapplied()
 	}
+	if err == nil {
+		err = m.db.Sync() // behind all that is written: bbolt makes a commit of a look, too
+	}
 	err = errors.Join(err, m.close())
 	if err == nil {
 		err = intoPlace(tmp, path)
