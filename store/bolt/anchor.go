@@ -38,9 +38,14 @@ type pace struct {
 	anchorAt    int
 	anchorLater time.Duration
 	room        int64 // see makeRoom
+	mapped      int64 // bytes of the catalog's mapping
 }
 
-var usualPace = pace{anchorAfter, anchorAt, anchorLater, volumeRoom}
+var usualPace = pace{anchorAfter, anchorAt, anchorLater, volumeRoom, int64(mapSize(catalogMap))}
+
+// anchorMargin is how near to the end of its mapping a catalog has no anchor any more: to
+// map more of it bbolt waits until nothing is pinned, and the writer would wait for itself.
+const anchorMargin = 1 << 30
 
 // anchorSlot is how far apart the two places of an anchor's file are, which are written
 // by turns: a write that is torn leaves the other.
@@ -235,7 +240,7 @@ func headOf(catalog string, tx *bbolt.Tx) (head [pageHeader + metaSize]byte, err
 // dropAnchor gives the catalog its anchor, if it has none yet; what was committed before is
 // synced. When that fails, commits go on being synced.
 func (s *Store) dropAnchor() {
-	if s.anchor != nil || s.unanchored || time.Since(s.much) < s.opts.pace.anchorLater || mapSize(1) == 0 { // where a file may outgrow its mapping nothing may be pinned
+	if s.anchor != nil || s.unanchored || time.Since(s.much) < s.opts.pace.anchorLater || s.outgrown() {
 		return
 	}
 	a, err := newAnchor(s.catalogPath(), s.cat)
@@ -250,6 +255,12 @@ func (s *Store) dropAnchor() {
 
 // newAnchor makes an anchor and its file. After an error it gives one that has to be held
 // if nobody knows whether its file will be found.
+// outgrown reports whether the catalog may soon outgrow its mapping.
+func (s *Store) outgrown() bool {
+	size, err := fileSize(s.catalogPath())
+	return err != nil || size > s.opts.pace.mapped-anchorMargin
+}
+
 func newAnchor(catalog string, db *bbolt.DB) (a *anchor, err error) {
 	a = &anchor{db: db, name: catalog, mark: anchorMark{seq: 1, boot: bootID()}}
 	if a.mark.inode, err = inodeOf(catalog); err != nil {
@@ -363,7 +374,7 @@ func (s *Store) drift(size int) {
 	switch {
 	case a == nil:
 		return
-	case size >= s.opts.pace.anchorAt:
+	case size >= s.opts.pace.anchorAt || s.outgrown():
 		_ = s.weighAnchor() // after an error it stays, and that is told
 	case !a.dirty:
 		a.dirty = true

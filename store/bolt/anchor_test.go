@@ -20,7 +20,7 @@ import (
 // last n of the posts behind it.
 func anchored(t *testing.T, dir string, before, behind int) *Store {
 	t.Helper()
-	s, err := Open(t.Context(), dir, Options{pace: pace{time.Hour, anchorAt, anchorLater, volumeRoom}})
+	s, err := Open(t.Context(), dir, Options{pace: pace{time.Hour, anchorAt, anchorLater, volumeRoom, catalogMap}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -357,5 +357,32 @@ func TestAnchorIsNotTheEndOfTheLog(t *testing.T) {
 				t.Error("the anchor is there after a close")
 			}
 		})
+	}
+}
+
+// Near the end of its mapping a catalog has no anchor: bbolt could not map more of it, and the
+// writer would wait for what it has pinned itself.
+func TestAnchorEndsBeforeTheMapping(t *testing.T) {
+	s := anchored(t, t.TempDir(), 1, 1)
+	err := s.submit(t.Context(), &job{care: func() error {
+		s.opts.pace.mapped = anchorMargin // the writer's own
+		return nil
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := s.Change(t.Context(), []store.Edit{{Kind: store.KindRuleset}}); err != nil {
+			t.Fatal(err)
+		}
+		err := s.submit(t.Context(), &job{care: func() error { // behind what is due after the commit
+			if s.anchor != nil || s.cat.NoSync || exists(anchorPath(s.catalogPath())) {
+				t.Errorf("anchor %v, commits are not synced: %v", s.anchor, s.cat.NoSync)
+			}
+			return nil
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
 }

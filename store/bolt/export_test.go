@@ -12,7 +12,7 @@ import (
 // Paced are options by which the catalog's anchor stays behind so long, and ends with a commit
 // of so many bytes of records, and a volume gets so much room.
 func Paced(o Options, after time.Duration, at int, room int64) Options {
-	o.pace = pace{after, at, 10 * after, room}
+	o.pace = pace{after, at, 10 * after, room, catalogMap}
 	return o
 }
 

@@ -18,10 +18,13 @@ import (
 
 func (s *Store) catalogPath() string { return filepath.Join(s.dir, "catalog.bolt") }
 
+// catalogMap is as much as forty million items need (docs/figures-archive.md).
+const catalogMap = 64 << 30
+
 func openCatalogDB(path string, readOnly bool) (*bbolt.DB, error) {
 	db, err := openDB(path, 0o644, &bbolt.Options{
 		PageSize: 4096, ReadOnly: readOnly,
-		FreelistType: bbolt.FreelistMapType, InitialMmapSize: mapSize(64 << 30), // the free list: as with volumes
+		FreelistType: bbolt.FreelistMapType, InitialMmapSize: mapSize(catalogMap), // the free list: as with volumes
 	})
 	if err == nil {
 		db.AllocSize = 8 * allocSize // each time it must be synced while somebody waits

@@ -66,7 +66,7 @@ func (v *volume) makeRoom(high, most, length int64) {
 		return
 	}
 	var disk unix.Statfs_t
-	if err := unix.Fstatfs(int(f.Fd()), &disk); err != nil || int64(disk.Bavail)*disk.Bsize < roomShare*length { //nolint:gosec // no disk is so large
+	if err := unix.Fstatfs(int(f.Fd()), &disk); err != nil || disk.Bavail*uint64(disk.Bsize) < uint64(roomShare*length) { //nolint:gosec // none is negative
 		_ = f.Close()
 		return
 	}

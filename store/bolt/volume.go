@@ -66,11 +66,11 @@ func volumePath(dir string, number uint32) string {
 
 // mapSize is address space, not memory: a file that outgrows its mapping makes
 // the writer wait for every reader, and readers for the writer.
-func mapSize(n int) int {
+func mapSize(n int64) int {
 	if runtime.GOARCH == "386" || runtime.GOARCH == "arm" || runtime.GOARCH == "mips" || runtime.GOARCH == "mipsle" {
 		return 0
 	}
-	return n
+	return int(n)
 }
 
 // openVolumeDB opens the file of a volume. The free list is synced, unlike in
