@@ -294,7 +294,10 @@ func TestPagesOfPrivateService(t *testing.T) {
 // the rest, which would be another one.
 func TestBuilderKnowsWhatIsHere(t *testing.T) {
 	w, _ := rich(t, testConfig())
+	long := strings.Repeat("long-", 10) + "name"
+	w.ensure(long)
 	for path, want := range map[string]string{
+		"/?topic=iran&topic=mek&not=iraq&lang=en&source=" + long + "&words=" + strings.Repeat("\U00010330", 999): "bytes of text; a search takes at most 4096",
 		"/?topic=iran&source=nothing": "There is no source", "/?topic=nothing": "There is no topic", "/?not=nothing": "There is no topic", "/?lang=tlh": "There is nothing in the language",
 		"/?topic=iran&not=iran": "is asked for and left out at once", "/?words=(": "expected", "/?words=" + strings.Repeat("a+", 70): "terms; a search takes at most 64",
 		"/?topic=iran&not=mek&source=one&lang=en": "",

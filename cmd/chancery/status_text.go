@@ -180,7 +180,7 @@ func (w *statusText) needs(list []need) {
 		if n.Source != "" {
 			who = string(n.Source)
 		}
-		fmt.Fprintf(&w.b, "  %-20s %s\n", who, oneLine(n.Text, max(w.width-23, 60)))
+		fmt.Fprintf(&w.b, "  %-20s %s\n", who, oneLine(n.Text, max(w.width-23, 240))) // what to do about it depends on all of it
 		fmt.Fprintf(&w.b, "  %-20s → %s\n", "", n.Do)
 	}
 	if more := len(list) - shownNeeds; more > 0 {

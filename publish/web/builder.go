@@ -321,6 +321,10 @@ func (s *Server) tally(ctx context.Context, out *built, q string) error {
 		out.wrong(http.StatusBadRequest, fmt.Sprintf("The feed would search for %s terms; a search takes at most %d.", grouped(len(parsed.Terms())), MaxQueryTerms))
 		return nil
 	}
+	if len(q) > MaxQueryBytes {
+		out.wrong(http.StatusBadRequest, fmt.Sprintf("The feed would search for %s bytes of text; a search takes at most %d.", grouped(len(q)), MaxQueryBytes))
+		return nil
+	}
 	page, err := s.lib.Search(ctx, parsed, store.SearchOptions{Limit: -1, FoldStories: true})
 	switch {
 	case err == nil:
