@@ -2,6 +2,7 @@ package bolt
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
@@ -344,6 +345,16 @@ func (a *anchor) move() {
 		_ = a.pin.Rollback()
 		a.pin = pin
 	}()
+}
+
+// doubt is told why a commit failed. bbolt syncs a file when it makes it longer: what could
+// not be written then no later sync will name.
+func (a *anchor) doubt(err error) {
+	if a == nil || !strings.HasPrefix(err.Error(), "file sync error: ") { // bbolt has no type for it
+		return
+	}
+	a.wait()
+	a.err = cmp.Or(a.err, err)
 }
 
 // working reports whether something goes on in the background.

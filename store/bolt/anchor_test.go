@@ -386,3 +386,29 @@ func TestAnchorEndsBeforeTheMapping(t *testing.T) {
 		}
 	}
 }
+
+// A sync that failed when the file was made longer is the last word on what was written
+// before: the anchor does not move on.
+func TestAnchorAfterAFileThatCannotGrow(t *testing.T) {
+	s := anchored(t, t.TempDir(), 1, 1)
+	err := s.submit(t.Context(), &job{care: func() error {
+		was := s.anchor.pin.ID()
+		s.anchor.doubt(errors.New("file resize error: no space left on device"))
+		if s.anchor.err != nil {
+			t.Errorf("a full disk: %v", s.anchor.err)
+		}
+		s.anchor.doubt(errors.New("file sync error: input/output error"))
+		s.moveAnchor()
+		s.anchor.wait()
+		if s.anchor.err == nil || s.anchor.pin.ID() != was {
+			t.Errorf("it moved from %d to %d: %v", was, s.anchor.pin.ID(), s.anchor.err)
+		}
+		return nil
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err == nil {
+		t.Error("the close says nothing")
+	}
+}

@@ -353,6 +353,7 @@ func (s *Store) updateCatalog(db *bbolt.DB, mem *memory, f func(c *catalogTx) er
 		return system(err)
 	}
 	if err := tx.Commit(); err != nil {
+		s.anchor.doubt(err) // nil while the archive is being opened
 		return fmt.Errorf("catalog: %w", system(err))
 	}
 	s.mu.Lock()

@@ -285,6 +285,7 @@ func (s *Store) transact(group []*job) (err error) {
 	s.lateMerged(c)
 	s.mu.Unlock()
 	if err := tx.Commit(); err != nil {
+		s.anchor.doubt(err)
 		s.behind = true
 		s.keepLate(c)
 		err = fmt.Errorf("catalog: %w", system(err))
