@@ -40,16 +40,7 @@ func (s *Store) putBack() (older map[uint32]uint64, err error) {
 // the writer's, or Open's, and may be done again: what is gone stays gone. What is lost is
 // left pending: its file may be put back, and then the content goes before anything else.
 func (s *Store) finishTakedowns() error {
-	var todo []uint64
-	lost := be64(s.lostRecords())
-	err := s.viewCatalog(func(c *catalogTx) error {
-		return c.b[bPending].ForEach(func(k, v []byte) error {
-			if !bytes.Equal(v, lost) { // else all was done, but for what is lost now as it was then
-				todo = append(todo, getSeq(k))
-			}
-			return nil
-		})
-	})
+	todo, err := s.pendingTakedowns()
 	if err != nil {
 		return err
 	}
@@ -58,66 +49,106 @@ func (s *Store) finishTakedowns() error {
 		return err
 	}
 	defer s.recent.forget()
-	items := map[feed.ItemID]bool{}
-	if len(older) > 0 {
-		if err := s.allTakenDown(items); err != nil {
+	gone, unseen, err := s.decidedGone(todo, len(older) > 0)
+	if err != nil {
+		return err
+	}
+	if unseen { // whatever is lost may be what they were
+		if err := s.removeAside(func(v *volume) bool { return v.lostCount() > 0 }); err != nil {
 			return err
+		}
+	}
+	if err := s.stripAll(gone, todo, older); err != nil {
+		return err
+	}
+	return s.noteFinished(todo, unseen || slices.ContainsFunc(gone, s.isLost))
+}
+
+// pendingTakedowns are the decisions whose content is still to be removed, as far as it can
+// be reached.
+func (s *Store) pendingTakedowns() (todo []uint64, err error) {
+	lost := be64(s.lostRecords())
+	err = s.viewCatalog(func(c *catalogTx) error {
+		return c.b[bPending].ForEach(func(k, v []byte) error {
+			if !bytes.Equal(v, lost) { // else all was done, but for what is lost now as it was then
+				todo = append(todo, getSeq(k))
+			}
+			return nil
+		})
+	})
+	return todo, err
+}
+
+// decidedGone are the records whose content is to be removed by some decisions, and, if all,
+// of whatever was taken down before. For unseen see recordsOf.
+func (s *Store) decidedGone(todo []uint64, all bool) (gone []uint64, unseen bool, err error) {
+	items := map[feed.ItemID]bool{}
+	if all {
+		if err := s.allTakenDown(items); err != nil {
+			return nil, false, err
 		}
 	}
 	var expired []uint64
 	for _, seq := range todo {
 		v, err := s.volume(seq)
 		if err != nil {
-			return err
+			return nil, false, err
 		}
 		h, _, err := v.read(seq)
 		if errors.Is(err, store.ErrCorrupt) { // whose content was to go is in the catalog
 			if err := s.passing(err); err != nil {
-				return err
+				return nil, false, err
 			}
 			err = s.allTakenDown(items)
 		}
 		if err != nil {
-			return err
+			return nil, false, err
 		}
 		for _, id := range h.items {
 			items[id] = true
 		}
 		expired = append(expired, h.records...)
 	}
-	gone, unseen, err := s.recordsOf(items)
-	if err != nil {
-		return err
-	}
-	gone = append(gone, expired...)
-	left := unseen || slices.ContainsFunc(gone, s.isLost)
-	if unseen { // whatever is lost may be what they were
-		if err := s.removeAside(func(v *volume) bool { return v.lostCount() > 0 }); err != nil {
+	gone, unseen, err = s.recordsOf(items)
+	return append(gone, expired...), unseen, err
+}
+
+// stripAll takes the content of records out of their volumes, and removes files of these
+// that were put aside. The volumes note by which decisions.
+func (s *Store) stripAll(gone, todo []uint64, older map[uint32]uint64) error {
+	of := map[*volume][]uint64{}
+	for _, seq := range gone {
+		v, err := s.volume(seq)
+		if err != nil {
 			return err
 		}
+		of[v] = append(of[v], seq)
 	}
 	for _, v := range s.vols {
-		var seqs []uint64
-		for _, seq := range gone {
-			if seq >= v.first && (v == s.vols[len(s.vols)-1] || seq < s.vols[slices.Index(s.vols, v)+1].first) {
-				seqs = append(seqs, seq)
-			}
-		}
-		aside := len(seqs) > 0 && len(asideOf(v.path)) > 0
+		aside := len(of[v]) > 0 && len(asideOf(v.path)) > 0
 		mark := max(v.stripped, older[v.number])
 		for _, seq := range todo {
 			mark = max(mark, seq)
 		}
-		if seqs = v.withBody(seqs); len(seqs) > 0 || aside {
-			err := s.strip(v, seqs, mark)
-			if err != nil && s.healFor(err) { // what cannot be read is not in the new file
-				err = s.strip(v, seqs, mark)
-			}
-			if err != nil {
-				return err
-			}
+		seqs := v.withBody(of[v])
+		if len(seqs) == 0 && !aside {
+			continue
+		}
+		err := s.strip(v, seqs, mark)
+		if err != nil && s.healFor(err) { // what cannot be read is not in the new file
+			err = s.strip(v, seqs, mark)
+		}
+		if err != nil {
+			return err
 		}
 	}
+	return nil
+}
+
+// noteFinished notes that all content was removed that could be reached; left says that
+// some could not.
+func (s *Store) noteFinished(todo []uint64, left bool) error {
+	lost := be64(s.lostRecords())
 	return s.updateCatalog(s.cat, s.mem, func(c *catalogTx) error {
 		for _, v := range s.vols {
 			if err := c.noteStripped(v); err != nil {
