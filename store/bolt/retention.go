@@ -80,6 +80,24 @@ func (t *txn) expirable(before time.Time) ([]uint64, error) {
 	return out, nil
 }
 
+// allExpired are all documents that were let go, as the log says.
+func (s *Store) allExpired() (seqs []uint64, err error) {
+	rr := recordReader{
+		at: func(*volume, uint64) error { return nil },
+		record: func(r reading, seq uint64, b []byte) error {
+			if len(b) < 2 || store.Kind(b[1]) != store.KindExpired {
+				return nil
+			}
+			h, _, err := r.v.parse(seq, b)
+			seqs = append(seqs, h.records...)
+			return s.passing(err)
+		},
+		lost: func(*volume, uint64, error) error { return nil },
+	}
+	err = rr.read(s, 1, s.end)
+	return seqs, err
+}
+
 // rawHead is the header of a document's record, without the bytes of its body.
 func (s *Store) rawHead(seq uint64) (header, framed, error) {
 	v, err := s.volume(seq)

@@ -209,3 +209,48 @@ func TestRetentionOfAChain(t *testing.T) {
 	}
 	sound(t, s)
 }
+
+// OPS-26: a volume of an older copy that is put back has documents that were let go since:
+// they go, as what was taken down does.
+func TestRetentionInOlderCopy(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir, bolt.Options{VolumeSize: 1})
+	storetest.Source(t, s, "a")
+	day := time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
+	if _, err := s.Append(t.Context(), documentOf(day, unwanted, []string{"1"}, []string{"one"}, "")); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	older := allVolumes(t, dir)
+	s = open(t, dir, bolt.Options{VolumeSize: 1})
+	if err := s.Change(t.Context(), []store.Edit{{Kind: store.KindExpired, Before: day.AddDate(0, 0, 1)}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	back := 0
+	for path, b := range older {
+		if strings.Contains(string(b), unwanted) {
+			back++
+			if err := os.WriteFile(path, b, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	s = open(t, dir, bolt.Options{})
+	sound(t, s)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for path, b := range allVolumes(t, dir) {
+		if strings.Contains(string(b), unwanted) {
+			t.Errorf("%s has the document again", path)
+		}
+	}
+	if back == 0 {
+		t.Error("nothing was put back")
+	}
+}

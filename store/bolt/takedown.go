@@ -80,15 +80,18 @@ func (s *Store) pendingTakedowns() (todo []uint64, err error) {
 }
 
 // decidedGone are the records whose content is to be removed by some decisions, and, if all,
-// of whatever was taken down before. For unseen see recordsOf.
+// of whatever was taken down or let go before. For unseen see recordsOf.
 func (s *Store) decidedGone(todo []uint64, all bool) (gone []uint64, unseen bool, err error) {
 	items := map[feed.ItemID]bool{}
+	var expired []uint64
 	if all {
 		if err := s.allTakenDown(items); err != nil {
 			return nil, false, err
 		}
+		if expired, err = s.allExpired(); err != nil {
+			return nil, false, err
+		}
 	}
-	var expired []uint64
 	for _, seq := range todo {
 		v, err := s.volume(seq)
 		if err != nil {
