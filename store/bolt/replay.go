@@ -87,29 +87,8 @@ func (s *Store) openCatalog(ctx context.Context) error {
 	if !s.opts.ReadOnly {
 		_ = os.Remove(path + ".new") // unfinished, of a rebuild or a compaction
 	}
-	marker := path + ".damaged"
-	db, end, why := (*bbolt.DB)(nil), uint64(0), error(nil)
-	if _, serr := os.Stat(path); serr != nil {
-		why = fmt.Errorf("%w: it is missing", errStale)
-	} else if _, merr := os.Stat(marker); merr == nil {
-		why = fmt.Errorf("%w: it was found damaged", errStale)
-	} else if s.shaken != nil {
-		why = s.shaken
-	} else if why = s.stayBack(); why != nil {
-		return why
-	} else if db, why = openCatalogDB(path, s.opts.ReadOnly); why == nil {
-		end, why = checkCatalog(db, s.vols[0].archive)
-		if why == nil {
-			why = s.checkLost(db)
-		}
-		if why == nil {
-			s.mem, why = loadMemory(db)
-		}
-	}
+	db, end, why := s.openOld(path)
 	if why != nil && !errors.Is(why, errStale) && !errors.Is(why, store.ErrCorrupt) {
-		if db != nil {
-			_ = db.Close()
-		}
 		return why
 	}
 	if why == nil && end > last {
@@ -128,41 +107,79 @@ func (s *Store) openCatalog(ctx context.Context) error {
 		s.readOnly(fault, putBack)
 	}
 	if why == nil && s.opts.ReadOnly && end < last {
-		why = fmt.Errorf("%w: it has not seen the last records", errStale)
+		why = errors.Join(fmt.Errorf("%w: it has not seen the last records", errStale), db.Close())
 	}
 	if why != nil {
-		if db != nil {
-			_ = db.Close()
-		}
-		if last > 0 {
-			s.log.WarnContext(ctx, "making the catalog anew", "why", why.Error(), "records", last)
-		}
-		if s.opts.ReadOnly {
-			if path, err = s.inTemp("catalog.bolt"); err != nil {
-				return err
-			}
-		}
-		if db, err = s.rebuild(ctx, path, last); err != nil {
+		if db, err = s.makeNew(ctx, path, last, why); err != nil {
 			return err
-		}
-		if !s.opts.ReadOnly { // else it was made elsewhere, and the damaged one is still there
-			if err := removeAnchor(path); err != nil { // it was of the file before
-				_ = db.Close()
-				return system(err)
-			}
-			_ = os.Remove(marker)
 		}
 		end = last
-		if s.mem, err = loadMemory(db); err != nil {
-			_ = db.Close()
-			return err
-		}
+	}
+	if err := s.stayBack(); err != nil {
+		return errors.Join(err, db.Close())
 	}
 	s.cat = db
 	if end < last {
 		return s.replay(ctx, db, s.mem, last)
 	}
 	return nil
+}
+
+// openOld opens the catalog that is there, and loads what is held in memory. end is the
+// last record that it has seen. why, if not nil, is why it cannot be used.
+func (s *Store) openOld(path string) (db *bbolt.DB, end uint64, why error) {
+	switch {
+	case !exists(path):
+		return nil, 0, fmt.Errorf("%w: it is missing", errStale)
+	case exists(path + asideMark):
+		return nil, 0, fmt.Errorf("%w: it was found damaged", errStale)
+	case s.shaken != nil:
+		return nil, 0, s.shaken
+	}
+	if db, why = openCatalogDB(path, s.opts.ReadOnly); why != nil {
+		return nil, 0, why
+	}
+	end, why = checkCatalog(db, s.vols[0].archive)
+	if why == nil {
+		why = s.checkLost(db)
+	}
+	if why == nil {
+		s.mem, why = loadMemory(db)
+	}
+	if why != nil {
+		_ = db.Close()
+		return nil, 0, why
+	}
+	return db, end, nil
+}
+
+// makeNew makes the catalog anew, because of why: in a temporary file if the archive is
+// only read.
+func (s *Store) makeNew(ctx context.Context, path string, last uint64, why error) (*bbolt.DB, error) {
+	if last > 0 {
+		s.log.WarnContext(ctx, "making the catalog anew", "why", why.Error(), "records", last)
+	}
+	to := path
+	if s.opts.ReadOnly {
+		var err error
+		if to, err = s.inTemp("catalog.bolt"); err != nil {
+			return nil, err
+		}
+	}
+	db, err := s.rebuild(ctx, to, last)
+	if err != nil {
+		return nil, err
+	}
+	if !s.opts.ReadOnly { // else the damaged one is still there
+		if err := removeAnchor(path); err != nil { // it was of the file before
+			return nil, errors.Join(system(err), db.Close())
+		}
+		_ = os.Remove(path + asideMark)
+	}
+	if s.mem, err = loadMemory(db); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
 }
 
 // createCatalog makes an empty catalog.
