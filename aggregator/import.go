@@ -1,7 +1,6 @@
 package aggregator
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -66,11 +65,13 @@ func (s *Summary) settle(o ImportOptions, took bool) {
 }
 
 // isJSONLines tells an export from a JSON Feed by its first member: the contract
-// begins each line with the item's id.
-func isJSONLines(head []byte) bool {
-	rest, ok := bytes.CutPrefix(bytes.TrimLeft(head, "\ufeff \t\r\n"), []byte("{"))
-	return ok && bytes.HasPrefix(bytes.TrimLeft(rest, " \t"), []byte(`"id":"`)) && bytes.Contains(rest, []byte(`"source":"`))
-}
+// begins each line with the item's id. Other programs put spaces between.
+func isJSONLines(head []byte) bool { return firstID.Match(head) && sourceMember.Match(head) }
+
+var (
+	firstID      = regexp.MustCompile(`^(?:\x{feff}|\s)*\{[ \t]*"id"[ \t]*:[ \t]*"`)
+	sourceMember = regexp.MustCompile(`"source"[ \t]*:[ \t]*"`)
+)
 
 var opmlRoot = regexp.MustCompile(`(?is)^[^<]*(?:<[?!][^>]*>[^<]*)*<opml[\s>]`)
 

@@ -66,12 +66,16 @@ func TestImportLinesRefuses(t *testing.T) {
 	}
 }
 
-// A byte order mark before the first line is none of it.
-func TestImportLinesMark(t *testing.T) {
-	a, m := bench(t, &site{})
-	sum, err := a.Import(t.Context(), ImportOptions{Name: "x.jsonl"}, strings.NewReader("\ufeff"+exported(1, "a", "")))
-	if err != nil || len(sum.Errors) > 0 || len(items(t, m)) != 1 {
-		t.Errorf("%+v, %v", sum, err)
+// A byte order mark before the first line is none of it, and other programs that write
+// lines put spaces between names and values.
+func TestImportLinesOfOthers(t *testing.T) {
+	line := exported(1, "a", "")
+	for _, file := range []string{"\ufeff" + line, strings.ReplaceAll(strings.ReplaceAll(line, `":`, `": `), `,"`, `, "`)} {
+		a, m := bench(t, &site{})
+		sum, err := a.Import(t.Context(), ImportOptions{Name: "x.jsonl"}, strings.NewReader(file))
+		if err != nil || len(sum.Errors) > 0 || len(items(t, m)) != 1 {
+			t.Errorf("%q: %+v, %v", file, sum, err)
+		}
 	}
 }
 

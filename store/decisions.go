@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"slices"
+	"time"
 
 	"chancery/feed"
 )
@@ -14,14 +15,51 @@ type Decisions struct {
 	edits []Edit
 	of    map[feed.ItemID][]int // places in edits
 	keys  map[feed.ItemID][]Key
+	made  map[occasion][]int    // places in edits
+	last  map[decided]time.Time // when a person decided it last
 }
+
+// occasion is what a decision has in common with few others.
+type occasion struct {
+	item  feed.ItemID // the first of them by id
+	kind  Kind
+	sec   int64 // Unix time
+	nanos int
+}
+
+// decided is a sort of decision about an item.
+type decided struct {
+	item feed.ItemID
+	kind Kind // merges and splits are one sort
+}
+
+func sortOf(id feed.ItemID, k Kind) decided {
+	if k == KindSplit {
+		k = KindMerge
+	}
+	return decided{id, k}
+}
+
+func occasionOf(e *Edit) occasion {
+	d := occasion{kind: e.Kind, sec: e.At.Unix(), nanos: e.At.Nanosecond()}
+	if len(e.Items) > 0 {
+		d.item = slices.MinFunc(e.Items, compareIDs)
+	}
+	return d
+}
+
+func compareIDs(a, b feed.ItemID) int { return bytes.Compare(a[:], b[:]) }
 
 // decidedKinds are the kinds of decisions about items, and what says of further keys.
 var decidedKinds = KindsOf(KindTopics, KindMerge, KindSplit, KindWithdrawn, KindTakedown, KindSeen)
 
+func newDecisions() *Decisions {
+	return &Decisions{of: map[feed.ItemID][]int{}, keys: map[feed.ItemID][]Key{}, made: map[occasion][]int{}, last: map[decided]time.Time{}}
+}
+
 // ReadDecisions reads the decisions of the whole log.
 func ReadDecisions(ctx context.Context, a Archive) (*Decisions, error) {
-	d := &Decisions{of: map[feed.ItemID][]int{}, keys: map[feed.ItemID][]Key{}}
+	d := newDecisions()
 	const page = 1000
 	for at := Cursor(0); ; {
 		records, next, err := a.Records(ctx, at, decidedKinds, page)
@@ -58,7 +96,12 @@ func (d *Decisions) add(r *Record) {
 func (d *Decisions) Add(e Edit) {
 	for _, id := range e.Items {
 		d.of[id] = append(d.of[id], len(d.edits))
+		if of := sortOf(id, e.Kind); e.By != "rule" && e.By != "import" && !e.At.Before(d.last[of]) {
+			d.last[of] = e.At
+		}
 	}
+	at := occasionOf(&e)
+	d.made[at] = append(d.made[at], len(d.edits))
 	d.edits = append(d.edits, e)
 }
 
@@ -78,33 +121,24 @@ func (d *Decisions) Keys(id feed.ItemID) []Key { return d.keys[id] }
 // Has reports whether a decision is recorded: the same, about the same items, at the same
 // time.
 func (d *Decisions) Has(e *Edit) bool {
-	return len(e.Items) > 0 && slices.ContainsFunc(d.of[e.Items[0]], func(i int) bool {
+	return len(e.Items) > 0 && slices.ContainsFunc(d.made[occasionOf(e)], func(i int) bool {
 		r := &d.edits[i]
-		return r.Kind == e.Kind && r.At.Equal(e.At) && r.Undo == e.Undo && r.First == e.First && sameItems(r.Items, e.Items)
+		return r.Undo == e.Undo && r.First == e.First && sameItems(r.Items, e.Items)
 	})
 }
 
 // Later reports whether a person decided something of the same sort later about any of the
 // items, or, where e is a rule's, ever: then what comes from elsewhere changes nothing.
 func (d *Decisions) Later(e *Edit) bool {
-	story := func(k Kind) bool { return k == KindMerge || k == KindSplit }
 	for _, id := range e.Items {
-		for _, i := range d.of[id] {
-			r := &d.edits[i]
-			if r.By == "rule" || r.By == "import" {
-				continue
-			}
-			if (r.At.After(e.At) || e.By == "rule") && (r.Kind == e.Kind || story(r.Kind) && story(e.Kind)) {
-				return true
-			}
+		if at, ok := d.last[sortOf(id, e.Kind)]; ok && (at.After(e.At) || e.By == "rule") {
+			return true
 		}
 	}
 	return false
 }
 
 func sameItems(a, b []feed.ItemID) bool {
-	sorted := func(ids []feed.ItemID) []feed.ItemID {
-		return slices.SortedFunc(slices.Values(ids), func(a, b feed.ItemID) int { return bytes.Compare(a[:], b[:]) })
-	}
-	return len(a) == len(b) && slices.Equal(sorted(a), sorted(b))
+	byID := func(ids []feed.ItemID) []feed.ItemID { return slices.SortedFunc(slices.Values(ids), compareIDs) }
+	return len(a) == len(b) && slices.Equal(byID(a), byID(b))
 }
