@@ -33,7 +33,7 @@ lint: ## the first build takes minutes, then it is cached
 	$(GOLANGCI) run ./...
 
 race:
-	go test -race -short -shuffle=on $(RACE)
+	go test -race -short -shuffle=on -timeout 18m $(RACE)
 
 golden: ## rewrite expected files and scripts, then review
 	go test ./... -update

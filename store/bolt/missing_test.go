@@ -3,10 +3,13 @@ package bolt_test
 import (
 	"bytes"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
+	"testing/fstest"
 
 	"chancery/feed"
 	"chancery/store"
@@ -17,16 +20,49 @@ import (
 // severalVolumes is an archive of several volumes, closed, with all that it says.
 func severalVolumes(t *testing.T) (dir string, files []string, ids []feed.ItemID, was string, signed store.TreeHead) {
 	t.Helper()
+	several.once.Do(func() { several.make(t) })
+	dir = t.TempDir()
+	if err := os.CopyFS(dir, several.files); err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob(filepath.Join(dir, "archive", "v*.bolt"))
+	if err != nil || len(files) < 4 {
+		t.Fatalf("volumes %v, %v; want four at least", files, err)
+	}
+	return dir, files, several.ids, several.was, several.signed
+}
+
+// several is made once: each test has a copy of its files.
+var several archiveOfVolumes
+
+type archiveOfVolumes struct {
+	once   sync.Once
+	files  fstest.MapFS
+	ids    []feed.ItemID
+	was    string
+	signed store.TreeHead
+}
+
+func (a *archiveOfVolumes) make(t *testing.T) {
+	t.Helper()
 	dir, s, ids := stuffed(t, severalSize)
-	was = contents(t, s, ids)
+	a.ids, a.was, a.files = ids, contents(t, s, ids), fstest.MapFS{}
 	signed, err := s.Head(t.Context(), 0)
 	if err := errors.Join(err, s.Close()); err != nil {
 		t.Fatal(err)
 	}
-	if files, err = filepath.Glob(filepath.Join(dir, "archive", "v*.bolt")); err != nil || len(files) < 4 {
-		t.Fatalf("volumes %v, %v; want four at least", files, err)
+	a.signed = signed
+	err = fs.WalkDir(os.DirFS(dir), ".", func(path string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		b, err := os.ReadFile(filepath.Join(dir, path))
+		a.files[path] = &fstest.MapFile{Data: b, Mode: 0o644}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
-	return dir, files, ids, was, signed
 }
 
 var severalSize = bolt.Options{VolumeSize: 1 << 20}
