@@ -2,6 +2,7 @@ package aggregator
 
 import (
 	"cmp"
+	"slices"
 	"time"
 
 	"chancery/aggregator/identify"
@@ -88,9 +89,7 @@ func (l *lines) decidedOf(r *itemjson.Record, d *store.Draft, now time.Time) []s
 					e.Topics = append(e.Topics, t)
 				}
 			}
-			for _, t := range v.Topics {
-				e.Topics = withTag(e.Topics, t)
-			}
+			e.Topics = withTags(e.Topics, v.Topics)
 		case store.KindWithdrawn:
 			withdrawn = !e.Undo
 		default:
@@ -136,20 +135,27 @@ func (l *lines) draftOf(src feed.SourceID, it *feed.Item, known []store.Key, new
 		return d
 	}
 	d.Topics = l.a.tag(store.Source{ID: src}, e, p, body)
-	for _, t := range it.Topics {
-		if t.Manual {
-			d.Topics = withTag(d.Topics, t)
-		}
-	}
+	byHand := slices.DeleteFunc(slices.Clone(it.Topics), func(t feed.Tag) bool { return !t.Manual })
+	d.Topics = withTags(d.Topics, byHand)
 	return d
 }
 
-func withTag(tags []feed.Tag, t feed.Tag) []feed.Tag {
-	for i := range tags {
-		if tags[i].Topic == t.Topic {
-			tags[i] = t
-			return tags
-		}
+// withTags puts tags in the place of those of the same topics, and behind the others.
+func withTags(tags, more []feed.Tag) []feed.Tag {
+	if len(more) == 0 {
+		return tags
 	}
-	return append(tags, t)
+	place := make(map[feed.TopicID]int, len(tags)+len(more))
+	for i := range tags {
+		place[tags[i].Topic] = i
+	}
+	for _, t := range more {
+		i, ok := place[t.Topic]
+		if !ok {
+			place[t.Topic], tags = len(tags), append(tags, t)
+			continue
+		}
+		tags[i] = t
+	}
+	return tags
 }

@@ -278,11 +278,7 @@ func (l *lines) decide(ctx context.Context, line int, id feed.ItemID, decided []
 			continue
 		}
 		if e.Kind == store.KindTopics {
-			tags := items[0].Topics
-			for _, t := range e.Topics {
-				tags = withTag(tags, t)
-			}
-			e.Topics = tags
+			e.Topics = withTags(items[0].Topics, e.Topics)
 		}
 		d.Add(e)
 		out = append(out, e)

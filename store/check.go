@@ -135,11 +135,7 @@ func Retag(old, tags []feed.Tag) []feed.Tag {
 			out = append(out, t)
 		}
 	}
-	for _, t := range tags {
-		if !slices.ContainsFunc(out, func(o feed.Tag) bool { return o.Topic == t.Topic }) {
-			out = append(out, t)
-		}
-	}
-	slices.SortFunc(out, func(a, b feed.Tag) int { return cmp.Compare(a.Topic, b.Topic) })
-	return out
+	out = append(out, tags...)
+	slices.SortStableFunc(out, func(a, b feed.Tag) int { return cmp.Compare(a.Topic, b.Topic) })
+	return slices.CompactFunc(out, func(a, b feed.Tag) bool { return a.Topic == b.Topic }) // the person's is the first
 }
