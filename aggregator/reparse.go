@@ -2,6 +2,7 @@ package aggregator
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -62,21 +63,27 @@ func (a *Aggregator) Reparse(ctx context.Context, progress func(done, total int6
 	return sum, err
 }
 
-// documents gives the documents of the log up to end, in order.
+// documents gives the documents of the log up to end, in order. What is lost keeps none of
+// the others back: it is the error at the end.
 func (a *Aggregator) documents(ctx context.Context, end store.Cursor, each func(store.Document, store.Cursor) error) error {
+	var lost error
 	for at := store.Cursor(1); at <= end; at++ {
 		doc, err := a.archive.Document(ctx, at)
 		if errors.Is(err, store.ErrNotFound) {
 			continue // another record, or one that was taken down in part
 		}
-		if err != nil {
-			return err
+		if err == nil {
+			err = each(doc, at)
 		}
-		if err := each(doc, at); err != nil {
+		switch {
+		case err == nil:
+		case errors.Is(err, store.ErrLost):
+			lost = cmp.Or(lost, err)
+		default:
 			return err
 		}
 	}
-	return nil
+	return lost
 }
 
 // readBefore are the entries, by source and bytes, that a document read before

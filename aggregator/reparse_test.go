@@ -1,6 +1,9 @@
 package aggregator
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -74,5 +77,36 @@ func TestReparse(t *testing.T) {
 	}
 	if all != 2 {
 		t.Errorf("%d items first seen when their document came, want 2", all)
+	}
+}
+
+// losing is an archive of which the first document is lost.
+type losing struct {
+	Archive
+	lost store.Cursor
+}
+
+func (l *losing) Document(ctx context.Context, at store.Cursor) (store.Document, error) {
+	doc, err := l.Archive.Document(ctx, at)
+	if err == nil && (l.lost == 0 || l.lost == at) {
+		l.lost = at
+		return store.Document{}, fmt.Errorf("record %d: %w", at, store.ErrLost)
+	}
+	return doc, err
+}
+
+// A document that is lost is told at the end, when all others were read (OPS-26).
+func TestReparseWithoutTheLost(t *testing.T) {
+	a, m := bench(t, &site{})
+	for i, name := range []string{"one.xml", "two.xml", "three.xml"} {
+		body := rss(rssItem(i, name, "some text"))
+		if _, err := a.Import(t.Context(), ImportOptions{Source: "blog", Name: name}, strings.NewReader(body)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	a.archive = &losing{Archive: m}
+	sum, err := a.Reparse(t.Context(), nil)
+	if !errors.Is(err, store.ErrLost) || sum.Documents != 2 {
+		t.Errorf("%+v, %v; want two documents, and ErrLost", sum, err)
 	}
 }

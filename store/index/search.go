@@ -430,7 +430,7 @@ func (s *search) read(ctx context.Context, list []uint32) error {
 	newest := map[feed.ItemID]feed.Item{}
 	for part := range slices.Chunk(ids, 500) {
 		items, err := s.x.archive.Items(ctx, part, store.WithContent)
-		if err != nil {
+		if err != nil && !errors.Is(err, store.ErrLost) { // it is the archive that lost it, not the index
 			return err
 		}
 		for _, it := range items {
@@ -445,7 +445,7 @@ func (s *search) read(ctx context.Context, list []uint32) error {
 		it, ok := newest[fx.id]
 		if !ok || it.Revision != int(fx.revision) {
 			versions, err := s.x.archive.Revisions(ctx, fx.id)
-			if errors.Is(err, store.ErrNotFound) {
+			if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrLost) {
 				continue
 			}
 			if err != nil {
