@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"testing"
 	"time"
 
@@ -20,12 +21,7 @@ type lossy struct {
 }
 
 func (l *lossy) is(it *feed.Item) bool {
-	for _, n := range l.lost[it.ID] {
-		if it.Revision == n {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(l.lost[it.ID], it.Revision)
 }
 
 func (l *lossy) left(list []feed.Item, one bool) ([]feed.Item, error) {

@@ -106,7 +106,10 @@ func (p *program) backupCommand() *cobra.Command {
 				if e.Terminal.Out {
 					return usageError("a backup is not for a terminal; name a file, or send the output into one")
 				}
-				return ofOutput(e.Archive.Backup(ctx, e.Out))
+				if err := ofOutput(e.Archive.Backup(ctx, e.Out)); err != nil {
+					return err
+				}
+				return e.tellLost(ctx)
 			}
 			f, err := e.Files.Create(args[0], true)
 			if err != nil {
@@ -116,9 +119,22 @@ func (p *program) backupCommand() *cobra.Command {
 			if err := ofOutput(e.Archive.Backup(ctx, f)); err != nil {
 				return err
 			}
-			return existing(f.Commit())
+			if err := f.Commit(); err != nil {
+				return existing(err)
+			}
+			return e.tellLost(ctx)
 		}),
 	}
+}
+
+// tellLost says that a backup is of an archive of which records are lost: keep the one
+// before it.
+func (e *Env) tellLost(ctx context.Context) error {
+	s, err := e.Archive.Stats(ctx)
+	if err == nil && s.Lost > 0 {
+		e.note("%s of the archive cannot be read, and are not in the backup: keep an older one, from which restore --fill brings them back", plural(s.Lost, "record"))
+	}
+	return err
 }
 
 func (p *program) restoreCommand() *cobra.Command {
