@@ -1,15 +1,3 @@
-// Package bolt is the archive on bbolt: the log in volume files, a catalog
-// derived from it, and publish's ledger. docs/archive-format.md has every byte.
-//
-// One goroutine writes. It takes all that is queued into one commit, the volume
-// first, the catalog second; what the catalog has not seen after a crash is
-// replayed by Open, and a catalog that is missing, old or damaged is made anew.
-// Encoding, compressing and hashing are done before, in the callers' goroutines.
-// Readers never wait for a commit's disk writes. A read transaction copies out
-// and ends.
-//
-// It does not parse, fold or judge texts: keys, versions and sketches come with
-// the drafts.
 package bolt
 
 import (
