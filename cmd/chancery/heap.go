@@ -16,9 +16,7 @@ const heapFloor = 64 << 20
 
 // softLimit is what the runtime shall hold at most while no more than three quarters of it live:
 // then it collects a little earlier than at twice what lives. A round over a thousand
-// feeds that are all new peaks a quarter lower with it. Where more lives, the limit is a
-// third above that: most of what lives in a large archive are columns of numbers, which a
-// collection does not look into.
+// feeds that are all new peaks a quarter lower with it. Where more lives, see bound.
 const softLimit = 116 << 20
 
 // keepHeapFloor fits the collector's pace to heapFloor after each collection, from
@@ -68,13 +66,20 @@ func pace(live uint64) int {
 	return int(heapFloor*100/live) - 100
 }
 
-// bound is the soft limit of memory for a heap of which so many bytes live: as much again
-// as a third of them, in steps, where that is more than softLimit. Less would take
-// collection after collection.
+// bound is the soft limit of memory for a heap of which so many bytes live. Where it is
+// more than softLimit has room for, it is half above that and boundRoom: by default
+// garbage could gather up to as much as lives. Less room takes collection after
+// collection (docs/figures-archive.md).
 func bound(live uint64) int64 {
+	if live <= softLimit*3/4 {
+		return softLimit
+	}
 	const step = 4 << 20
-	return max(softLimit, int64(live+live/3+step-1)/step*step)
+	return int64(live+live/2+boundRoom+step-1) / step * step
 }
+
+// boundRoom is for what is held beside the heap, and for garbage where little lives.
+const boundRoom = 32 << 20
 
 const (
 	// restLook is how often the daemon looks whether it rests, and quietLooks how
