@@ -67,7 +67,7 @@ func pace(live uint64) int {
 }
 
 // bound is the soft limit of memory for a heap of which so many bytes live. Where it is
-// more than softLimit has room for, it is half above that and boundRoom: by default
+// more than softLimit has room for, it is three quarters above that and boundRoom: by default
 // garbage could gather up to as much as lives. Less room takes collection after
 // collection (docs/figures-archive.md).
 func bound(live uint64) int64 {
@@ -75,11 +75,11 @@ func bound(live uint64) int64 {
 		return softLimit
 	}
 	const step = 4 << 20
-	return int64(live+live/2+boundRoom+step-1) / step * step
+	return int64(live+live/4*3+boundRoom+step-1) / step * step
 }
 
 // boundRoom is for what is held beside the heap, and for garbage where little lives.
-const boundRoom = 32 << 20
+const boundRoom = 40 << 20
 
 const (
 	// restLook is how often the daemon looks whether it rests, and quietLooks how

@@ -17,7 +17,7 @@ func TestHeapPace(t *testing.T) {
 	for _, x := range []struct {
 		live uint64
 		want int64
-	}{{0, softLimit}, {60 << 20, softLimit}, {87 << 20, softLimit}, {90 << 20, 168 << 20}, {91 << 20, 172 << 20}, {150 << 20, 260 << 20}, {2 << 30, 3<<30 + boundRoom}} {
+	}{{0, softLimit}, {60 << 20, softLimit}, {87 << 20, softLimit}, {88 << 20, 196 << 20}, {90 << 20, 200 << 20}, {160 << 20, 320 << 20}, {2 << 30, 7<<29 + boundRoom}} {
 		if got := bound(x.live); got != x.want {
 			t.Errorf("%d bytes live: a limit of %d, want %d", x.live, got, x.want)
 		}
