@@ -94,7 +94,7 @@ func (a *Aggregator) importLines(ctx context.Context, o ImportOptions, r io.Read
 			break
 		}
 		now := heldLine{line, &r, len(in.line)}
-		if compareIDs(r.Story, r.ID) > 0 && compareIDs(r.Story, l.newest) > 0 && l.heldBytes+now.size <= maxHeld {
+		if r.Story.Compare(r.ID) > 0 && r.Story.Compare(l.newest) > 0 && l.heldBytes+now.size <= maxHeld {
 			if err := l.source(ctx, &r); err != nil { // the first line of a source says what it is
 				return l.took, err
 			}
@@ -142,7 +142,7 @@ func (l *lines) takeWith(ctx context.Context, first heldLine) error {
 			}
 		}
 		id := h.record.ID
-		if compareIDs(id, l.newest) > 0 {
+		if id.Compare(l.newest) > 0 {
 			l.newest = id
 		}
 		for _, waits := range l.held[id] {

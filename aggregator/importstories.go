@@ -1,7 +1,6 @@
 package aggregator
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -88,13 +87,11 @@ func (s *stories) take(line int, r *itemjson.Record) error {
 	for _, a := range r.AlsoIn {
 		of.items = append(of.items, a.ID)
 	}
-	slices.SortFunc(of.items, compareIDs)
+	slices.SortFunc(of.items, feed.ItemID.Compare)
 	s.named += len(of.items)
 	s.of[r.ID] = of
 	return nil
 }
-
-func compareIDs(a, b feed.ItemID) int { return bytes.Compare(a[:], b[:]) }
 
 // settleStories records the decisions about several items, in the order in which they were
 // made, and sees to it that the stories that they leave are those of the file.
@@ -167,7 +164,7 @@ func (l *lines) settleStories(ctx context.Context) error {
 }
 
 func twice(ids []feed.ItemID) bool {
-	sorted := slices.SortedFunc(slices.Values(ids), compareIDs)
+	sorted := slices.SortedFunc(slices.Values(ids), feed.ItemID.Compare)
 	return len(slices.Compact(sorted)) < len(ids)
 }
 
@@ -190,7 +187,7 @@ func (l *lines) wanted(edits []store.Edit, there map[feed.ItemID]feed.ItemID) []
 			if !of.original.IsZero() {
 				own.original = l.here(of.original)
 			}
-			slices.SortFunc(own.items, compareIDs)
+			slices.SortFunc(own.items, feed.ItemID.Compare)
 			out = append(out, own)
 		}
 	}
@@ -230,7 +227,7 @@ func (w *world) look(ctx context.Context, a Archive, ids []feed.ItemID) (missing
 			for _, m := range it.AlsoIn {
 				g.items = append(g.items, m.ID)
 			}
-			slices.SortFunc(g.items, compareIDs)
+			slices.SortFunc(g.items, feed.ItemID.Compare)
 			for _, m := range g.items {
 				w.at[m] = g
 			}
@@ -367,7 +364,7 @@ func (w *world) regroup(items []feed.ItemID, original feed.ItemID) {
 	if len(items) == 0 {
 		return
 	}
-	slices.SortFunc(items, compareIDs)
+	slices.SortFunc(items, feed.ItemID.Compare)
 	if !slices.Contains(items, original) || original == items[0] {
 		original = feed.ItemID{}
 	}

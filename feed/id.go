@@ -1,6 +1,7 @@
 package feed
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/base32"
 	"encoding/hex"
@@ -140,6 +141,9 @@ func (id *ItemID) UnmarshalText(b []byte) (err error) {
 	*id, err = ParseItemID(string(b))
 	return err
 }
+
+// Compare orders ids as their texts are ordered, by arrival (see [slices.SortFunc]).
+func (id ItemID) Compare(other ItemID) int { return bytes.Compare(id[:], other[:]) }
 
 // IsZero reports whether id names nothing.
 func (id ItemID) IsZero() bool { return id == ItemID{} }

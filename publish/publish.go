@@ -16,7 +16,6 @@
 package publish
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -433,7 +432,7 @@ func (p *Publisher) touched(ctx context.Context, ch *change, records []store.Rec
 			}
 		}
 	}
-	return slices.SortedFunc(maps.Values(have), func(a, b *candidate) int { return bytes.Compare(a.head.ID[:], b.head.ID[:]) }), nil
+	return slices.SortedFunc(maps.Values(have), func(a, b *candidate) int { return a.head.ID.Compare(b.head.ID) }), nil
 }
 
 // headOf is an item without its content.

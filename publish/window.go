@@ -1,7 +1,6 @@
 package publish
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -29,7 +28,7 @@ type member struct {
 
 // newestFirst orders members; ids break ties, so that the order is total.
 func newestFirst(a, b member) int {
-	return cmp.Or(b.order.Compare(a.order), bytes.Compare(b.id[:], a.id[:]))
+	return cmp.Or(b.order.Compare(a.order), b.id.Compare(a.id))
 }
 
 // window is the newest end of a feed.

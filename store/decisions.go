@@ -1,7 +1,6 @@
 package store
 
 import (
-	"bytes"
 	"context"
 	"slices"
 	"time"
@@ -43,12 +42,10 @@ func sortOf(id feed.ItemID, k Kind) decided {
 func occasionOf(e *Edit) occasion {
 	d := occasion{kind: e.Kind, sec: e.At.Unix(), nanos: e.At.Nanosecond()}
 	if len(e.Items) > 0 {
-		d.item = slices.MinFunc(e.Items, compareIDs)
+		d.item = slices.MinFunc(e.Items, feed.ItemID.Compare)
 	}
 	return d
 }
-
-func compareIDs(a, b feed.ItemID) int { return bytes.Compare(a[:], b[:]) }
 
 // decidedKinds are the kinds of decisions about items, and what says of further keys.
 var decidedKinds = KindsOf(KindTopics, KindMerge, KindSplit, KindWithdrawn, KindTakedown, KindSeen)
@@ -139,6 +136,8 @@ func (d *Decisions) Later(e *Edit) bool {
 }
 
 func sameItems(a, b []feed.ItemID) bool {
-	byID := func(ids []feed.ItemID) []feed.ItemID { return slices.SortedFunc(slices.Values(ids), compareIDs) }
+	byID := func(ids []feed.ItemID) []feed.ItemID {
+		return slices.SortedFunc(slices.Values(ids), feed.ItemID.Compare)
+	}
 	return len(a) == len(b) && slices.Equal(byID(a), byID(b))
 }

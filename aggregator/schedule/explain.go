@@ -108,25 +108,8 @@ func (e Explanation) Lines() []string {
 	return out
 }
 
-// Tally counts sources by condition, for status and metrics. What was never
-// polled counts as "new", what an operator switched off as "disabled".
-func Tally(states []store.SourceState) map[string]int {
-	n := map[string]int{}
-	for _, s := range states {
-		switch {
-		case s.Removed:
-		case s.Disabled && s.State.Condition != Gone:
-			n["disabled"]++
-		case s.State.Condition == "":
-			n["new"]++
-		default:
-			n[s.State.Condition]++
-		}
-	}
-	return n
-}
-
-// Conditions lists all that [Tally] may count, in the order for showing.
+// Conditions lists all that a source may be counted as, in the order for showing: "new"
+// was never polled, "disabled" an operator switched off.
 func Conditions() []string {
 	return []string{OK, "new", Quiet, Emptied, Failing, Broken, Missing, Limited, Blocked, Leaving, Gone, "disabled"}
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"slices"
 
@@ -137,7 +136,7 @@ func decisionOf(e *store.Edit, id feed.ItemID) (itemjson.Decision, bool) {
 			}
 		}
 	case store.KindMerge, store.KindSplit:
-		last := slices.MaxFunc(e.Items, func(a, b feed.ItemID) int { return bytes.Compare(a[:], b[:]) })
+		last := slices.MaxFunc(e.Items, feed.ItemID.Compare)
 		if last != id {
 			d.ListedAt = last
 			break

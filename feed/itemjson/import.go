@@ -1,7 +1,6 @@
 package itemjson
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -195,7 +194,7 @@ func (d *Decision) check(id feed.ItemID) error {
 		return nil
 	}
 	ids := slices.Clone(d.Items)
-	slices.SortFunc(ids, func(a, b feed.ItemID) int { return bytes.Compare(a[:], b[:]) })
+	slices.SortFunc(ids, feed.ItemID.Compare)
 	switch {
 	case len(slices.Compact(ids)) < len(d.Items):
 		return errors.New("it names an item twice")

@@ -15,8 +15,6 @@ import (
 	"errors"
 	"fmt"
 	"time"
-
-	"chancery/feed"
 )
 
 // List is a list of subscriptions with its head.
@@ -39,7 +37,7 @@ type Outline struct {
 	XMLURL      string // the feed, absolute, http or https
 	HTMLURL     string // the site
 	Language    string
-	Version     string // "RSS", "RSS1", "RSS2"; see Version
+	Version     string // "RSS", "RSS1", "RSS2"
 	Categories  []string
 	Folders     []string // from the outermost to the innermost
 	Line        int      // where Read found it, from 1; Write ignores it
@@ -60,20 +58,6 @@ func (p Problem) Error() string {
 		return fmt.Sprintf("line %d: %s", p.Line, p.What)
 	}
 	return fmt.Sprintf("line %d: %q: %s", p.Line, p.Name, p.What)
-}
-
-// Version is the version attribute for a feed's format; empty for those that OPML
-// has no word for.
-func Version(f feed.Format) string {
-	switch f {
-	case feed.RSS20:
-		return "RSS2"
-	case feed.RSS10:
-		return "RSS1"
-	case feed.RSS090, feed.RSS091, feed.RSS092:
-		return "RSS"
-	}
-	return ""
 }
 
 // Feeds are the outlines of l, each feed once: where several folders list it, the

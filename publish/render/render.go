@@ -13,7 +13,6 @@
 package render
 
 import (
-	"bytes"
 	"fmt"
 	"strings"
 	"time"
@@ -215,7 +214,7 @@ func (f *Feed) entries() []*Entry {
 			continue
 		}
 		late := i
-		if bytes.Compare(out[i].Item[:], out[j].Item[:]) < 0 {
+		if out[i].Item.Compare(out[j].Item) < 0 {
 			late, first[out[i].ID] = j, i
 		}
 		e := *out[late]

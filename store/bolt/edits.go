@@ -1,7 +1,6 @@
 package bolt
 
 import (
-	"bytes"
 	"cmp"
 	"fmt"
 	"slices"
@@ -114,8 +113,6 @@ func (c *catalogTx) applyEdit(h *header, e *editBody) error {
 	return nil
 }
 
-func compareIDs(a, b feed.ItemID) int { return bytes.Compare(a[:], b[:]) }
-
 // regroup makes a story of each group, named after the first of its items, which is its
 // original, too, unless another of them is given as that. The groups together are whole
 // stories of before.
@@ -144,7 +141,7 @@ func (c *catalogTx) regroup(original feed.ItemID, groups ...[]feed.ItemID) error
 		if len(ids) == 0 {
 			continue
 		}
-		slices.SortFunc(ids, compareIDs)
+		slices.SortFunc(ids, feed.ItemID.Compare)
 		ids = slices.Compact(ids)
 		from := feed.ItemID{}
 		if slices.Contains(ids, original) && original != ids[0] {

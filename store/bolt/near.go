@@ -70,7 +70,7 @@ func (t *txn) nearest(num uint32, effective int64, s *store.Sketch, others iter.
 			if (e > 0 || unsure) && err == nil {
 				e, err = usual.estimate(s, d, j, e)
 			}
-			if e > best || e == best && ok && compareIDs(d.ids[j], id) < 0 {
+			if e > best || e == best && ok && d.ids[j].Compare(id) < 0 {
 				best, id, ok = e, d.ids[j], true
 			}
 		}

@@ -173,7 +173,7 @@ func (t *txn) loadDay(day uint32) (*nearDay, error) {
 
 // sketches reads those of some posts, in no order. Damaged ones are left out.
 func (t *txn) sketches(posts []nearPost) (*nearDay, error) {
-	slices.SortFunc(posts, func(a, b nearPost) int { return compareIDs(a.id, b.id) })
+	slices.SortFunc(posts, func(a, b nearPost) int { return a.id.Compare(b.id) })
 	rows := stepper{c: t.b[bItems].Cursor()}
 	for i := range posts {
 		var err error

@@ -43,9 +43,9 @@ func (v *volume) findRoom() {
 	close(v.room.made)
 }
 
-// makeRoom lengthens the file of a volume whose room is half used up. Nobody needs it: a
+// makeRoom lengthens the file of a volume, of that size, whose room is half used up. Nobody needs it: a
 // commit that finds none makes the file longer itself, at its leisure.
-func (v *volume) makeRoom(high, most, length int64) {
+func (v *volume) makeRoom(size, high, most, length int64) {
 	v.room.high = high
 	if most < 16*length || v.room.denied { // a volume as small as that is one of a test
 		return
@@ -57,8 +57,7 @@ func (v *volume) makeRoom(high, most, length int64) {
 			return
 		}
 	}
-	size, err := fileSize(v.path)
-	if err != nil || size-high > length/2 {
+	if size-high > length/2 {
 		return
 	}
 	f, err := os.OpenFile(v.path, os.O_WRONLY, 0)

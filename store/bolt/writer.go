@@ -379,7 +379,7 @@ func (s *Store) grow() {
 		return
 	}
 	if min(size, high+2*allocSize) < s.opts.VolumeSize { // room does not count
-		live.makeRoom(high, s.opts.VolumeSize, s.opts.pace.room)
+		live.makeRoom(size, high, s.opts.VolumeSize, s.opts.pace.room)
 		return
 	}
 	if err := s.seal(live); err != nil {

@@ -1,7 +1,6 @@
 package index
 
 import (
-	"bytes"
 	"fmt"
 	"math"
 	"slices"
@@ -138,7 +137,7 @@ func (b *batch) record(r *store.Record) error {
 		return b.retag(r.Edit)
 	case store.KindMerge:
 		if !r.Edit.First.IsZero() { // all that are in it are named
-			all := slices.SortedFunc(slices.Values(r.Edit.Items), compareIDs)
+			all := slices.SortedFunc(slices.Values(r.Edit.Items), feed.ItemID.Compare)
 			return b.unite(slices.Compact(all), r.Edit.First)
 		}
 		return b.merge(r.Edit.Items)
@@ -420,11 +419,9 @@ func (b *batch) members(stories map[feed.ItemID]bool) []feed.ItemID {
 			out = append(out, id)
 		}
 	}
-	slices.SortFunc(out, compareIDs)
+	slices.SortFunc(out, feed.ItemID.Compare)
 	return slices.Compact(out)
 }
-
-func compareIDs(x, y feed.ItemID) int { return bytes.Compare(x[:], y[:]) }
 
 func (b *batch) merge(items []feed.ItemID) error {
 	stories := map[feed.ItemID]bool{}
